@@ -1,0 +1,101 @@
+"""Compiles the core once and the kernels once per instruction set and dtype; all else is in pyproject.toml.
+
+Environment: FASTBP_DEBUG=1 turns on bounds checks and assertions; FASTBP_SANITIZE=address,undefined builds with gcc's
+or clang's sanitizers.
+"""
+
+import os
+import sys
+import sysconfig
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+DEBUG = os.environ.get("FASTBP_DEBUG", "0") not in ("", "0")
+SANITIZE = os.environ.get("FASTBP_SANITIZE", "")
+
+# What simd.h calls the level, and what the compilers need for it. Only x86-64 has levels above the baseline.
+LEVELS = {
+    "baseline": (0, [], []),
+    "x86_v3": (3, ["-mavx2", "-mfma"], ["/arch:AVX2"]),
+    "x86_v4": (
+        4,
+        ["-mavx512f", "-mavx512dq", "-mavx512cd", "-mavx512bw", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"],
+        ["/arch:AVX512"],
+    ),
+}
+# No -ffast-math: it breaks the rounding by magic numbers and, linked in, flushes subnormals in the whole process.
+# -ffp-contract=off: only what is written as a fused multiply-add is one, so that compilers agree on the bits.
+UNIX_FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-g0", "-fvisibility=hidden"]
+UNIX_DEBUG_FLAGS = ["-O1", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-g"]
+MSVC_FLAGS = ["/O2", "/fp:precise", "/std:c11"]
+
+
+def levels_of_target():
+    archs = os.environ.get("ARCHFLAGS") if sys.platform == "darwin" else None
+    target = archs or sysconfig.get_platform()
+    only_x86_64 = ("x86_64" in target or "amd64" in target) and "arm64" not in target
+    return LEVELS if only_x86_64 else {"baseline": LEVELS["baseline"]}
+
+
+def extension(name, macros=()):
+    debug = [("FASTBP_DEBUG", "1")] if DEBUG else []
+    return Extension(
+        f"fastbp.{name}",
+        [f"src/fastbp/{name.replace('.', '/')}.pyx"],
+        include_dirs=["src/fastbp/_kernels"],
+        depends=[f"src/fastbp/_kernels/{h}" for h in os.listdir("src/fastbp/_kernels") if h.endswith((".h", ".pxi"))],
+        define_macros=[*macros, *debug],
+    )
+
+
+def extensions():
+    yield extension("_core", [("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")])
+    for level in levels_of_target():
+        for dtype in ("float32", "float64"):
+            macros = [("FASTBP_LEVEL", str(LEVELS[level][0])), ("FASTBP_DOUBLE", str(int(dtype == "float64")))]
+            yield extension(f"_kernels.{level}_{dtype}", macros)
+
+
+class BuildExt(build_ext):
+    """Adds the flags once the compiler is known."""
+
+    def build_extensions(self):
+        msvc = self.compiler.compiler_type == "msvc"
+        flags = MSVC_FLAGS if msvc else UNIX_DEBUG_FLAGS if DEBUG else UNIX_FLAGS
+        if SANITIZE:
+            flags = [*flags, f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer"]
+        for ext in self.extensions:
+            # "fastbp._kernels.x86_v3_float32" is of level x86_v3; the core itself is for every processor.
+            level = ext.name.rpartition(".")[2].rpartition("_")[0] if "._kernels." in ext.name else "baseline"
+            _, unix_flags, msvc_flags = LEVELS[level]
+            ext.extra_compile_args = [*flags, *(msvc_flags if msvc else unix_flags)]
+            if SANITIZE:
+                ext.extra_link_args = [f"-fsanitize={SANITIZE}"]
+            elif not (msvc or DEBUG or sys.platform == "darwin"):
+                ext.extra_link_args = ["-s"]
+            if ext.name == "fastbp._core":
+                ext.include_dirs.append(numpy.get_include())
+                ext.define_macros.append(("FASTBP_FLAGS", f'"{" ".join(flags)}"'))
+        super().build_extensions()
+
+
+setup(
+    ext_modules=cythonize(
+        list(extensions()),
+        include_path=["src"],
+        build_dir="build/cython",
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": DEBUG,
+            "wraparound": False,
+            "initializedcheck": DEBUG,
+            "cdivision": True,
+            "embedsignature": True,
+            "embedsignature.format": "python",
+        },
+    ),
+    cmdclass={"build_ext": BuildExt},
+)

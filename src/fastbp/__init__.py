@@ -1,0 +1,11 @@
+"""fastbp: backpropagation for small fully connected networks, compiled."""
+
+from fastbp._core import DivergenceError
+from fastbp._dispatch import show_config
+from fastbp._version import __version__
+from fastbp.io import FormatError, load
+from fastbp.network import Network, Trace, uniform
+from fastbp.training import History
+
+__all__ = ["DivergenceError", "FormatError", "History", "Network", "Trace", "__version__", "load", "show_config",
+           "uniform"]

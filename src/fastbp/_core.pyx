@@ -1,0 +1,983 @@
+"""The compiled core: owns parameters and workspaces, checks every array at the door, calls the kernels.
+
+A hot method takes an exact, contiguous ndarray of the network's dtype as it is (2-4 ns a check); anything else is
+converted first, or refused with an error that names the argument. Behind the door nothing is checked again.
+
+Memory. The parameters are one flat, padded array (kernels.h) that lives as long as a view of it; everything else is a
+workspace that the network keeps and that grows when a larger batch comes.
+
+Threads. Short calls keep the GIL, which is their lock. Long ones release it, and say so in `active`: any number of
+predictions at a time, or one call that trains or uses the training workspace.
+"""
+
+import threading
+
+import numpy as np
+
+cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.math cimport isfinite, sqrt
+from libc.stddef cimport ptrdiff_t
+from libc.stdint cimport uintptr_t
+from libc.string cimport memcpy, memset
+
+from fastbp._kernels.kernels cimport *
+
+cnp.import_array()
+
+cdef extern from "cpu.h":
+    int fastbp_cpu_level()
+    const char* FASTBP_COMPILER
+    const char* FASTBP_FLAGS
+
+ACTIVATIONS = {
+    "identity": FASTBP_IDENTITY, "threshold": FASTBP_THRESHOLD, "sigmoid": FASTBP_SIGMOID, "tanh": FASTBP_TANH,
+    "relu": FASTBP_RELU, "leaky_relu": FASTBP_LEAKY_RELU, "elu": FASTBP_ELU, "softplus": FASTBP_SOFTPLUS,
+    "silu": FASTBP_SILU, "gelu": FASTBP_GELU, "softsign": FASTBP_SOFTSIGN, "gaussian": FASTBP_GAUSSIAN,
+    "sin": FASTBP_SIN, "exp": FASTBP_EXP, "softmax": FASTBP_SOFTMAX,
+}
+COMPILER = FASTBP_COMPILER.decode()
+FLAGS = FASTBP_FLAGS.decode()
+
+# Activations whose slope is taken at the net input r, which must then outlive the output a (activation.h).
+cdef tuple AT_NET_INPUT = (FASTBP_SOFTPLUS, FASTBP_SILU, FASTBP_GELU, FASTBP_GAUSSIAN, FASTBP_SIN)
+
+# Multiplications above which a call releases the GIL: some ten microseconds; releasing it costs 20 ns and more.
+cdef enum:
+    LONG_WORK = 200_000
+# Multiplications between two looks for Ctrl-C: at most some tens of milliseconds.
+cdef double PATIENCE = 1e8
+
+cdef const fastbp_kernels* kernels_float32 = NULL
+cdef const fastbp_kernels* kernels_float64 = NULL
+
+
+def cpu_level():
+    """The highest level of instruction sets that this processor runs: 0, 3 or 4 as in simd.h."""
+    return fastbp_cpu_level()
+
+
+def install(capsule):
+    """Let networks created from now on use this kernel module's table, each dtype its own."""
+    global kernels_float32, kernels_float64
+    cdef const fastbp_kernels* table = <const fastbp_kernels*>PyCapsule_GetPointer(capsule, FASTBP_CAPSULE)
+    if table.abi != FASTBP_KERNELS_ABI:
+        raise ImportError(f"kernels of ABI {table.abi}, expected {FASTBP_KERNELS_ABI}: the installation is mixed up")
+    if table.real_bytes == sizeof(float):
+        kernels_float32 = table
+    else:
+        kernels_float64 = table
+
+
+class DivergenceError(ArithmeticError):
+    """Training left the finite numbers; the network keeps the last finite parameters.
+
+    Attributes
+    ----------
+    epoch : int
+        Epoch in which it happened, from 0.
+    sample : int
+        Row of X with which the refused update began, from 0.
+    """
+
+    def __init__(self, epoch, sample):
+        super().__init__(epoch, sample)
+        self.epoch = epoch
+        self.sample = sample
+
+    def __str__(self):
+        return (f"training diverged in epoch {self.epoch} at sample {self.sample}: the error or its gradient is no "
+                "longer finite. The parameters are the last finite ones; a smaller learning rate may help.")
+
+
+cdef class Memory:
+    """Zeroed bytes on a cache line's boundary; MemoryError where there are not as many."""
+    cdef void* raw
+    cdef char* data
+    cdef Py_ssize_t size
+
+    def __cinit__(self, size):
+        try:
+            self.size = size
+            self.raw = PyMem_RawCalloc(<Py_ssize_t>(size + 64), 1)
+        except OverflowError:
+            pass
+        if self.raw == NULL:
+            raise MemoryError(f"a network this large needs an array of {size} bytes")
+        self.data = <char*>((<uintptr_t>self.raw + 63) & ~<uintptr_t>63)
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.raw)
+
+
+cdef inline Py_ssize_t padded(Py_ssize_t n, Py_ssize_t lanes) noexcept nogil:
+    return (n + lanes - 1) // lanes * lanes
+
+
+cdef class Workspace:
+    """The arrays of a training step for up to `rows` rows at a time."""
+    cdef fastbp_network net
+    cdef Py_ssize_t rows
+    cdef list arrays
+
+    def __cinit__(self, Core core, rows, bint keep_net_inputs):
+        cdef Py_ssize_t lanes = core.lanes, itemsize = core.itemsize
+        cdef fastbp_layer* layer
+        cdef int l
+        self.rows = rows
+        self.arrays = []
+        self.net = core.net
+        self.net.layers = <fastbp_layer*>self.array(core.net.n_layers * sizeof(fastbp_layer))
+        memcpy(self.net.layers, core.net.layers, core.net.n_layers * sizeof(fastbp_layer))
+        self.net.gradient = self.array(core.net.n_params * itemsize)
+        self.net.inputs = self.array(rows * core.n_inputs * itemsize)
+        self.net.input_error = self.array(rows * padded(core.n_inputs, lanes) * itemsize)
+        self.net.packed = self.array(FASTBP_PACK_DEPTH * FASTBP_PACK_BYTES)
+        for l in range(self.net.n_layers):
+            layer = &self.net.layers[l]
+            # Whole vectors are read at a time, also where a single output has stride 1.
+            size = padded(rows * layer.stride, lanes) * itemsize
+            layer.output = self.array(size)
+            layer.delta = self.array(size)
+            layer.net_input = self.array(size) if keep_net_inputs or layer.activation in AT_NET_INPUT else layer.output
+            if layer.n_out > 1:
+                layer.transposed = self.array(layer.n_out * padded(layer.n_in, lanes) * itemsize)
+
+    cdef void* array(self, size) except NULL:
+        cdef Memory memory = Memory(size)
+        self.arrays.append(memory)
+        return memory.data
+
+
+cdef class Core:
+    """Parameters, workspaces and compiled methods of one network; `fastbp.Network` is its face.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        Number of inputs, then of neurons in each layer; all positive.
+    activations : sequence of int
+        One of the values of `ACTIVATIONS` for each layer.
+    mean : bool
+        Whether loss and gradient are divided by the number of samples.
+    dtype : numpy.dtype
+        float32 or float64.
+    """
+    cdef const fastbp_kernels* kernels
+    cdef fastbp_network net
+    cdef Memory layers
+    cdef int typenum
+    cdef Py_ssize_t itemsize, lanes, widest
+    cdef bint mean
+    cdef readonly Py_ssize_t n_inputs, n_outputs, n_params
+    cdef readonly object dtype
+    cdef readonly tuple weights, biases
+    cdef object storage
+    cdef Workspace workspace
+    cdef Memory scratch
+    cdef int waiting         # threads in wait()
+    cdef int active          # calls that run without the GIL: -1 one that trains, n > 0 n predictions
+    cdef object idle         # a condition: `active` has become 0
+
+    def __cinit__(self, *args, **kwargs):
+        # Until __init__ has run, no array fits.
+        self.n_inputs = -1
+        self.idle = threading.Condition()
+
+    def __init__(self, layer_sizes, activations, mean, dtype):
+        cdef fastbp_layer* layer
+        cdef int l, n_layers = len(layer_sizes) - 1
+        if self.n_inputs != -1:
+            raise TypeError("a network cannot be initialised twice")
+        self.mean = mean
+        self.dtype = dtype
+        self.typenum = (<cnp.dtype>dtype).num
+        self.kernels = kernels_float32 if self.typenum == cnp.NPY_FLOAT else kernels_float64
+        self.itemsize = self.kernels.real_bytes
+        self.lanes = self.kernels.vector_bytes // self.itemsize
+        self.layers = Memory(n_layers * sizeof(fastbp_layer))
+        self.net.layers = <fastbp_layer*>self.layers.data
+        self.net.n_layers = n_layers
+        offset = 0
+        for l in range(n_layers):
+            n_in, n_out = layer_sizes[l], layer_sizes[l + 1]
+            stride = 1 if n_out == 1 else -(-n_out // self.lanes) * self.lanes
+            bias = offset + (-(-n_in // self.lanes) * self.lanes if n_out == 1 else n_in * stride)
+            # The largest array that any call will need is known to fit before anything is cut to size.
+            if bias * self.itemsize + FASTBP_BLOCK_ROWS * (n_in + stride) * self.itemsize > 2**62:
+                raise MemoryError(f"a network with layer_sizes {tuple(layer_sizes)} does not fit into memory")
+            layer = &self.net.layers[l]
+            layer.n_in, layer.n_out, layer.stride = n_in, n_out, stride
+            layer.weights, layer.bias = offset, bias
+            layer.activation = activations[l]
+            layer.mask_padding = (n_out > 1 and n_out % self.lanes > 0
+                                  and l + 1 < n_layers and layer_sizes[l + 2] == 1)
+            self.n_params += (n_in + 1) * n_out
+            self.widest = max(self.widest, stride)
+            offset = bias + padded(stride, self.lanes)
+        self.net.n_params = offset
+        self.storage = aligned_zeros(offset, dtype)
+        self.net.params = cnp.PyArray_DATA(self.storage)
+        self.weights = tuple([self.view(l, True) for l in range(n_layers)])
+        self.biases = tuple([self.view(l, False) for l in range(n_layers)])
+        self.n_outputs = layer_sizes[n_layers]
+        self.n_inputs = layer_sizes[0]
+
+    cdef object view(self, int l, bint weights):
+        """A live view of W_l or b_l."""
+        cdef fastbp_layer* layer = &self.net.layers[l]
+        if weights:
+            return np.ndarray((layer.n_in, layer.n_out), self.dtype, self.storage, layer.weights * self.itemsize,
+                              (layer.stride * self.itemsize, self.itemsize))
+        return np.ndarray((layer.n_out,), self.dtype, self.storage, layer.bias * self.itemsize)
+
+    # ---------------------------------------------------------------- who may work
+
+    cdef int wait(self, bint exclusive) except -1:
+        """Return once nothing runs that may not run beside this call."""
+        if self.active < 0 or (exclusive and self.active > 0):
+            self.waiting += 1
+            try:
+                with self.idle:
+                    while self.active < 0 or (exclusive and self.active > 0):
+                        self.idle.wait()
+            finally:
+                self.waiting -= 1
+        return 0
+
+    cdef int enter(self, bint exclusive) except -1:
+        """Wait, and be counted while the GIL is released."""
+        # Other threads may come in between waking up and being counted.
+        while self.active < 0 or (exclusive and self.active > 0):
+            self.wait(exclusive)
+        self.active = -1 if exclusive else self.active + 1
+        return 0
+
+    cdef int leave(self) except -1:
+        self.active = 0 if self.active < 0 else self.active - 1
+        if self.waiting and self.active == 0:
+            with self.idle:
+                self.idle.notify_all()
+        return 0
+
+    cdef fastbp_network* work(self, Py_ssize_t m) except NULL:
+        """The training workspace, large enough for blocks of m rows."""
+        cdef Py_ssize_t rows = 1
+        if self.workspace is None or self.workspace.rows < min(m, <Py_ssize_t>FASTBP_BLOCK_ROWS):
+            while rows < min(m, <Py_ssize_t>FASTBP_BLOCK_ROWS):
+                rows *= 2
+            self.workspace = Workspace(self, rows, False)
+        return &self.workspace.net
+
+    # ---------------------------------------------------------------- the door
+
+    cdef inline bint is_ready(self, object array) noexcept:
+        """Whether the array can be used as it is."""
+        return (cnp.PyArray_CheckExact(array) and cnp.PyArray_TYPE(<cnp.ndarray>array) == self.typenum
+                and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array))
+
+    cdef cnp.ndarray inputs(self, object X, str name):
+        """X as (n_inputs,) or (M, n_inputs), contiguous and of the network's dtype."""
+        cdef cnp.ndarray x = X if self.is_ready(X) else as_reals(X, name, self.dtype)
+        cdef int ndim = cnp.PyArray_NDIM(x)
+        if not (ndim == 1 or ndim == 2) or cnp.PyArray_DIM(x, ndim - 1) != self.n_inputs:
+            raise ValueError(f"{name} must have the shape ({self.n_inputs},) of one sample or (M, {self.n_inputs}) of "
+                             f"M samples, got {np.shape(x)}")
+        return x
+
+    cdef cnp.ndarray targets(self, object T, str name, cnp.ndarray x):
+        """T with a row of n_outputs for each row of x; a single output may leave its axis out."""
+        cdef cnp.ndarray t = T if self.is_ready(T) else as_reals(T, name, self.dtype)
+        cdef int ndim = cnp.PyArray_NDIM(x)
+        if cnp.PyArray_NDIM(t) == ndim and cnp.PyArray_DIM(t, ndim - 1) == self.n_outputs and (
+                ndim == 1 or cnp.PyArray_DIM(t, 0) == cnp.PyArray_DIM(x, 0)):
+            return t
+        if ndim == 2 and self.n_outputs == 1 and np.shape(t) == (len(x),):
+            return t
+        raise ValueError(f"{name} must have the shape {np.shape(x)[:ndim - 1] + (self.n_outputs,)}, one row of {self.n_outputs} for each sample, "
+                         f"got {np.shape(t)}")
+
+    cdef int demand_finite(self, cnp.ndarray array, str name) except -1:
+        if not self.kernels.all_finite(cnp.PyArray_DATA(array), cnp.PyArray_SIZE(array)):
+            where = tuple([int(i) for i in np.argwhere(~np.isfinite(array))[0]])
+            raise ValueError(f"{name} must be finite, got {array[where]} at index {where} (as {self.dtype})")
+        return 0
+
+    cdef double rate(self, object learning_rate) except -1:
+        cdef double rate
+        try:
+            rate = learning_rate
+        except TypeError:
+            raise TypeError(f"learning_rate must be a number, got {type(learning_rate).__name__}") from None
+        if self.typenum == cnp.NPY_FLOAT:
+            rate = <float>rate
+        if not (0 < rate < np.inf):
+            raise ValueError(f"learning_rate must be positive and finite in {self.dtype}, got {learning_rate!r}")
+        return rate
+
+    cdef int demand_apart(self, cnp.ndarray out, object other, str names) except -1:
+        if np.may_share_memory(out, other):
+            raise ValueError(f"out must not overlap {names}")
+        return 0
+
+    cdef cnp.ndarray checked_out(self, object out, tuple shape):
+        """`out` if a result of that shape can be written into it."""
+        if not isinstance(out, np.ndarray):
+            raise TypeError(f"out must be a numpy.ndarray, got {type(out).__name__}")
+        if out.dtype != self.dtype:
+            raise TypeError(f"out must have dtype {self.dtype}, got {out.dtype}")
+        if np.shape(out) != shape:
+            raise ValueError(f"out must have the shape {shape}, got {np.shape(out)}")
+        if not cnp.PyArray_ISCARRAY(<cnp.ndarray>out):
+            raise ValueError("out must be C-contiguous, aligned and writable, got an array that is "
+                             + ("not writable" if not out.flags.writeable else "not contiguous or not aligned"))
+        self.demand_apart(out, self.storage, "the network's parameters")
+        return out
+
+    cdef Samples samples(self, object X, object T, object sample_weight=None, bint finite=True):
+        """Checked samples to compute a loss of."""
+        cdef Samples samples = Samples.__new__(Samples)
+        samples.x = self.inputs(X, "X")
+        samples.t = self.targets(T, "T", samples.x)
+        samples.single = cnp.PyArray_NDIM(samples.x) == 1
+        samples.m = 1 if samples.single else cnp.PyArray_DIM(samples.x, 0)
+        if samples.m == 0:
+            raise ValueError("X must hold at least one sample, got none")
+        samples.total_weight = samples.m
+        if sample_weight is not None:
+            samples.weights = self.vector(sample_weight, "sample_weight", samples.m)
+            samples.data.weights = cnp.PyArray_DATA(samples.weights)
+            samples.total_weight = np.sum(samples.weights, dtype=np.float64)
+            if np.any(samples.weights < 0) or not samples.total_weight > 0:
+                raise ValueError("sample_weight must hold no negative number and at least one positive, got a sum of "
+                                 f"{samples.total_weight} and a least of {np.min(samples.weights)}")
+        if finite:
+            self.demand_finite(samples.x, "X")
+            self.demand_finite(samples.t, "T")
+        samples.data.x = cnp.PyArray_DATA(samples.x)
+        samples.data.t = cnp.PyArray_DATA(samples.t)
+        samples.data.x_stride = self.n_inputs
+        samples.data.t_stride = self.n_outputs
+        return samples
+
+    cdef cnp.ndarray vector(self, object values, str name, Py_ssize_t length):
+        cdef cnp.ndarray vector = as_reals(values, name, self.dtype)
+        if np.shape(vector) != (length,):
+            raise ValueError(f"{name} must have the shape ({length},), got {np.shape(vector)}")
+        self.demand_finite(vector, name)
+        return vector
+
+    # ---------------------------------------------------------------- parameters
+
+    cdef int copy_flat(self, char* padded_array, char* compact, bint to_compact) noexcept:
+        """Between the padded layout of the kernels and the compact one of users: W_l row by row, then b_l."""
+        cdef fastbp_layer* layer
+        cdef Py_ssize_t n, i
+        cdef int l
+        cdef char* row
+        for l in range(self.net.n_layers):
+            layer = &self.net.layers[l]
+            # A single output's W is one row of n_in, else there are n_in rows of n_out; the bias is one row more.
+            n = (layer.n_in if layer.n_out == 1 else layer.n_out) * self.itemsize
+            row = padded_array + layer.weights * self.itemsize
+            for i in range(1 if layer.n_out == 1 else layer.n_in):
+                memcpy(compact if to_compact else row, row if to_compact else compact, n)
+                compact += n
+                row += layer.stride * self.itemsize
+            row = padded_array + layer.bias * self.itemsize
+            n = layer.n_out * self.itemsize
+            memcpy(compact if to_compact else row, row if to_compact else compact, n)
+            compact += n
+        return 0
+
+    @property
+    def params(self):
+        """All parameters as a new vector: layer by layer, W_l row by row and then b_l. Set it to change them all.
+
+        The vector is read-only, because writing into the copy would change nothing; write into `weights` and `biases`,
+        or assign a whole vector of shape (n_params,).
+        """
+        cdef cnp.ndarray flat = np.empty(max(self.n_params, 0), self.dtype or np.float64)
+        self.wait(True)
+        self.copy_flat(<char*>self.net.params, <char*>cnp.PyArray_DATA(flat), True)
+        flat.flags.writeable = False
+        return flat
+
+    @params.setter
+    def params(self, values):
+        cdef cnp.ndarray flat = as_reals(values, "params", self.dtype)
+        if np.shape(flat) != (self.n_params,):
+            raise ValueError(f"params must have the shape ({self.n_params},), got {np.shape(flat)}")
+        self.wait(True)
+        self.copy_flat(<char*>self.net.params, <char*>cnp.PyArray_DATA(flat), False)
+
+    # ---------------------------------------------------------------- prediction
+
+    def predict(self, X, out=None):
+        """Outputs of the network.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_inputs,) or (M, n_inputs)
+            One sample or M of them. NaN and infinity are let through. A contiguous array of the network's dtype is
+            read where it stands; anything else is converted first.
+        out : ndarray, shape (n_outputs,) or (M, n_outputs), optional
+            Where to write the outputs: of the network's dtype, contiguous, writable, apart from X and the parameters.
+
+        Returns
+        -------
+        ndarray, shape (n_outputs,) or (M, n_outputs)
+            `out`, or a new array of the network's dtype.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X or out has the wrong shape, length, dtype or layout.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([2, 1], init=[([[1.0], [2.0]], [3.0])], activation="identity")
+        >>> net.predict([10.0, 20.0])
+        array([53.])
+        """
+        cdef cnp.ndarray x = self.inputs(X, "X")
+        cdef cnp.ndarray y
+        cdef int ndim = cnp.PyArray_NDIM(x)
+        cdef cnp.npy_intp shape[2]
+        shape[0] = cnp.PyArray_DIM(x, 0)
+        shape[ndim - 1] = self.n_outputs
+        if out is None:
+            y = cnp.PyArray_SimpleNew(ndim, shape, self.typenum)
+        else:
+            y = self.checked_out(out, tuple([shape[i] for i in range(ndim)]))
+            self.demand_apart(y, x, "X")
+        self.predict_rows(cnp.PyArray_DATA(x), 1 if ndim == 1 else shape[0], cnp.PyArray_DATA(y))
+        return y
+
+    cdef int predict_rows(self, const void* x, Py_ssize_t m, void* y) except -1:
+        cdef fastbp_network net = self.net
+        # Another thread's call may have taken the network's scratch: then this one has its own.
+        cdef Memory scratch = self.scratch
+        cdef Py_ssize_t size = (2 * padded(min(m, <Py_ssize_t>FASTBP_BLOCK_ROWS) * self.widest, self.lanes)
+                                * self.itemsize + FASTBP_PACK_DEPTH * FASTBP_PACK_BYTES)
+        self.scratch = None
+        if scratch is None or scratch.size < size:
+            scratch = Memory(size)
+        net.packed = scratch.data
+        if <double>m * net.n_params < LONG_WORK:
+            self.wait(False)
+            self.kernels.predict(&net, x, self.n_inputs, m, y, scratch.data + FASTBP_PACK_DEPTH * FASTBP_PACK_BYTES)
+        else:
+            self.enter(False)
+            with nogil:
+                self.kernels.predict(&net, x, self.n_inputs, m, y, scratch.data + FASTBP_PACK_DEPTH * FASTBP_PACK_BYTES)
+            self.leave()
+        self.scratch = scratch
+        return 0
+
+    # ---------------------------------------------------------------- loss and gradient
+
+    cdef fastbp_progress backpropagate(self, Samples samples, bint forward_only) except *:
+        """E and the sum of squares; unless forward_only, the gradient into the training workspace."""
+        cdef fastbp_network* net = self.work(samples.m)
+        cdef fastbp_progress progress
+        cdef Py_ssize_t start = 0, m
+        cdef const char* x = <const char*>samples.data.x
+        cdef double scale = 1 / samples.total_weight if self.mean else 1
+        cdef int l
+        progress.error = progress.squares = progress.done = 0
+        self.enter(True)
+        with nogil:
+            while start < samples.m:
+                m = min(samples.m - start, <Py_ssize_t>FASTBP_BLOCK_ROWS)
+                self.kernels.forward(net, x + start * self.n_inputs * self.itemsize, self.n_inputs, m)
+                self.kernels.output_error(net, &samples.data, start, m, scale, &progress)
+                if not forward_only:
+                    for l in range(net.n_layers - 1, -1, -1):
+                        self.kernels.apply_slope(net, l, m)
+                        self.kernels.weight_gradient(net, l, x + start * self.n_inputs * self.itemsize, self.n_inputs, m,
+                                                     start > 0)
+                        if l > 0:
+                            self.kernels.error_signal(net, l, m)
+                start += m
+        self.leave()
+        progress.error *= scale
+        return progress
+
+    def error(self, X, T):
+        """The loss E over all samples: ``1/2 sum (y - t)**2``, divided by M where the reduction is "mean".
+
+        Parameters
+        ----------
+        X : array_like, shape (n_inputs,) or (M, n_inputs)
+            Inputs; at least one sample.
+        T : array_like, shape (n_outputs,) or (M, n_outputs)
+            Targets; (M,) is taken too where there is one output.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X or T has the wrong shape, length or dtype.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([1, 1], "identity", init=[([[2.0]], [0.0])])
+        >>> net.error([[1.0], [2.0]], [[2.0], [7.0]])
+        4.5
+        """
+        return self.backpropagate(self.samples(X, T, None, False), True).error
+
+    def rms(self, X, T):
+        """Root of the mean squared error, ``sqrt(sum (y - t)**2 / (M n_outputs))``: what training reports.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_inputs,) or (M, n_inputs)
+            Inputs; at least one sample.
+        T : array_like, shape (n_outputs,) or (M, n_outputs)
+            Targets; (M,) is taken too where there is one output.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X or T has the wrong shape, length or dtype.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([1, 1], "identity", init=[([[2.0]], [0.0])])
+        >>> net.rms([[1.0], [2.0]], [[2.0], [6.0]])
+        1.4142135623730951
+        """
+        cdef Samples samples = self.samples(X, T, None, False)
+        return sqrt(self.backpropagate(samples, True).squares / (<double>samples.m * self.n_outputs))
+
+    def gradient(self, X, T, out=None, sample_weight=None):
+        """E and dE/dparams, in the form that ``scipy.optimize.minimize(..., jac=True)`` wants.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_inputs,) or (M, n_inputs)
+            Inputs, finite; at least one sample.
+        T : array_like, shape (n_outputs,) or (M, n_outputs)
+            Targets, finite; (M,) is taken too where there is one output.
+        out : ndarray, shape (n_params,), optional
+            Where to write the gradient: of the network's dtype, contiguous, writable, apart from the parameters.
+        sample_weight : array_like, shape (M,), optional
+            Factor of each sample's error, not negative; all 1 by default. A mean divides by their sum.
+
+        Returns
+        -------
+        error : float
+            E, as `error` gives it.
+        gradient : ndarray, shape (n_params,)
+            In the order of `params`: the sums over samples of delta times input, and of delta for the biases.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument has the wrong shape, length or dtype, or is not finite.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([1, 1], "identity", init=[([[2.0]], [0.0])])
+        >>> net.gradient([3.0], [5.0])
+        (0.5, array([3., 1.]))
+        """
+        cdef Samples samples = self.samples(X, T, sample_weight)
+        cdef cnp.ndarray flat
+        if out is None:
+            flat = np.empty(self.n_params, self.dtype)
+        else:
+            flat = self.checked_out(out, (self.n_params,))
+            self.demand_apart(flat, samples.x, "X")
+            self.demand_apart(flat, samples.t, "T")
+        error = self.backpropagate(samples, False).error
+        self.copy_flat(<char*>self.workspace.net.gradient, <char*>cnp.PyArray_DATA(flat), True)
+        return error, flat
+
+    def _trace(self, X, T):
+        """What happens on the way forth and back: the fields of `fastbp.network.Trace`, sample axis included."""
+        cdef Samples samples = self.samples(X, T)
+        cdef Py_ssize_t start = 0, m
+        cdef Workspace workspace = Workspace(self, min(samples.m, FASTBP_BLOCK_ROWS), True)
+        cdef fastbp_network* net = &workspace.net
+        cdef fastbp_layer* layer
+        cdef fastbp_progress progress
+        cdef const char* x = <const char*>samples.data.x
+        cdef double scale = 1.0 / samples.m if self.mean else 1
+        cdef int l, n_layers = net.n_layers
+        widths = [len(bias) for bias in self.biases]
+        r, a, e, d = [[np.empty((samples.m, width), self.dtype) for width in widths] for _ in range(4)]
+        flat = np.empty(self.n_params, self.dtype)
+        progress.error = progress.squares = progress.done = 0
+        self.wait(True)
+        while start < samples.m:
+            m = min(samples.m - start, workspace.rows)
+            self.kernels.forward(net, x, self.n_inputs, m)
+            self.kernels.output_error(net, &samples.data, start, m, scale, &progress)
+            for l in range(n_layers - 1, -1, -1):
+                layer = &net.layers[l]
+                self.take_rows(layer.net_input, layer, r[l], start, m)
+                self.take_rows(layer.output, layer, a[l], start, m)
+                self.take_rows(layer.delta, layer, e[l], start, m)
+                self.kernels.apply_slope(net, l, m)
+                self.take_rows(layer.delta, layer, d[l], start, m)
+                self.kernels.weight_gradient(net, l, x, self.n_inputs, m, start > 0)
+                if l > 0:
+                    self.kernels.error_signal(net, l, m)
+            x += m * self.n_inputs * self.itemsize
+            start += m
+        self.copy_flat(<char*>net.gradient, cnp.PyArray_BYTES(flat), True)
+        return samples.single, r, a, e, d, flat, progress.error * scale
+
+    cdef int take_rows(self, const void* rows, const fastbp_layer* layer, cnp.ndarray target, Py_ssize_t start,
+                       Py_ssize_t m) except -1:
+        """Copy m padded rows of a layer into compact rows of target."""
+        cdef Py_ssize_t i, n = layer.n_out * self.itemsize
+        cdef char* to = cnp.PyArray_BYTES(target) + start * n
+        for i in range(m):
+            memcpy(to + i * n, <const char*>rows + i * layer.stride * self.itemsize, n)
+        return 0
+
+    cdef void take_input_errors(self, fastbp_network* net, char* to, Py_ssize_t to_stride, Py_ssize_t m) noexcept nogil:
+        """Send the output layer's error signal back through all layers and copy dE/dx of m rows."""
+        cdef Py_ssize_t i, n = self.n_inputs
+        cdef Py_ssize_t stride = 1 if n == 1 else padded(n, self.lanes)
+        cdef int l
+        for l in range(net.n_layers - 1, -1, -1):
+            self.kernels.apply_slope(net, l, m)
+            self.kernels.error_signal(net, l, m)
+        for i in range(m):
+            memcpy(to + i * to_stride * self.itemsize, <char*>net.input_error + i * stride * self.itemsize,
+                   n * self.itemsize)
+
+    def input_gradient(self, X, T):
+        """dE/dx: the error signal that reaches the inputs.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_inputs,) or (M, n_inputs)
+            Inputs, finite; at least one sample.
+        T : array_like, shape (n_outputs,) or (M, n_outputs)
+            Targets, finite; (M,) is taken too where there is one output.
+
+        Returns
+        -------
+        ndarray, shape of X
+            Row i holds the derivatives of E with respect to row i of X.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X or T has the wrong shape, length or dtype, or is not finite.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([2, 1], "identity", init=[([[2.0], [3.0]], [0.0])])
+        >>> net.input_gradient([1.0, 1.0], [4.0])
+        array([2., 3.])
+        """
+        cdef Samples samples = self.samples(X, T)
+        cdef cnp.ndarray gradient = np.empty(np.shape(samples.x), self.dtype)
+        cdef fastbp_network* net = self.work(samples.m)
+        cdef fastbp_progress progress
+        cdef char* to = cnp.PyArray_BYTES(gradient)
+        cdef const char* x = <const char*>samples.data.x
+        cdef double scale = 1.0 / samples.m if self.mean else 1
+        cdef Py_ssize_t start = 0, m
+        self.enter(True)
+        with nogil:
+            while start < samples.m:
+                m = min(samples.m - start, <Py_ssize_t>FASTBP_BLOCK_ROWS)
+                self.kernels.forward(net, x + start * self.n_inputs * self.itemsize, self.n_inputs, m)
+                self.kernels.output_error(net, &samples.data, start, m, scale, &progress)
+                self.take_input_errors(net, to + start * self.n_inputs * self.itemsize, self.n_inputs, m)
+                start += m
+        self.leave()
+        return gradient
+
+    def jacobian(self, X):
+        """dy/dx, by sending each output back on its own.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_inputs,) or (M, n_inputs)
+            Inputs, finite.
+
+        Returns
+        -------
+        ndarray, shape (n_outputs, n_inputs) or (M, n_outputs, n_inputs)
+            The derivative of each output with respect to each input.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X has the wrong shape, length or dtype, or is not finite.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([2, 1], "identity", init=[([[2.0], [3.0]], [0.0])])
+        >>> net.jacobian([1.0, 1.0])
+        array([[2., 3.]])
+        """
+        cdef cnp.ndarray x = self.inputs(X, "X")
+        cdef Py_ssize_t total = 1 if cnp.PyArray_NDIM(x) == 1 else cnp.PyArray_DIM(x, 0)
+        cdef cnp.ndarray jacobian = np.empty((total, self.n_outputs, self.n_inputs), self.dtype)
+        cdef cnp.ndarray unit = np.ones(1, self.dtype)
+        cdef fastbp_network* net = self.work(total)
+        cdef fastbp_layer* last = &net.layers[net.n_layers - 1]
+        cdef Py_ssize_t start = 0, m, n, i
+        cdef Py_ssize_t row = self.n_inputs * self.itemsize
+        cdef const char* source = cnp.PyArray_BYTES(x)
+        cdef char* to = cnp.PyArray_BYTES(jacobian)
+        cdef const char* one = cnp.PyArray_BYTES(unit)
+        self.demand_finite(x, "X")
+        self.enter(True)
+        with nogil:
+            while start < total:
+                m = min(total - start, <Py_ssize_t>FASTBP_BLOCK_ROWS)
+                self.kernels.forward(net, source + start * row, self.n_inputs, m)
+                for n in range(self.n_outputs):
+                    memset(last.delta, 0, m * last.stride * self.itemsize)
+                    for i in range(m):
+                        memcpy(<char*>last.delta + (i * last.stride + n) * self.itemsize, one, self.itemsize)
+                    self.take_input_errors(net, to + (start * self.n_outputs + n) * row, self.n_outputs * self.n_inputs,
+                                           m)
+                start += m
+        self.leave()
+        return jacobian[0] if cnp.PyArray_NDIM(x) == 1 else jacobian
+
+    # ---------------------------------------------------------------- training
+
+    def train_step(self, x, t, learning_rate=0.1):
+        """One step of gradient descent: on-line learning for a single sample, batch learning for a batch.
+
+        Parameters
+        ----------
+        x : array_like, shape (n_inputs,) or (M, n_inputs)
+            Inputs, finite; at least one sample.
+        t : array_like, shape (n_outputs,) or (M, n_outputs)
+            Targets, finite; (M,) is taken too where there is one output.
+        learning_rate : float, default 0.1
+            h in ``w <- w - h dE/dw``; positive and finite.
+
+        Returns
+        -------
+        float
+            E of the samples before the update.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument has the wrong shape, length or dtype, or is not finite.
+        DivergenceError
+            If E or the update is not finite. Whatever is raised, the parameters are what they were.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([1, 1], "identity", init=[([[2.0]], [0.0])])
+        >>> net.train_step([3.0], [5.0], learning_rate=0.5)
+        0.5
+        >>> net.params
+        array([ 0.5, -0.5])
+        """
+        cdef cnp.ndarray inputs = self.inputs(x, "x")
+        cdef cnp.ndarray targets = self.targets(t, "t", inputs)
+        cdef Py_ssize_t m = 1 if cnp.PyArray_NDIM(inputs) == 1 else cnp.PyArray_DIM(inputs, 0)
+        cdef double rate = self.rate(learning_rate)
+        cdef fastbp_samples samples
+        cdef fastbp_progress progress
+        if m == 0:
+            raise ValueError("x must hold at least one sample, got none")
+        self.demand_finite(inputs, "x")
+        self.demand_finite(targets, "t")
+        samples.x = cnp.PyArray_DATA(inputs)
+        samples.t = cnp.PyArray_DATA(targets)
+        samples.x_stride = self.n_inputs
+        samples.t_stride = self.n_outputs
+        samples.order = NULL
+        samples.weights = NULL
+        self.train(&samples, 0, m, m, rate, &progress)
+        if progress.done < m:
+            raise DivergenceError(0, 0)
+        return progress.error / m if self.mean else progress.error
+
+    cdef int train(self, const fastbp_samples* samples, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t batch, double rate,
+                   fastbp_progress* progress) except -1:
+        cdef fastbp_network* net = self.work(min(batch, stop - start))
+        progress.error = progress.squares = 0
+        if 3.0 * (stop - start) * net.n_params < LONG_WORK:
+            self.wait(True)
+            self.kernels.train(net, samples, start, stop, batch, self.mean, rate, progress)
+        else:
+            self.enter(True)
+            with nogil:
+                self.kernels.train(net, samples, start, stop, batch, self.mean, rate, progress)
+            self.leave()
+        return 0
+
+    def _samples(self, X, T):
+        """Samples checked once, for the epochs of a fit."""
+        return self.samples(X, T)
+
+    def _train_epoch(self, Samples samples, order, Py_ssize_t batch, learning_rate, epoch):
+        """One epoch over the samples in the given order (None: as they stand); (E, sum of squares)."""
+        cdef fastbp_progress progress
+        cdef double error = 0, squares = 0, rate = self.rate(learning_rate)
+        cdef Py_ssize_t start = 0, stop
+        cdef Py_ssize_t chunk = max(1, <Py_ssize_t>(PATIENCE / (3.0 * self.net.n_params * batch))) * batch
+        if order is not None:
+            samples.arrange(order)
+        while start < samples.m:
+            stop = min(start + chunk, samples.m)
+            self.train(&samples.data, start, stop, batch, rate, &progress)
+            error += progress.error
+            squares += progress.squares
+            start += progress.done
+            if start < stop:
+                raise DivergenceError(epoch, start if order is None else int(order[start]))
+            PyErr_CheckSignals()
+        return error / samples.m if self.mean else error, squares
+
+    def bind(self, x, t=None, out=None, learning_rate=0.1):
+        """Hold on to buffers, for loops in which the checks of every call would cost more than the network.
+
+        Parameters
+        ----------
+        x : ndarray, shape (n_inputs,) or (M, n_inputs)
+            Inputs, read anew at every call: of the network's dtype, contiguous.
+        t : ndarray, shape (n_outputs,) or (M, n_outputs), optional
+            Targets, likewise; needed by `step` only.
+        out : ndarray, shape (n_outputs,) or (M, n_outputs), optional
+            Where `predict` writes; a new array by default.
+        learning_rate : float, default 0.1
+            Of every `step`.
+
+        Returns
+        -------
+        Bound
+            With ``predict()``, which returns `out`, and ``step()``, which trains and returns E before the update.
+            Neither looks at what is in the arrays.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an array has the wrong shape, dtype or layout.
+
+        Examples
+        --------
+        >>> import fastbp, numpy as np
+        >>> net = fastbp.Network([1, 1], "identity", init=[([[2.0]], [0.0])])
+        >>> x = np.zeros(1)
+        >>> bound = net.bind(x)
+        >>> x[:] = 21
+        >>> bound.predict()
+        array([42.])
+        """
+        cdef Bound bound = Bound.__new__(Bound)
+        for array, name in ((x, "x"), (t, "t")):
+            if array is not None and not self.is_ready(array):
+                raise TypeError(f"{name} must be a contiguous {self.dtype} ndarray to be bound, got "
+                                f"{getattr(array, 'dtype', type(array).__name__)}")
+        bound.net = self
+        bound.x = self.inputs(x, "x")
+        bound.m = 1 if cnp.PyArray_NDIM(bound.x) == 1 else cnp.PyArray_DIM(bound.x, 0)
+        shape = np.shape(bound.x)[:cnp.PyArray_NDIM(bound.x) - 1] + (self.n_outputs,)
+        bound.out = np.empty(shape, self.dtype) if out is None else self.checked_out(out, shape)
+        self.demand_apart(bound.out, bound.x, "x")
+        if t is not None:
+            bound.t = self.targets(t, "t", bound.x)
+            self.demand_apart(bound.out, bound.t, "t")
+            bound.samples.t = cnp.PyArray_DATA(bound.t)
+            if bound.m == 0:
+                raise ValueError("x must hold at least one sample to train on, got none")
+        bound.rate = self.rate(learning_rate)
+        bound.samples.x = cnp.PyArray_DATA(bound.x)
+        bound.samples.x_stride = self.n_inputs
+        bound.samples.t_stride = self.n_outputs
+        return bound
+
+
+cdef class Samples:
+    """Inputs, targets and weights that have passed the door."""
+    cdef cnp.ndarray x, t, weights, order
+    cdef fastbp_samples data
+    cdef readonly Py_ssize_t m
+    cdef readonly bint single
+    cdef double total_weight
+
+    cdef int arrange(self, cnp.ndarray order) except -1:
+        if cnp.PyArray_TYPE(order) != cnp.NPY_INTP or not cnp.PyArray_ISCARRAY_RO(order) or len(order) != self.m:
+            raise ValueError("order must be a contiguous permutation of the samples' numbers")
+        self.order = order
+        self.data.order = <const ptrdiff_t*>cnp.PyArray_DATA(order)
+        return 0
+
+
+cdef class Bound:
+    """A network with its buffers in hand; see `Network.bind`."""
+    cdef Core net
+    cdef readonly cnp.ndarray x, t, out
+    cdef fastbp_samples samples
+    cdef Py_ssize_t m
+    cdef double rate
+
+    def __init__(self):
+        raise TypeError("a Bound is made by Network.bind")
+
+    def predict(self):
+        """The outputs for what `x` holds now, in `out`."""
+        self.net.predict_rows(self.samples.x, self.m, cnp.PyArray_DATA(self.out))
+        return self.out
+
+    def step(self):
+        """One step of gradient descent on what `x` and `t` hold now; returns E before the update."""
+        cdef fastbp_progress progress
+        if self.samples.t == NULL:
+            raise ValueError("step needs targets: bind(x, t)")
+        self.net.train(&self.samples, 0, self.m, self.m, self.rate, &progress)
+        if progress.done < self.m:
+            raise DivergenceError(0, 0)
+        return progress.error / self.m if self.net.mean else progress.error
+
+
+def as_reals(values, str name, dtype):
+    """`values` as a contiguous array of the dtype; a TypeError or ValueError that names the argument if it is none."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a rectangular array: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, got an array of dtype {array.dtype}")
+    with np.errstate(over="ignore"):
+        converted = array.astype(dtype, order="C", copy=False)
+    return converted if cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>converted) else converted.copy()
+
+
+def aligned_zeros(length, dtype):
+    """A zeroed vector on a cache line's boundary; MemoryError where it does not fit."""
+    size = length * dtype.itemsize
+    try:
+        raw = np.zeros(size + 64, np.uint8)
+    except ValueError:
+        raise MemoryError(f"a network this large needs {size} bytes") from None
+    offset = -raw.ctypes.data % 64
+    return raw[offset:offset + size].view(dtype)

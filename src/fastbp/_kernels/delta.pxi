@@ -1,0 +1,79 @@
+# Backward: deltas d = e g'(r), the error signals e = d W^T that they send back, and the gradient a^T d.
+
+cdef void apply_slope(const fastbp_network* net, int l, ptrdiff_t m) noexcept nogil:
+    """The layer's error signal becomes its delta, in place."""
+    cdef const fastbp_layer* layer = &net.layers[l]
+    if layer.activation != FASTBP_SOFTMAX:
+        multiply_by_slope(layer.activation, <const real*>layer.net_input, <const real*>layer.output, <real*>layer.delta,
+                          padded(m * layer.stride))
+    elif layer.n_out == 1:
+        memset(layer.delta, 0, m * sizeof(real))
+    else:
+        softmax_deltas(m, layer.n_out, layer.stride, <const real*>layer.output, <real*>layer.delta)
+
+
+cdef void transpose(const fastbp_layer* layer, const real* w) noexcept nogil:
+    """W^T, rows of n_in padded with zeros, into layer.transposed."""
+    cdef ptrdiff_t stride = padded(layer.n_in), i, j
+    cdef real* wt = <real*>layer.transposed
+    for j in range(layer.n_out):
+        for i in range(layer.n_in):
+            wt[j * stride + i] = w[i * layer.stride + j]
+        for i in range(layer.n_in, stride):
+            wt[j * stride + i] = 0
+
+
+cdef void error_signal(const fastbp_network* net, int l, ptrdiff_t m) noexcept nogil:
+    """e = d W^T of layer l into the delta of the layer before, for l = 0 into input_error."""
+    cdef const fastbp_layer* layer = &net.layers[l]
+    cdef const real* w = <const real*>net.params + layer.weights
+    cdef const real* d = <const real*>layer.delta
+    cdef real* e = <real*>(net.layers[l - 1].delta if l > 0 else net.input_error)
+    cdef ptrdiff_t stride = padded(layer.n_in), i, v
+    cdef vec scalar
+    if layer.n_in == 1:
+        for i in range(m):
+            e[i] = dot(layer.n_out, d + i * layer.stride, w)
+    elif layer.n_out == 1:
+        for i in range(m):
+            scalar = v_set1(d[i])
+            for v in range(stride // VLEN):
+                v_store(e + i * stride + v * VLEN, v_mul(scalar, v_load(w + v * VLEN)))
+    else:
+        transpose(layer, w)
+        if m == 1:
+            multiply_row(stride // VLEN, layer.n_out, d, <const real*>layer.transposed, stride, NULL, e)
+        else:
+            multiply(m, stride // VLEN, layer.n_out, d, layer.stride, 1, <const real*>layer.transposed, stride,
+                     NULL, 0, e, stride, <real*>net.packed)
+
+
+cdef void weight_gradient(const fastbp_network* net, int l, const void* x, ptrdiff_t x_stride, ptrdiff_t m,
+                          int accumulate) noexcept nogil:
+    """dE/dW = a^T d and dE/db = sum d over m rows, added to the gradient or in its place; x: the network's inputs."""
+    cdef const fastbp_layer* layer = &net.layers[l]
+    cdef const real* a = <const real*>(net.layers[l - 1].output if l > 0 else x)
+    cdef const real* d = <const real*>layer.delta
+    cdef real* g = <real*>net.gradient + layer.weights
+    cdef real* g_bias = <real*>net.gradient + layer.bias
+    cdef real total
+    cdef ptrdiff_t i, j, whole
+    if l > 0:
+        x_stride = net.layers[l - 1].stride
+    if layer.n_out > 1:
+        multiply(layer.n_in, layer.stride // VLEN, m, a, 1, x_stride, d, layer.stride,
+                 g if accumulate else NULL, layer.stride, g, layer.stride, <real*>net.packed)
+        column_sums(m, layer.stride // VLEN, d, layer.stride, g_bias if accumulate else NULL, g_bias)
+        return
+    # One output: rows of inputs in whole vectors, scaled and added. Padded rows have no rest; x may have one.
+    whole = layer.n_in // VLEN if l == 0 or layer.n_in == 1 else padded(layer.n_in) // VLEN
+    multiply_row(whole, m, d, a, x_stride, g if accumulate else NULL, g)
+    for j in range(whole * VLEN, layer.n_in):
+        total = g[j] if accumulate else 0
+        for i in range(m):
+            total += d[i] * a[i * x_stride + j]
+        g[j] = total
+    total = g_bias[0] if accumulate else 0
+    for i in range(m):
+        total += d[i]
+    g_bias[0] = total

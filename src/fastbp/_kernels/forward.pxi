@@ -1,0 +1,76 @@
+# Forward: net inputs r = a W + b and outputs a = g(r), layer by layer.
+
+cdef void net_inputs(const fastbp_network* net, const fastbp_layer* layer, const real* x, ptrdiff_t x_stride, ptrdiff_t m,
+                     real* r) noexcept nogil:
+    cdef const real* w = <const real*>net.params + layer.weights
+    cdef const real* b = <const real*>net.params + layer.bias
+    cdef ptrdiff_t i
+    if layer.n_out == 1:
+        for i in range(m):
+            r[i] = b[0] + dot(layer.n_in, x + i * x_stride, w)
+    elif m == 1:
+        multiply_row(layer.stride // VLEN, layer.n_in, x, w, layer.stride, b, r)
+    else:
+        multiply(m, layer.stride // VLEN, layer.n_in, x, x_stride, 1, w, layer.stride, b, 0, r, layer.stride,
+                 <real*>net.packed)
+
+
+cdef void activate(const fastbp_layer* layer, const real* r, real* a, ptrdiff_t m) noexcept nogil:
+    cdef ptrdiff_t last = layer.stride - VLEN
+    cdef vec real_lanes
+    cdef ptrdiff_t i
+    if layer.activation == FASTBP_SOFTMAX:
+        # A softmax over a single output is the constant 1; its stride of 1 has no whole vector to work on.
+        if layer.n_out == 1:
+            for i in range(m):
+                a[i] = 1 + 0 * r[i]
+        else:
+            softmax_rows(m, layer.n_out, layer.stride, a)
+        return
+    activate_elements(layer.activation, r, a, padded(m * layer.stride))
+    if layer.mask_padding:
+        real_lanes = v_first_lanes(layer.n_out - last)
+        for i in range(m):
+            v_store(a + i * layer.stride + last, v_and(real_lanes, v_load(a + i * layer.stride + last)))
+
+
+cdef void forward(const fastbp_network* net, const void* x, ptrdiff_t x_stride, ptrdiff_t m) noexcept nogil:
+    """All layers for m rows of x, kept in the workspace for the way back."""
+    cdef const real* inputs = <const real*>x
+    cdef const fastbp_layer* layer
+    cdef int l
+    for l in range(net.n_layers):
+        layer = &net.layers[l]
+        net_inputs(net, layer, inputs, x_stride, m, <real*>layer.net_input)
+        activate(layer, <const real*>layer.net_input, <real*>layer.output, m)
+        inputs = <const real*>layer.output
+        x_stride = layer.stride
+
+
+cdef void predict(const fastbp_network* net, const void* x, ptrdiff_t x_stride, ptrdiff_t m, void* out,
+                  void* scratch) noexcept nogil:
+    """Outputs of m rows into the contiguous `out`; leaves the network's workspace alone, so that calls may overlap."""
+    cdef const real* inputs
+    cdef const fastbp_layer* layer
+    cdef ptrdiff_t start, rows, stride, widest = 0, i
+    cdef real* r
+    cdef real* y = <real*>out
+    cdef int l
+    for l in range(net.n_layers):
+        widest = max(widest, net.layers[l].stride)
+    start = 0
+    while start < m:
+        rows = min(m - start, FASTBP_BLOCK_ROWS)
+        inputs = <const real*>x + start * x_stride
+        stride = x_stride
+        for l in range(net.n_layers):
+            layer = &net.layers[l]
+            r = <real*>scratch + (l % 2) * padded(rows * widest)
+            net_inputs(net, layer, inputs, stride, rows, r)
+            activate(layer, r, r, rows)
+            inputs = r
+            stride = layer.stride
+        for i in range(rows):
+            memcpy(y, inputs + i * stride, layer.n_out * sizeof(real))
+            y += layer.n_out
+        start += rows

@@ -1,0 +1,80 @@
+/* What a kernel module and the core agree on. No Python in it.
+ *
+ * `real` is float or double, as the network's dtype says. Parameters, gradient and optimizer state are flat arrays of
+ * one padded layout: layer after layer W_l and then b_l. A row of W is padded with zeros to whole vectors (`stride`),
+ * so that no loop along the outputs needs a tail. A layer with a single output keeps its W as one padded row instead:
+ * it is a dot product forwards and a scaled row backwards.
+ *
+ * Row i of a layer's outputs and deltas starts at i * stride; a single output has stride 1.
+ */
+#ifndef FASTBP_KERNELS_H
+#define FASTBP_KERNELS_H
+
+#include <stddef.h>
+
+#define FASTBP_KERNELS_ABI 1
+#define FASTBP_CAPSULE "fastbp._kernels"
+
+/* The core works through more rows than this in blocks, so that memory does not grow with the batch. */
+#define FASTBP_BLOCK_ROWS 512
+/* Elements of a packed block of B: its depth and its columns. */
+#define FASTBP_PACK_DEPTH 256
+#define FASTBP_PACK_BYTES 1024
+
+enum fastbp_activation {
+    FASTBP_IDENTITY, FASTBP_THRESHOLD, FASTBP_SIGMOID, FASTBP_TANH, FASTBP_RELU, FASTBP_LEAKY_RELU, FASTBP_ELU,
+    FASTBP_SOFTPLUS, FASTBP_SILU, FASTBP_GELU, FASTBP_SOFTSIGN, FASTBP_GAUSSIAN, FASTBP_SIN, FASTBP_EXP, FASTBP_SOFTMAX
+};
+
+typedef struct {
+    ptrdiff_t n_in, n_out;
+    ptrdiff_t stride;            /* elements between rows of outputs and deltas, and of W unless n_out is 1 */
+    ptrdiff_t weights, bias;     /* where W and b start in the flat arrays */
+    int activation;              /* enum fastbp_activation */
+    int mask_padding;            /* zero the outputs' padding: the next layer has one output, and reads it */
+    /* Workspace, FASTBP_BLOCK_ROWS rows at most. */
+    void *net_input, *output;    /* (rows, stride); one array, unless the slope is taken at the net input */
+    void *delta;                 /* (rows, stride): first the error signal e = dE/da, then d = dE/dr */
+    void *transposed;            /* (n_out, n_in padded): W^T, made anew from W by every call that reads it */
+} fastbp_layer;
+
+typedef struct {
+    int n_layers;
+    ptrdiff_t n_params;          /* length of the flat arrays, padding included */
+    fastbp_layer *layers;
+    void *params, *gradient;
+    void *inputs;                /* (rows, n_in): samples gathered in shuffled order */
+    void *input_error;           /* (rows, n_in padded): dE/dx */
+    void *packed;                /* a block of a large matrix in the order in which it is read */
+} fastbp_network;
+
+typedef struct {
+    const void *x, *t;           /* n_in inputs, n_out targets a row, contiguous within the row */
+    ptrdiff_t x_stride, t_stride;
+    const ptrdiff_t *order;      /* sample numbers in the order of training; null: as they stand */
+    const void *weights;         /* one a sample; null: all are 1 */
+} fastbp_samples;
+
+typedef struct {
+    double error;                /* E: each sample's before its update, not yet divided for a mean */
+    double squares;              /* sum of (y - t)**2, for the RMS */
+    ptrdiff_t done;              /* samples trained; where it falls short, the batch that follows diverged */
+} fastbp_progress;
+
+typedef struct {
+    int abi, vector_bytes, real_bytes;
+    int (*all_finite)(const void *x, ptrdiff_t n);
+    /* Outputs of m rows; scratch holds two arrays of min(m, FASTBP_BLOCK_ROWS) rows of the widest stride. */
+    void (*predict)(const fastbp_network *, const void *x, ptrdiff_t x_stride, ptrdiff_t m, void *out, void *scratch);
+    /* The steps of backpropagation on one block of rows, in the network's workspace; l counts layers from 0. */
+    void (*forward)(const fastbp_network *, const void *x, ptrdiff_t x_stride, ptrdiff_t m);
+    void (*output_error)(const fastbp_network *, const fastbp_samples *, ptrdiff_t start, ptrdiff_t m, double scale,
+                         fastbp_progress *);
+    void (*apply_slope)(const fastbp_network *, int l, ptrdiff_t m);
+    void (*weight_gradient)(const fastbp_network *, int l, const void *x, ptrdiff_t x_stride, ptrdiff_t m, int accumulate);
+    void (*error_signal)(const fastbp_network *, int l, ptrdiff_t m);
+    /* Forward, backward and update, batch after batch, over samples start .. stop - 1 of the order. */
+    void (*train)(const fastbp_network *, const fastbp_samples *, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t batch,
+                  int mean, double learning_rate, fastbp_progress *);
+} fastbp_kernels;
+#endif

@@ -1,0 +1,54 @@
+# kernels.h, for Cython.
+from libc.stddef cimport ptrdiff_t
+
+cdef extern from "kernels.h" nogil:
+    int FASTBP_KERNELS_ABI
+    const char* FASTBP_CAPSULE
+    int FASTBP_BLOCK_ROWS, FASTBP_PACK_DEPTH, FASTBP_PACK_BYTES
+    int FASTBP_IDENTITY, FASTBP_THRESHOLD, FASTBP_SIGMOID, FASTBP_TANH, FASTBP_RELU, FASTBP_LEAKY_RELU, FASTBP_ELU
+    int FASTBP_SOFTPLUS, FASTBP_SILU, FASTBP_GELU, FASTBP_SOFTSIGN, FASTBP_GAUSSIAN, FASTBP_SIN, FASTBP_EXP
+    int FASTBP_SOFTMAX
+
+    ctypedef struct fastbp_layer:
+        ptrdiff_t n_in, n_out, stride, weights, bias
+        int activation, mask_padding
+        void* net_input
+        void* output
+        void* delta
+        void* transposed
+
+    ctypedef struct fastbp_network:
+        int n_layers
+        ptrdiff_t n_params
+        fastbp_layer* layers
+        void* params
+        void* gradient
+        void* inputs
+        void* input_error
+        void* packed
+
+    ctypedef struct fastbp_samples:
+        const void* x
+        const void* t
+        ptrdiff_t x_stride, t_stride
+        const ptrdiff_t* order
+        const void* weights
+
+    ctypedef struct fastbp_progress:
+        double error, squares
+        ptrdiff_t done
+
+    ctypedef struct fastbp_kernels:
+        int abi, vector_bytes, real_bytes
+        bint (*all_finite)(const void* x, ptrdiff_t n) noexcept nogil
+        void (*predict)(const fastbp_network*, const void* x, ptrdiff_t x_stride, ptrdiff_t m, void* out,
+                        void* scratch) noexcept nogil
+        void (*forward)(const fastbp_network*, const void* x, ptrdiff_t x_stride, ptrdiff_t m) noexcept nogil
+        void (*output_error)(const fastbp_network*, const fastbp_samples*, ptrdiff_t start, ptrdiff_t m, double scale,
+                             fastbp_progress*) noexcept nogil
+        void (*apply_slope)(const fastbp_network*, int l, ptrdiff_t m) noexcept nogil
+        void (*weight_gradient)(const fastbp_network*, int l, const void* x, ptrdiff_t x_stride, ptrdiff_t m,
+                                int accumulate) noexcept nogil
+        void (*error_signal)(const fastbp_network*, int l, ptrdiff_t m) noexcept nogil
+        void (*train)(const fastbp_network*, const fastbp_samples*, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t batch,
+                      int mean, double learning_rate, fastbp_progress*) noexcept nogil

@@ -1,0 +1,71 @@
+# The body of every kernel module: setup.py compiles it once per instruction set and dtype.
+#
+# Nothing here touches a Python object except the last line, which hands the table of functions over. The vector
+# operations, the micro-kernel and the activations are C, for the reasons in docs/architecture.md; the loops that make
+# a network of them are below, one file for each part of the method.
+
+from cpython.pycapsule cimport PyCapsule_New
+from libc.math cimport fabs, isfinite
+from libc.stddef cimport ptrdiff_t
+from libc.string cimport memcpy, memset
+
+cdef extern from "simd.h" nogil:
+    ctypedef double real        # float in the float32 modules
+    ctypedef struct vec:
+        pass
+    int VLEN, V_BYTES
+    real SAFE_UPDATE
+    vec v_zero()
+    vec v_set1(real)
+    vec v_load(const real*)
+    void v_store(real*, vec)
+    vec v_add(vec, vec)
+    vec v_sub(vec, vec)
+    vec v_mul(vec, vec)
+    vec v_div(vec, vec)
+    vec v_fma(vec a, vec b, vec c)      # a * b + c
+    vec v_fnma(vec a, vec b, vec c)     # c - a * b
+    vec v_and(vec, vec)
+    vec v_or(vec, vec)
+    vec v_andnot(vec, vec)
+    vec v_abs(vec)
+    vec v_max(vec, vec)
+    real v_sum(vec)
+    vec v_first_lanes(ptrdiff_t)
+    void REQUIRE(bint)
+
+cdef extern from "tile.h" nogil:
+    int TILE_ROWS
+    void strip(int rows, ptrdiff_t vectors, ptrdiff_t depth, const real* a, ptrdiff_t a_row, ptrdiff_t a_col,
+               const real* b, ptrdiff_t b_row, const real* init, ptrdiff_t init_row, real* c, ptrdiff_t c_row)
+    void row_tile(int vectors, ptrdiff_t depth, const real* a, const real* b, ptrdiff_t b_row, const real* init, real* c)
+
+cdef extern from "activation.h" nogil:
+    vec v_exp(vec)
+    void activate_elements(int activation, const real* net_input, real* output, ptrdiff_t n)
+    void multiply_by_slope(int activation, const real* net_input, const real* output, real* delta, ptrdiff_t n)
+
+from fastbp._kernels.kernels cimport *
+
+include "product.pxi"
+include "softmax.pxi"
+include "forward.pxi"
+include "loss.pxi"
+include "delta.pxi"
+include "update.pxi"
+include "train.pxi"
+
+cdef fastbp_kernels functions
+functions.abi = FASTBP_KERNELS_ABI
+functions.vector_bytes = V_BYTES
+functions.real_bytes = sizeof(real)
+functions.all_finite = all_finite
+functions.predict = predict
+functions.forward = forward
+functions.output_error = output_error
+functions.apply_slope = apply_slope
+functions.weight_gradient = weight_gradient
+functions.error_signal = error_signal
+functions.train = train
+
+table = PyCapsule_New(&functions, FASTBP_CAPSULE, NULL)

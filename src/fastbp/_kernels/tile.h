@@ -1,0 +1,98 @@
+/* The micro-kernel of every matrix product: C[i, j] = init[i, j] + sum over p of A[i, p] * B[p, j].
+ *
+ * A tile of mr rows and nv vectors of C stays in registers while p runs; each step loads nv vectors of B and spreads
+ * mr scalars of A over them. A is read by two strides, so the same loop serves
+ *     forward   net inputs   R = X W + b       A = X           B = W      init = b, for every row
+ *     delta     error signal E = D W^T         A = D           B = W^T
+ *     gradient               G = X^T D         A = X^T         B = D      init = G where batches add up
+ * mr and nv are constants at every call: the compiler unrolls the loops and keeps acc in registers. It is C, because
+ * the same lines written in Cython ran 5 % slower (docs/architecture.md).
+ */
+#ifndef FASTBP_TILE_H
+#define FASTBP_TILE_H
+
+#include "simd.h"
+
+/* The tallest tile and its width: as many accumulators as leave registers for one row of B and one scalar of A. */
+#if defined(__aarch64__) || defined(_M_ARM64)
+#define TILE_ROWS 8
+#define TILE_VECTORS 3
+#elif FASTBP_LEVEL == 4
+#define TILE_ROWS 12
+#define TILE_VECTORS 2
+#elif FASTBP_LEVEL == 3
+#define TILE_ROWS 6
+#define TILE_VECTORS 2
+#else
+#define TILE_ROWS 3
+#define TILE_VECTORS 3
+#endif
+
+/* init: null for zero. Strides count elements. */
+FORCE_INLINE void tile(const int mr, const int nv, ptrdiff_t depth, const real *a, ptrdiff_t a_row, ptrdiff_t a_col,
+                       const real *b, ptrdiff_t b_row, const real *init, ptrdiff_t init_row, real *c, ptrdiff_t c_row)
+{
+    vec acc[TILE_ROWS][TILE_VECTORS];
+    UNROLL for (int i = 0; i < mr; i++)
+        UNROLL for (int v = 0; v < nv; v++)
+            acc[i][v] = init ? v_load(init + i * init_row + v * VLEN) : v_zero();
+    for (ptrdiff_t p = 0; p < depth; p++) {
+        vec b_vectors[TILE_VECTORS];
+        UNROLL for (int v = 0; v < nv; v++)
+            b_vectors[v] = v_load(b + v * VLEN);
+        UNROLL for (int i = 0; i < mr; i++) {
+            const vec a_scalar = v_set1(a[i * a_row]);
+            UNROLL for (int v = 0; v < nv; v++)
+                acc[i][v] = v_fma(a_scalar, b_vectors[v], acc[i][v]);
+        }
+        a += a_col;
+        b += b_row;
+    }
+    UNROLL for (int i = 0; i < mr; i++)
+        UNROLL for (int v = 0; v < nv; v++)
+            v_store(c + i * c_row + v * VLEN, acc[i][v]);
+}
+
+/* mr rows of C over any number of vectors. */
+FORCE_INLINE void strip(const int mr, ptrdiff_t vectors, ptrdiff_t depth, const real *a, ptrdiff_t a_row, ptrdiff_t a_col,
+                        const real *b, ptrdiff_t b_row, const real *init, ptrdiff_t init_row, real *c, ptrdiff_t c_row)
+{
+    ptrdiff_t v = 0;
+#define STRIP_STEP(nv) \
+    tile(mr, nv, depth, a, a_row, a_col, b + v * VLEN, b_row, init ? init + v * VLEN : init, init_row, \
+         c + v * VLEN, c_row)
+    for (; v + TILE_VECTORS <= vectors; v += TILE_VECTORS) STRIP_STEP(TILE_VECTORS);
+#if TILE_VECTORS == 3
+    if (v + 2 <= vectors) { STRIP_STEP(2); v += 2; }
+#endif
+    if (v < vectors) STRIP_STEP(1);
+#undef STRIP_STEP
+}
+
+/* One row of C, c = init + a B, where a single sample leaves no rows to share B: nv vectors of four chains of sums in
+ * all, because a fused multiply-add can start twice a cycle but takes four cycles. */
+FORCE_INLINE void row_tile(const int nv, ptrdiff_t depth, const real *a, const real *b, ptrdiff_t b_row, const real *init,
+                           real *c)
+{
+    const int chains = 4 / nv;
+    vec acc[4];
+    UNROLL for (int v = 0; v < 4; v++)
+        acc[v] = v < nv && init ? v_load(init + v * VLEN) : v_zero();
+    ptrdiff_t p = 0;
+    for (; p + chains <= depth; p += chains) {
+        UNROLL for (int k = 0; k < chains; k++) {
+            const vec a_scalar = v_set1(a[p + k]);
+            UNROLL for (int v = 0; v < nv; v++)
+                acc[k * nv + v] = v_fma(a_scalar, v_load(b + k * b_row + v * VLEN), acc[k * nv + v]);
+        }
+        b += chains * b_row;
+    }
+    for (; p < depth; p++, b += b_row)
+        UNROLL for (int v = 0; v < nv; v++)
+            acc[v] = v_fma(v_set1(a[p]), v_load(b + v * VLEN), acc[v]);
+    if (nv == 1) { acc[0] = v_add(acc[0], acc[2]); acc[1] = v_add(acc[1], acc[3]); acc[0] = v_add(acc[0], acc[1]); }
+    if (nv == 2) { acc[0] = v_add(acc[0], acc[2]); acc[1] = v_add(acc[1], acc[3]); }
+    UNROLL for (int v = 0; v < nv; v++)
+        v_store(c + v * VLEN, acc[v]);
+}
+#endif

@@ -1,0 +1,55 @@
+"""The command line: ``python -m fastbp demo`` and ``python -m fastbp info``."""
+
+import argparse
+import os
+import sys
+
+from . import demo, show_config
+
+INTERRUPTED = 130  # 128 + SIGINT, what a shell reports for a program that Ctrl-C ended
+
+
+def main(argv=None):
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        The arguments; by default those of the process.
+
+    Returns
+    -------
+    int
+        The exit code: 0 if all went well, 1 if a part of the demo missed its goal or nobody reads the output,
+        130 after Ctrl-C. Wrong arguments end the process with 2, as argparse does.
+
+    Examples
+    --------
+    >>> from fastbp.cli import main
+    >>> main(["demo", "threshold"])  # doctest: +ELLIPSIS
+    One threshold neuron...
+    0
+    """
+    parser = argparse.ArgumentParser(prog="python -m fastbp", description="Small neural networks, compiled.")
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
+    demo_parser = commands.add_parser("demo", help="watch small networks learn")
+    demo_parser.add_argument("part", nargs="?", choices=demo.PARTS, help="one part only; without it, all of them")
+    commands.add_parser("info", help="print version, instruction set, compiler and NumPy")
+    arguments = parser.parse_args(argv)
+
+    try:
+        if arguments.command == "demo":
+            parts = [arguments.part] if arguments.part else list(demo.PARTS)
+            return 0 if demo.run(parts) else 1
+        if arguments.command == "info":
+            show_config()
+        else:
+            parser.print_help()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader left, as `| head` does. Point stdout at nothing, or Python complains when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0

@@ -1,0 +1,395 @@
+"""Network: the Python face of the compiled core; everything that happens once per network, not once per call."""
+
+import operator
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+from fastbp import io, training
+from fastbp._core import ACTIVATIONS, Core
+
+ALIASES = {"linear": "identity", "step": "threshold", "logistic": "sigmoid", "swish": "silu"}
+# Activations that keep about half of a symmetric net input: their initial weights follow He, not Glorot.
+RELU_FAMILY = {"relu", "leaky_relu", "elu", "softplus", "silu", "gelu"}
+
+
+@dataclass(frozen=True)
+class uniform:
+    """Initial weights and biases drawn evenly from ``low <= w < high``; for the `init` of `Network`.
+
+    Parameters
+    ----------
+    low, high : float
+        Finite, low < high.
+
+    Raises
+    ------
+    ValueError
+        If the interval is empty or not finite.
+
+    Examples
+    --------
+    >>> import fastbp
+    >>> net = fastbp.Network([2, 2, 1], init=fastbp.uniform(-0.5, 0.5), seed=1)
+    >>> bool(abs(net.params).max() < 0.5)
+    True
+    """
+
+    low: float
+    high: float
+
+    def __post_init__(self):
+        if not (np.isfinite(self.low) and np.isfinite(self.high) and self.low < self.high):
+            raise ValueError(f"uniform(low, high) needs finite bounds with low < high, got {self.low!r}, {self.high!r}")
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What backpropagation computed on its way, layer by layer; `Network.backprop` returns it.
+
+    Entry l of each list belongs to layer l + 1 of the article, whose first layer of neurons is 1. For a single sample
+    the arrays of samples have no sample axis.
+
+    Attributes
+    ----------
+    net_inputs, outputs : list of ndarray, shape (M, n_out)
+        r and a = g(r).
+    error_signals, deltas : list of ndarray, shape (M, n_out)
+        e = dE/da and d = dE/dr = e g'(r).
+    weight_gradients : list of ndarray, shape (n_in, n_out)
+        dE/dW, summed over the samples.
+    bias_gradients : list of ndarray, shape (n_out,)
+        dE/db.
+    error : float
+        E.
+    """
+
+    net_inputs: list
+    outputs: list
+    error_signals: list
+    deltas: list
+    weight_gradients: list
+    bias_gradients: list
+    error: float
+
+
+class Network(Core):
+    """A fully connected network that learns by backpropagation.
+
+    Neuron B of a layer computes ``a_B = g(sum_A a_A w_AB + b_B)``; learning is gradient descent on
+    ``E = 1/2 sum (y - t)**2``, as docs/method.md has it.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        Number of inputs, then of neurons in each layer; at least two numbers, all positive.
+    activation : str or sequence of str, default "sigmoid"
+        One name for all layers, or a sequence with one for each layer. identity, threshold, sigmoid, tanh, relu,
+        leaky_relu (slope 0.01 below 0), elu, softplus, silu, gelu (the exact one), softsign, gaussian
+        (``exp(-r**2)``), sin, exp, softmax; or an alias: linear, step, logistic, swish. The threshold is 1 where
+        r >= 0, else 0, and its slope is taken as 1: on a single layer that is the perceptron rule.
+    output_activation : str, optional
+        Another activation for the last layer.
+    loss : str, default "squared_error"
+        ``E = 1/2 sum (y - t)**2`` over outputs and samples; the only one so far.
+    reduction : {"sum", "mean"}, default "sum"
+        "mean" divides E and its gradient by the number of samples.
+    dtype : {"float64", "float32"}, default "float64"
+        Of parameters and all arithmetic.
+    init : "auto", uniform, sequence of (W, b), or array_like of shape (n_params,), default "auto"
+        "auto" draws the weights into a layer evenly from +-sqrt(6 / (n_in + n_out)) (Glorot and Bengio 2010), for
+        the relu family from +-sqrt(6 / n_in) (He et al. 2015); biases are 0.
+    seed : int or numpy.random.Generator, optional
+        For the initial weights and the order of samples in `fit`; entropy of the system by default.
+
+    Attributes
+    ----------
+    weights, biases : tuple of ndarray, shapes (n_in, n_out) and (n_out,)
+        Live views: what is written there counts from the next call on.
+    params : ndarray, shape (n_params,)
+        All of them as a new read-only vector; assign a vector to set them.
+    layer_sizes, activations : tuple
+    loss, reduction : str
+    dtype : numpy.dtype
+    n_inputs, n_outputs, n_params : int
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is out of range or of the wrong type.
+    MemoryError
+        If the parameters do not fit into memory.
+
+    Notes
+    -----
+    Threads may share a network: predictions run side by side, training waits for them and they for it. Writing into
+    `weights` while another thread trains is the caller's own race.
+
+    Examples
+    --------
+    >>> import fastbp
+    >>> X, T = [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]]
+    >>> net = fastbp.Network([2, 3, 1], activation="tanh", output_activation="sigmoid", seed=3)
+    >>> history = net.fit(X, T, epochs=2000, learning_rate=0.5)
+    >>> net.predict(X).round().ravel().tolist()
+    [0.0, 1.0, 1.0, 0.0]
+    """
+
+    def __init__(self, layer_sizes, activation="sigmoid", output_activation=None, *, loss="squared_error",
+                 reduction="sum", dtype="float64", init="auto", seed=None):
+        self.layer_sizes = _layer_sizes(layer_sizes)
+        self.activations = _activations(activation, output_activation, len(self.layer_sizes) - 1)
+        self.loss = _one_of("loss", loss, ("squared_error",))
+        self.reduction = _one_of("reduction", reduction, ("sum", "mean"))
+        self._rng = _generator(seed)
+        super().__init__(self.layer_sizes, [ACTIVATIONS[name] for name in self.activations], reduction == "mean",
+                         _dtype(dtype))
+        self._initialise(init)
+
+    def _initialise(self, init):
+        if isinstance(init, uniform):
+            for values in (*self.weights, *self.biases):
+                values[...] = self._rng.uniform(init.low, init.high, values.shape)
+        elif isinstance(init, str):
+            _one_of("init", init, ("auto",))
+            for W, activation in zip(self.weights, self.activations, strict=True):
+                fan_in, fan_out = W.shape
+                bound = sqrt(6 / (fan_in if activation in RELU_FAMILY else fan_in + fan_out))
+                W[...] = self._rng.uniform(-bound, bound, W.shape)
+        elif not isinstance(init, np.ndarray) and _is_sequence_of_pairs(init):
+            self._set_layers(init)
+        else:
+            self.params = init
+
+    def _set_layers(self, layers):
+        if len(layers) != len(self.weights):
+            raise ValueError(f"init must hold one (W, b) for each of the {len(self.weights)} layers, got {len(layers)}")
+        for l, pair in enumerate(layers):
+            for name, target, values in zip("Wb", (self.weights[l], self.biases[l]), pair, strict=True):
+                if np.shape(values) != target.shape:
+                    raise ValueError(f"init: {name} of layer {l} must have the shape {target.shape}, "
+                                     f"got {np.shape(values)}")
+                target[...] = values
+
+    def backprop(self, X, T):
+        """Forward and backward, with everything that is computed on the way; the parameters stay.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_inputs,) or (M, n_inputs)
+            Inputs, finite; at least one sample.
+        T : array_like, shape (n_outputs,) or (M, n_outputs)
+            Targets, finite; (M,) is taken too where there is one output.
+
+        Returns
+        -------
+        Trace
+            Net inputs, outputs, error signals, deltas and gradients of each layer, and E.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X or T has the wrong shape, length or dtype, or is not finite.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([1, 1, 1], "identity", init=[([[2.0]], [0.0]), ([[3.0]], [0.0])])
+        >>> trace = net.backprop([1.0], [4.0])
+        >>> trace.error_signals
+        [array([6.]), array([2.])]
+        """
+        single, r, a, e, d, gradient, error = self._trace(X, T)
+        if single:
+            r, a, e, d = ([rows[0] for rows in layers] for layers in (r, a, e, d))
+        weight_gradients, bias_gradients = [], []
+        for W, b in zip(self.weights, self.biases, strict=True):
+            of_w, of_b, gradient = np.split(gradient, [W.size, W.size + b.size])
+            weight_gradients.append(of_w.reshape(W.shape))
+            bias_gradients.append(of_b)
+        return Trace(r, a, e, d, weight_gradients, bias_gradients, error)
+
+    def fit(self, X, T, *, epochs=100, batch_size=1, learning_rate=0.1, shuffle=True, seed=None, desired_error=None,
+            verbose=False):
+        """Train on a set of samples, epoch after epoch.
+
+        Parameters
+        ----------
+        X : array_like, shape (M, n_inputs)
+            Inputs, finite; at least one sample.
+        T : array_like, shape (M, n_outputs)
+            Targets, finite; (M,) is taken too where there is one output.
+        epochs : int, default 100
+            How often all samples are presented, at most.
+        batch_size : int or "full", default 1
+            Samples for each update: 1 is on-line learning, "full" batch learning. The last batch may be smaller.
+        learning_rate : float, default 0.1
+            h in ``w <- w - h dE/dw``; positive and finite.
+        shuffle : bool, default True
+            Whether each epoch presents the samples in a new random order.
+        seed : int or numpy.random.Generator, optional
+            For that order; by default the generator that the network was made with goes on.
+        desired_error : float, optional
+            Stop after the first epoch whose RMS error is not above this.
+        verbose : bool, default False
+            Print the progress: one line that is rewritten on a terminal, else ten lines in all.
+
+        Returns
+        -------
+        History
+            E and RMS of every epoch, and why training stopped. Ctrl-C stops it too; the network keeps what it learnt.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is out of range, or of the wrong shape, length or type; nothing has changed then.
+        DivergenceError
+            If E or an update is not finite; the parameters are the last finite ones.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([1, 1], "identity", init=[([[0.0]], [0.0])])
+        >>> history = net.fit([[1.0], [2.0]], [[3.0], [5.0]], epochs=1000, desired_error=1e-6)
+        >>> history.stop_reason
+        'desired_error'
+        """
+        rng = self._rng if seed is None else _generator(seed)
+        return training.fit(self, X, T, epochs, batch_size, learning_rate, shuffle, rng, desired_error, verbose)
+
+    def save(self, path):
+        """Write the network to a file that `fastbp.load` reads; docs/file-format.md describes it.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            An existing file is replaced once the new one is complete on disk.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; an existing file is then what it was.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([2, 1], seed=1)
+        >>> net.save("small.fastbp")
+        >>> fastbp.load("small.fastbp")
+        Network([2, 1], ['sigmoid'], float64, 3 parameters)
+        """
+        io.save(self, path)
+
+    def copy(self):
+        """A network of its own with the same parameters; its random numbers go on from where these stand.
+
+        Returns
+        -------
+        Network
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([2, 1], seed=1)
+        >>> bool((net.copy().params == net.params).all())
+        True
+        """
+        return _rebuild(type(self), self._arguments(), self.params, np.random.Generator(_copied(self._rng.bit_generator)))
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo):
+        return self.copy()
+
+    def __reduce__(self):
+        return _rebuild, (type(self), self._arguments(), self.params, self._rng)
+
+    def _arguments(self):
+        """What `Network` must be called with to make one of this architecture."""
+        return {"layer_sizes": self.layer_sizes, "activation": self.activations, "loss": self.loss,
+                "reduction": self.reduction, "dtype": self.dtype.name}
+
+    def __repr__(self):
+        return (f"{type(self).__name__}({list(self.layer_sizes)}, {list(self.activations)}, {self.dtype.name}, "
+                f"{self.n_params:,} parameters)")
+
+
+def _rebuild(cls, arguments, params, rng):
+    return cls(**arguments, init=params, seed=rng)
+
+
+def _copied(bit_generator):
+    copy = type(bit_generator)()
+    copy.state = bit_generator.state
+    return copy
+
+
+def _layer_sizes(sizes):
+    try:
+        sizes = tuple(sizes)
+    except TypeError:
+        raise TypeError(f"layer_sizes must be a sequence of integers, got {type(sizes).__name__}") from None
+    if len(sizes) < 2:
+        raise ValueError(f"layer_sizes must name the inputs and at least one layer, got {list(sizes)}")
+    try:
+        integers = tuple(operator.index(size) for size in sizes)
+    except TypeError:
+        raise TypeError(f"layer_sizes must hold integers, got {list(sizes)}") from None
+    if min(integers) < 1:
+        raise ValueError(f"layer_sizes must be positive, got {list(sizes)}")
+    return integers
+
+
+def _activations(activation, output_activation, n_layers):
+    if isinstance(activation, str):
+        names = [activation] * n_layers
+    else:
+        try:
+            names = list(activation)
+        except TypeError:
+            raise TypeError(f"activation must be a name or a sequence of names, got {activation!r}") from None
+        if len(names) != n_layers:
+            raise ValueError(f"activation must hold one name for each of the {n_layers} layers, got {len(names)}")
+        if output_activation is not None:
+            raise ValueError("output_activation must be None where activation names every layer's, "
+                             f"got {output_activation!r}")
+    if output_activation is not None:
+        names[-1] = output_activation
+    for argument, name in [*(("activation", name) for name in names[:-1]), (
+            "activation" if output_activation is None else "output_activation", names[-1])]:
+        _one_of(argument, name, (*ACTIVATIONS, *ALIASES))
+    return tuple(ALIASES.get(name, name) for name in names)
+
+
+def _one_of(argument, value, names):
+    if not isinstance(value, str):
+        raise TypeError(f"{argument} must be a name, got {value!r}")
+    if value not in names:
+        raise ValueError(f"{argument} must be one of {', '.join(names)}; got {value!r}")
+    return value
+
+
+def _dtype(dtype):
+    try:
+        dtype = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"dtype must be float32 or float64, got {dtype!r}") from None
+    if dtype not in (np.dtype("float32"), np.dtype("float64")):
+        raise ValueError(f"dtype must be float32 or float64, got {dtype}")
+    return dtype.newbyteorder("=")
+
+
+def _generator(seed):
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"seed must be None, a non-negative integer or a numpy.random.Generator, got {seed!r}") from None
+
+
+def _is_sequence_of_pairs(init):
+    """Whether `init` is [(W, b), ...] and not one flat vector."""
+    try:
+        return len(init) > 0 and all(len(pair) == 2 for pair in init)
+    except TypeError:
+        return False

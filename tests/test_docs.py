@@ -1,0 +1,52 @@
+"""The documentation runs: every Python block of README.md and docs/, and every example in a docstring.
+
+The blocks of one file are run in order, as a reader would type them. A block that needs more than NumPy is fenced
+as ```py, which is coloured alike and not run.
+"""
+
+import doctest
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import fastbp
+
+ROOT = Path(__file__).parents[1]
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = {
+    str(page.relative_to(ROOT)): BLOCK.findall(page.read_text(encoding="utf-8"))
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+}
+# interop, plot and the like import partners that the test environment need not have.
+MODULES = [
+    name
+    for _, name, _ in pkgutil.iter_modules(fastbp.__path__, "fastbp.")
+    if name not in ("fastbp.__main__", "fastbp.interop", "fastbp.plot")
+]
+
+
+@pytest.mark.parametrize("page", [page for page, blocks in PAGES.items() if blocks])
+def test_blocks_run(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": "__main__"}
+    for number, block in enumerate(PAGES[page], 1):
+        exec(compile(block, f"{page}, block {number}", "exec"), namespace)
+
+
+def test_readme_has_an_example():
+    assert PAGES["README.md"]
+
+
+@pytest.mark.parametrize("name", ["fastbp", *MODULES])
+def test_docstring_examples(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.failed == 0
+
+
+def test_network_has_examples():
+    finder = doctest.DocTestFinder()
+    assert any(test.examples for test in finder.find(fastbp.Network))

@@ -1,0 +1,234 @@
+"""Bad input: the right exception, a message with the argument, what came and what was expected, and no trace left."""
+
+import re
+
+import numpy as np
+import pytest
+
+import fastbp
+
+x, t = np.zeros(3), np.zeros(2)
+X, T = np.zeros((4, 3)), np.zeros((4, 2))
+NAN, INF = np.nan, np.inf
+
+
+def spoiled(array, value):
+    """A copy of the array whose last number is `value`."""
+    array = array.copy()
+    array.flat[-1] = value
+    return array
+
+
+def read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+def case(exception, argument, came, call, *args, of=""):
+    """call(*args) is refused for `argument`; `came` is what the message must show of the value that was refused."""
+    return pytest.param(exception, argument, came, call, args, id=f"{of} {argument}={came}".strip())
+
+
+def assert_refused(exception, argument, came, call, *args):
+    with pytest.raises(exception) as caught:
+        call(*args)
+    assert re.search(rf"\b{argument}\b", str(caught.value))
+    assert came in str(caught.value)
+
+
+NETWORKS = [
+    case(ValueError, "layer_sizes", "[]", lambda: fastbp.Network([])),
+    case(ValueError, "layer_sizes", "[3]", lambda: fastbp.Network([3])),
+    case(ValueError, "layer_sizes", "0", lambda: fastbp.Network([3, 0, 2])),
+    case(ValueError, "layer_sizes", "-5", lambda: fastbp.Network([3, -5, 2])),
+    case(TypeError, "layer_sizes", "2.5", lambda: fastbp.Network([3, 2.5, 2])),
+    case(TypeError, "layer_sizes", "'4'", lambda: fastbp.Network([3, "4", 2])),
+    case(TypeError, "layer_sizes", "7", lambda: fastbp.Network(7)),
+    case(TypeError, "layer_sizes", "None", lambda: fastbp.Network(None)),
+    case(ValueError, "activation", "'sigmiod'", lambda: fastbp.Network([3, 2], "sigmiod")),
+    case(ValueError, "activation", "3", lambda: fastbp.Network([3, 4, 2], ["tanh"] * 3)),
+    case(TypeError, "activation", "5", lambda: fastbp.Network([3, 2], 5)),
+    case(TypeError, "activation", "None", lambda: fastbp.Network([3, 4, 2], ["tanh", None])),
+    case(ValueError, "output_activation", "'sofmax'", lambda: fastbp.Network([3, 2], "tanh", "sofmax")),
+    case(ValueError, "output_activation", "'tanh'", lambda: fastbp.Network([3, 4, 2], ["tanh", "tanh"], "tanh")),
+    case(ValueError, "loss", "'absolute'", lambda: fastbp.Network([3, 2], loss="absolute")),
+    case(ValueError, "reduction", "'median'", lambda: fastbp.Network([3, 2], reduction="median")),
+    case((TypeError, ValueError), "dtype", "int32", lambda: fastbp.Network([3, 2], dtype="int32")),
+    case((TypeError, ValueError), "dtype", "float16", lambda: fastbp.Network([3, 2], dtype=np.float16)),
+    case((TypeError, ValueError), "dtype", "'flaot64'", lambda: fastbp.Network([3, 2], dtype="flaot64")),
+    case(ValueError, "init", "'autp'", lambda: fastbp.Network([3, 2], init="autp")),
+    case(ValueError, "init", "7", lambda: fastbp.Network([3, 2], init=np.zeros(7))),
+    case(ValueError, "init", "(2, 3)", lambda: fastbp.Network([3, 2], init=[(np.zeros((2, 3)), t)])),
+    case(ValueError, "init", "(3,)", lambda: fastbp.Network([3, 2], init=[(np.zeros((3, 2)), x)])),
+    case(ValueError, "init", "2", lambda: fastbp.Network([3, 2], init=[(np.zeros((3, 2)), t)] * 2)),
+    case(ValueError, "init", "nan", lambda: fastbp.Network([3, 2], init=np.full(8, NAN))),
+    case(TypeError, "init", "None", lambda: fastbp.Network([3, 2], init=None)),
+    case(ValueError, "seed", "-1", lambda: fastbp.Network([3, 2], seed=-1)),
+    case(TypeError, "seed", "1.5", lambda: fastbp.Network([3, 2], seed=1.5)),
+    case(TypeError, "seed", "'one'", lambda: fastbp.Network([3, 2], seed="one")),
+    case(ValueError, "low", "2", lambda: fastbp.uniform(2, 1)),
+    case(ValueError, "low", "nan", lambda: fastbp.uniform(NAN, 1)),
+    case(ValueError, "high", "inf", lambda: fastbp.uniform(0, INF)),
+    case(TypeError, "high", "'1'", lambda: fastbp.uniform(0, "1")),
+]
+
+
+CASE = ("exception", "argument", "came", "call", "args")
+
+
+@pytest.mark.parametrize(CASE, NETWORKS)
+def test_refused_network(exception, argument, came, call, args):
+    assert_refused(exception, argument, came, call, *args)
+
+
+@pytest.mark.parametrize("layer_sizes", [[2, 10**15, 1], [10**9, 10**9], [10**18, 10**18], [2, 2**64, 1]], ids=str)
+@pytest.mark.parametrize("init", ["auto", fastbp.uniform(-1, 1)], ids=["auto", "uniform"])
+def test_huge_network(layer_sizes, init):
+    with pytest.raises(MemoryError):
+        fastbp.Network(layer_sizes, init=init)
+
+
+# Everything that takes samples refuses the same things of them.
+SAMPLE_CALLS = {
+    "predict": lambda net, X, T: net.predict(X),
+    "error": lambda net, X, T: net.error(X, T),
+    "rms": lambda net, X, T: net.rms(X, T),
+    "gradient": lambda net, X, T: net.gradient(X, T),
+    "backprop": lambda net, X, T: net.backprop(X, T),
+    "input_gradient": lambda net, X, T: net.input_gradient(X, T),
+    "jacobian": lambda net, X, T: net.jacobian(X),
+    "train_step": lambda net, X, T: net.train_step(X, T),
+    "fit": lambda net, X, T: net.fit(X, T),
+}
+WITH_TARGETS = SAMPLE_CALLS.keys() - {"predict", "jacobian"}
+TRAINING = ("train_step", "fit")
+BAD_SAMPLES = [
+    (ValueError, "(4, 2)", X[:, :2]),
+    (ValueError, "(4, 3, 1)", X[:, :, None]),
+    (ValueError, "()", np.float64(1)),
+    (TypeError, "None", None),
+    (TypeError, "str", "0, 0, 0"),
+    (TypeError, "str", [["0", "0", "0"]]),
+    (TypeError, "object", X.astype(object)),
+    (TypeError, "complex", X.astype(complex)),
+    (TypeError, "datetime64", X.astype("datetime64[s]")),
+    (TypeError, "dict", {}),
+]
+BAD_TARGETS = [
+    (ValueError, "(4, 3)", X),
+    (ValueError, "(3, 2)", T[:3]),
+    (ValueError, "(2,)", t),
+    (TypeError, "None", None),
+    (TypeError, "object", T.astype(object)),
+]
+
+
+def sample_cases():
+    for name, call in SAMPLE_CALLS.items():
+        x_name, t_name = ("x", "t") if name == "train_step" else ("X", "T")
+        for exception, came, bad in BAD_SAMPLES:
+            yield case(exception, x_name, came, call, bad, T, of=name)
+        if name in WITH_TARGETS:
+            for exception, came, bad in BAD_TARGETS:
+                yield case(exception, t_name, came, call, X, bad, of=name)
+        if name in TRAINING:
+            for value in (NAN, INF, -INF):
+                yield case(ValueError, x_name, str(value), call, spoiled(X, value), T, of=name)
+                yield case(ValueError, t_name, str(value), call, X, spoiled(T, value), of=name)
+
+
+CALLS = [
+    *sample_cases(),
+    case(ValueError, "X", "(2,)", lambda net: net.predict(t)),
+    case(ValueError, "t", "(3,)", lambda net: net.train_step(x, x)),
+    case(ValueError, "t", "nan", lambda net: net.train_step(x, spoiled(t, NAN))),
+    case(ValueError, "x", "inf", lambda net: net.train_step(spoiled(x, INF), t)),
+    case(ValueError, "X", "(0, 3)", lambda net: net.fit(X[:0], T[:0])),
+    case(ValueError, "x", "(0, 3)", lambda net: net.train_step(X[:0], T[:0])),
+    # learning_rate
+    *[
+        case(ValueError, "learning_rate", str(rate), call, rate)
+        for rate in (0, 0.0, -0.1, NAN, INF)
+        for call in (
+            lambda net, rate: net.train_step(x, t, learning_rate=rate),
+            lambda net, rate: net.fit(X, T, learning_rate=rate),
+            lambda net, rate: net.bind(x, t, learning_rate=rate),
+        )
+    ],
+    case(TypeError, "learning_rate", "'0.1'", lambda net: net.train_step(x, t, learning_rate="0.1")),
+    case(TypeError, "learning_rate", "None", lambda net: net.fit(X, T, learning_rate=None)),
+    # out
+    case(ValueError, "out", "(4, 3)", lambda net: net.predict(X, out=np.empty((4, 3)))),
+    case(ValueError, "out", "(2,)", lambda net: net.predict(X, out=np.empty(2))),
+    case((TypeError, ValueError), "out", "float32", lambda net: net.predict(X, out=np.empty((4, 2), "f4"))),
+    case((TypeError, ValueError), "out", ">f8", lambda net: net.predict(X, out=np.empty((4, 2), ">f8"))),
+    case(TypeError, "out", "list", lambda net: net.predict(X, out=[[0.0] * 2] * 4)),
+    case(ValueError, "out", "read-only", lambda net: net.predict(X, out=read_only(np.empty((4, 2))))),
+    case(ValueError, "out", "contiguous", lambda net: net.predict(X, out=np.empty((4, 4))[:, ::2])),
+    case(ValueError, "out", "contiguous", lambda net: net.predict(X, out=np.empty((2, 4)).T)),
+    case(ValueError, "out", "overlap", lambda net: net.predict(X, out=X.reshape(-1)[:8].reshape(4, 2))),
+    case(ValueError, "out", "overlap", lambda net: net.predict(x, out=x[1:])),
+    case(ValueError, "out", "overlap", lambda net: net.predict(x, out=net.biases[-1])),
+    case(ValueError, "out", "(25,)", lambda net: net.gradient(X, T, out=np.empty(25))),
+    case((TypeError, ValueError), "out", "float32", lambda net: net.gradient(X, T, out=np.empty(26, "f4"))),
+    case(ValueError, "out", "read-only", lambda net: net.gradient(X, T, out=read_only(np.empty(26)))),
+    case(ValueError, "out", "contiguous", lambda net: net.gradient(X, T, out=np.empty(52)[::2])),
+    # sample_weight
+    case(ValueError, "sample_weight", "(3,)", lambda net: net.gradient(X, T, sample_weight=np.ones(3))),
+    case(ValueError, "sample_weight", "nan", lambda net: net.gradient(X, T, sample_weight=[1, 1, 1, NAN])),
+    case(ValueError, "sample_weight", "-1", lambda net: net.gradient(X, T, sample_weight=[1, 1, 1, -1])),
+    case(TypeError, "sample_weight", "str", lambda net: net.gradient(X, T, sample_weight=["1"] * 4)),
+    # fit
+    case(ValueError, "epochs", "-1", lambda net: net.fit(X, T, epochs=-1)),
+    case(TypeError, "epochs", "1.5", lambda net: net.fit(X, T, epochs=1.5)),
+    case(ValueError, "batch_size", "0", lambda net: net.fit(X, T, batch_size=0)),
+    case(ValueError, "batch_size", "'half'", lambda net: net.fit(X, T, batch_size="half")),
+    case(TypeError, "batch_size", "2.0", lambda net: net.fit(X, T, batch_size=2.0)),
+    case(ValueError, "desired_error", "-1", lambda net: net.fit(X, T, desired_error=-1)),
+    case(ValueError, "desired_error", "nan", lambda net: net.fit(X, T, desired_error=NAN)),
+    case(ValueError, "optimizer", "'sdg'", lambda net: net.fit(X, T, optimizer="sdg")),
+    case(TypeError, "optimizer", "5", lambda net: net.fit(X, T, optimizer=5)),
+    case(TypeError, "seed", "'one'", lambda net: net.fit(X, T, seed="one")),
+    # params
+    case(ValueError, "params", "25", lambda net: setattr(net, "params", np.zeros(25))),
+    case(ValueError, "params", "(26, 1)", lambda net: setattr(net, "params", np.zeros((26, 1)))),
+    case(TypeError, "params", "str", lambda net: setattr(net, "params", ["0"] * 26)),
+    # bind keeps the very arrays, so it converts nothing
+    case(TypeError, "x", "list", lambda net: net.bind([0.0] * 3, t)),
+    case((TypeError, ValueError), "x", "float32", lambda net: net.bind(x.astype("f4"), t)),
+    case(ValueError, "x", "contiguous", lambda net: net.bind(np.zeros((4, 6))[:, ::2], T)),
+    case(ValueError, "t", "(3, 2)", lambda net: net.bind(X, T[:3])),
+    case(ValueError, "out", "read-only", lambda net: net.bind(X, T, read_only(np.empty((4, 2))))),
+]
+
+
+@pytest.mark.parametrize(CASE, CALLS)
+def test_refused_call_changes_nothing(exception, argument, came, call, args):
+    net = fastbp.Network([3, 4, 2], seed=0)
+    before = net.params.tobytes()
+    assert_refused(exception, argument, came, call, net, *args)
+    assert net.params.tobytes() == before
+
+
+def test_data_that_overflow_float32_are_not_trained_on():
+    net = fastbp.Network([3, 4, 2], dtype="float32", seed=0)
+    before = net.params.tobytes()
+    for bad in [(spoiled(X, 1e300), T), (X, spoiled(T, 1e300))]:
+        for name in TRAINING:
+            with pytest.raises(ValueError, match="finite"):
+                SAMPLE_CALLS[name](net, *bad)
+    assert net.params.tobytes() == before
+
+
+def test_predict_lets_non_finite_samples_through():
+    net = fastbp.Network([3, 4, 2], "identity", seed=0)
+    y = net.predict(np.array([[NAN, 0, 0], [INF, 0, 0], [0, 0, 0]]))
+    assert np.isnan(y[0]).all()
+    assert not np.isfinite(y[1]).any()
+    assert np.isfinite(y[2]).all()
+
+
+def test_bound_network_without_targets_cannot_step():
+    net = fastbp.Network([3, 4, 2], seed=0)
+    with pytest.raises(ValueError, match=r"\bt\b"):
+        net.bind(x).step()

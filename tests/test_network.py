@@ -1,0 +1,209 @@
+"""A Network as an object: how it starts, what it shows, whose memory is whose."""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+
+import fastbp
+
+
+def test_attributes():
+    net = fastbp.Network([3, 5, 4, 2], ["relu", "tanh", "softmax"], reduction="mean", dtype="float32")
+    assert net.layer_sizes == (3, 5, 4, 2)
+    assert net.activations == ("relu", "tanh", "softmax")
+    assert (net.loss, net.reduction, net.dtype) == ("squared_error", "mean", np.dtype("float32"))
+    assert (net.n_inputs, net.n_outputs, net.n_params) == (3, 2, 3 * 5 + 5 + 5 * 4 + 4 + 4 * 2 + 2)
+    assert [W.shape for W in net.weights] == [(3, 5), (5, 4), (4, 2)]
+    assert [b.shape for b in net.biases] == [(5,), (4,), (2,)]
+
+
+def test_defaults():
+    net = fastbp.Network([2, 3, 1])
+    assert net.activations == ("sigmoid", "sigmoid")
+    assert (net.loss, net.reduction, net.dtype) == ("squared_error", "sum", np.dtype("float64"))
+
+
+@pytest.mark.parametrize(
+    ("activation", "output_activation", "expected"),
+    [
+        ("relu", None, ("relu", "relu", "relu")),
+        ("relu", "identity", ("relu", "relu", "identity")),
+        (("sin", "exp", "elu"), None, ("sin", "exp", "elu")),
+        ("linear", "step", ("identity", "identity", "threshold")),
+        ("logistic", "swish", ("sigmoid", "sigmoid", "silu")),
+    ],
+)
+def test_activation_of_each_layer(activation, output_activation, expected):
+    assert fastbp.Network([2, 3, 3, 1], activation, output_activation).activations == expected
+
+
+def test_repr_shows_the_architecture():
+    shown = repr(fastbp.Network([7, 11, 3], "tanh", "softmax", dtype="float32"))
+    for part in ["Network", "7", "11", "3", "tanh", "softmax", "float32"]:
+        assert part in shown
+
+
+# ---------------------------------------------------------------------------------------------- initial parameters
+
+
+@pytest.mark.parametrize(
+    ("activation", "deviation"),
+    [
+        ("sigmoid", math.sqrt(2 / (300 + 200))),  # Glorot and Bengio (2010)
+        ("tanh", math.sqrt(2 / (300 + 200))),
+        ("relu", math.sqrt(2 / 300)),  # He et al. (2015)
+        ("leaky_relu", math.sqrt(2 / 300)),
+        ("elu", math.sqrt(2 / 300)),
+    ],
+)
+def test_auto_init_suits_the_activation(activation, deviation):
+    net = fastbp.Network([300, 200], activation, seed=0)
+    # The deviation of n = 60,000 numbers is known to about 1 / sqrt(2 n) = 0.3 %.
+    assert net.weights[0].std() == pytest.approx(deviation, rel=0.02)
+    assert abs(net.weights[0].mean()) < 0.02 * deviation
+    np.testing.assert_array_equal(net.biases[0], 0)
+
+
+def test_uniform_init_fills_its_range():
+    W = fastbp.Network([50, 40], init=fastbp.uniform(-0.25, 0.75), seed=0).weights[0]
+    assert -0.25 <= W.min() < -0.24
+    assert 0.74 < W.max() <= 0.75
+
+
+def test_init_by_vector_and_by_pairs_mean_the_same(dtype):
+    W1, b1, W2, b2 = np.arange(6.0).reshape(2, 3), np.arange(6.0, 9), np.arange(9.0, 12).reshape(3, 1), np.array([12.0])
+    by_pairs = fastbp.Network([2, 3, 1], dtype=dtype, init=[(W1, b1), (W2, b2)])
+    by_vector = fastbp.Network([2, 3, 1], dtype=dtype, init=np.arange(13))
+    np.testing.assert_array_equal(by_pairs.params, np.arange(13))
+    np.testing.assert_array_equal(by_vector.params, np.arange(13))
+    W1[:] = -1
+    np.testing.assert_array_equal(by_pairs.params, np.arange(13))
+
+
+@pytest.mark.parametrize("init", ["auto", fastbp.uniform(-1, 1)])
+def test_seed_makes_the_parameters_reproducible(init):
+    def params(seed):
+        return fastbp.Network([3, 4, 2], init=init, seed=seed).params
+
+    np.testing.assert_array_equal(params(5), params(5))
+    np.testing.assert_array_equal(params(np.random.default_rng(5)), params(np.random.default_rng(5)))
+    assert (params(5) != params(6)).any()
+    assert (params(None) != params(None)).any()
+
+
+# ------------------------------------------------------------------------------------- parameters: views and vector
+
+
+def test_params_is_a_new_compact_vector_in_the_documented_order(dtype):
+    net = fastbp.Network([3, 5, 2], dtype=dtype, seed=0)
+    params = net.params
+    (W1, W2), (b1, b2) = net.weights, net.biases
+    np.testing.assert_array_equal(params, np.concatenate([W1.ravel(), b1, W2.ravel(), b2]))
+    assert params.dtype == dtype
+    assert params.flags.c_contiguous
+    with pytest.raises(ValueError, match="read-only"):
+        params[0] = 1
+    W1[0, 0] = 7
+    assert net.params[0] == 7 != params[0]
+
+
+def test_params_can_be_set(dtype):
+    net = fastbp.Network([3, 5, 2], dtype=dtype, seed=0)
+    W, b = net.weights[1], net.biases[0]
+    net.params = np.arange(net.n_params)
+    np.testing.assert_array_equal(net.params, np.arange(net.n_params))
+    np.testing.assert_array_equal(b, np.arange(15, 20))
+    np.testing.assert_array_equal(W, np.arange(20, 30).reshape(5, 2))
+
+
+def test_weights_and_biases_are_live(isa, dtype, rng):
+    net = fastbp.Network([3, 5, 2], "tanh", dtype=dtype, seed=0)
+    W, b = net.weights[0], net.biases[1]
+    X, T = rng.uniform(-1, 1, (4, 3)), rng.uniform(-1, 1, (4, 2))
+    net.train_step(X, T)  # whatever the library keeps beside the parameters exists now
+
+    W[...], b[...] = rng.uniform(-1, 1, W.shape), [0.5, -0.5]
+    same = fastbp.Network([3, 5, 2], "tanh", dtype=dtype, init=net.params)
+    np.testing.assert_array_equal(net.predict(X), same.predict(X))
+    np.testing.assert_array_equal(net.gradient(X, T)[1], same.gradient(X, T)[1])
+    for training in (net, same):
+        training.train_step(X[0], T[0])
+        training.fit(X, T, epochs=2, seed=0)
+    np.testing.assert_array_equal(net.params, same.params)
+    np.testing.assert_array_equal(W, same.weights[0])
+    np.testing.assert_array_equal(b, same.biases[1])
+
+
+@pytest.mark.parametrize("name", ["layer_sizes", "activations", "loss", "dtype", "weights", "biases", "n_params"])
+def test_what_defines_a_network_cannot_be_assigned(name):
+    net = fastbp.Network([2, 3, 1])
+    with pytest.raises(AttributeError):
+        setattr(net, name, getattr(net, name))
+
+
+# ------------------------------------------------------------------------------------------------- results and out
+
+
+def test_results_are_not_overwritten_by_later_calls(rng):
+    net = fastbp.Network([3, 5, 2], seed=0)
+    X, T = rng.uniform(-1, 1, (4, 3)), rng.uniform(-1, 1, (4, 2))
+
+    def results(X):
+        trace = net.backprop(X, T)
+        lists = [trace.net_inputs, trace.outputs, trace.error_signals, trace.deltas]
+        lists += [trace.weight_gradients, trace.bias_gradients]
+        arrays = [array for layers in lists for array in layers]
+        return [*arrays, net.predict(X), net.gradient(X, T)[1], net.input_gradient(X, T), net.jacobian(X)]
+
+    first = results(X)
+    kept = copy.deepcopy(first)
+    results(-X)
+    net.train_step(X, T)
+    for array, before in zip(first, kept, strict=True):
+        np.testing.assert_array_equal(array, before)
+        assert array.flags.writeable
+
+
+def test_out_is_filled_and_returned(dtype, rng):
+    net = fastbp.Network([3, 5, 2], dtype=dtype, seed=0)
+    X, T = rng.uniform(-1, 1, (4, 3)), rng.uniform(-1, 1, (4, 2))
+    out, one, flat = np.empty((4, 2), dtype), np.empty(2, dtype), np.empty(net.n_params, dtype)
+    assert net.predict(X, out=out) is out
+    assert net.predict(X[0], out=one) is one
+    assert net.gradient(X, T, out=flat)[1] is flat
+    np.testing.assert_array_equal(out, net.predict(X))
+    np.testing.assert_array_equal(one, net.predict(X[0]))
+    np.testing.assert_array_equal(flat, net.gradient(X, T)[1])
+
+
+def test_no_samples_are_predicted_as_no_outputs(dtype):
+    assert fastbp.Network([3, 5, 2], dtype=dtype).predict(np.empty((0, 3))).shape == (0, 2)
+
+
+# ------------------------------------------------------------------------------------------------------------ bind
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (7,)], ids=["one sample", "batch of one", "batch"])
+def test_bound_network_reads_and_writes_the_buffers_it_was_given(isa, dtype, rng, shape):
+    net = fastbp.Network([3, 5, 2], "tanh", dtype=dtype, seed=0)
+    same = net.copy()
+    x, t, out = np.empty((*shape, 3), dtype), np.empty((*shape, 2), dtype), np.empty((*shape, 2), dtype)
+    bound = net.bind(x, t, out, learning_rate=0.25)
+    for _ in range(3):
+        x[...], t[...] = rng.uniform(-1, 1, x.shape), rng.uniform(-1, 1, t.shape)
+        assert bound.predict() is out
+        np.testing.assert_array_equal(out, same.predict(x))
+        assert bound.step() == same.train_step(x, t, learning_rate=0.25)
+        np.testing.assert_array_equal(net.params, same.params)
+
+
+def test_bound_network_makes_its_own_out_and_survives_other_batches(rng):
+    net = fastbp.Network([3, 5, 2], seed=0)
+    x = rng.uniform(-1, 1, (2, 3))
+    bound = net.bind(x)
+    expected = bound.predict().copy()
+    net.predict(rng.uniform(-1, 1, (2000, 3)))  # the workspaces have moved
+    np.testing.assert_array_equal(bound.predict(), expected)
+    assert bound.predict() is bound.predict()
