@@ -102,7 +102,7 @@ class Reference:
     def error(self, X, T, sample_weight=1.0):
         Y, T = self.predict(X), np.asarray(T, float)
         terms = (Y - T) ** 2 / 2 if self.loss == "squared_error" else -T * np.log(Y)
-        return (terms.sum(axis=1) * sample_weight).sum() / self._divisor(X)
+        return (terms.sum(axis=1) * sample_weight).sum() / self._divisor(X, sample_weight)
 
     def rms(self, X, T):
         return math.sqrt(np.mean((self.predict(X) - T) ** 2))
@@ -112,7 +112,7 @@ class Reference:
         X, T = np.asarray(X, float), np.asarray(T, float)
         y = self.predict(X)
         e = y - T if self.loss == "squared_error" else -T / y
-        e = e * np.broadcast_to(sample_weight, len(X))[:, None] / self._divisor(X)
+        e = e * np.broadcast_to(sample_weight, len(X))[:, None] / self._divisor(X, sample_weight)
         trace = self._ripple_back(X, e)
         trace.error = self.error(X, T, sample_weight)
         return trace
@@ -152,8 +152,8 @@ class Reference:
             input_gradient=e,
         )
 
-    def _divisor(self, X):
-        return len(X) if self.reduction == "mean" else 1
+    def _divisor(self, X, sample_weight):
+        return np.broadcast_to(sample_weight, len(X)).sum() if self.reduction == "mean" else 1
 
 
 class SGD:

@@ -30,8 +30,7 @@ LAYERS = [("x1", "x2"), (1, 2), (3, 4), (5,)]
 
 def worked_network():
     init = [
-        ([[w[A, B] for B in neurons] for A in nodes], [b[B] for B in neurons])
-        for nodes, neurons in pairwise(LAYERS)
+        ([[w[A, B] for B in neurons] for A in nodes], [b[B] for B in neurons]) for nodes, neurons in pairwise(LAYERS)
     ]
     return fastbp.Network([2, 2, 2, 1], "sigmoid", init=init)
 

@@ -62,9 +62,10 @@ def test_mean_is_the_sum_divided_by_the_samples(rng):
     np.testing.assert_allclose(mean.backprop(X, T).error_signals[0], total.backprop(X, T).error_signals[0] / 5)
 
 
-def test_integer_sample_weights_repeat_the_samples(rng):
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_integer_sample_weights_repeat_the_samples(isa, rng, reduction):
     layers, X, T = random_problem(rng, [3, 4, 2], 5)
-    net = fastbp.Network([3, 4, 2], init=layers)
+    net = fastbp.Network([3, 4, 2], reduction=reduction, init=layers)
     repeats = np.array([2, 0, 1, 3, 1])
     error, gradient = net.gradient(X, T, sample_weight=repeats)
     expected = net.gradient(np.repeat(X, repeats, axis=0), np.repeat(T, repeats, axis=0))

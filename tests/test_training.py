@@ -1,11 +1,9 @@
 """Training against the oracle, update by update: on-line, mini-batch and batch; what fit promises around them."""
 
-import copy
 import math
 
 import numpy as np
 import pytest
-import reference
 from reference import Reference, assert_close, random_problem
 
 import fastbp
@@ -61,26 +59,6 @@ def test_fit_and_train_step_take_the_same_steps(isa, dtype, data, batch_size):
     np.testing.assert_array_equal(fitted.params, stepped.params)
 
 
-OPTIMIZERS = {
-    "sgd": (fastbp.SGD(0.2), reference.SGD(0.2)),
-    "momentum": (fastbp.SGD(0.2, momentum=0.9), reference.SGD(0.2, momentum=0.9)),
-    "nesterov": (fastbp.SGD(0.2, momentum=0.9, nesterov=True), reference.SGD(0.2, momentum=0.9, nesterov=True)),
-    "adam": (fastbp.Adam(0.02), reference.Adam(0.02)),
-}
-
-
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_optimizers_follow_their_rules(isa, dtype, data, name):
-    X, T = data
-    net = network(dtype)
-    oracle = Reference.of(net)
-    optimizer, rule = (copy.deepcopy(which) for which in OPTIMIZERS[name])
-    for batch in in_batches(4) * 3:
-        net.train_step(X[batch], T[batch], optimizer=optimizer)
-        oracle.params = rule.step(oracle.params, oracle.gradient(X[batch], T[batch])[1])
-    assert_close(net.params, oracle.params, dtype, terms=9 * M)
-
-
 # --------------------------------------------------------------------------------------------- order and randomness
 
 
@@ -131,11 +109,13 @@ def test_fit_leaves_the_data_alone(data):
 
 def test_stops_at_the_desired_error(data):
     X, _ = data
-    T = network().predict(X) + 0.1  # close by, so that it is reached
-    history = network().fit(X, T, epochs=500, desired_error=0.01, seed=0)
+    net = network()
+    T = 0.8 * net.predict(X)  # near enough to be reached
+    desired = net.rms(X, T) / 4
+    history = net.fit(X, T, epochs=1000, desired_error=desired, seed=0)
     assert history.stop_reason == "desired_error"
-    assert 1 < len(history) < 500
-    assert history.rms[-1] <= 0.01 < history.rms[-2]
+    assert 1 < len(history) < 1000
+    assert history.rms[-1] <= desired < history.rms[-2]
     assert len(history.rms) == len(history.error) == len(history)
 
 
@@ -149,36 +129,38 @@ def test_error_falls(data):
 
 
 def line(w, dtype):
-    """y = w x, one identity neuron: what it does at huge steps is known exactly."""
+    """y = w x, one identity neuron: what it does at huge inputs is known exactly."""
     return fastbp.Network([1, 1], "identity", dtype=dtype, init=[w, 0])
 
 
-@pytest.mark.parametrize(("dtype", "huge"), [("float64", 1e200), ("float32", 2.0**100)])
+@pytest.mark.parametrize(("dtype", "huge"), [("float64", 2.0**400), ("float32", 2.0**40)])
 @pytest.mark.parametrize(
     ("n_samples", "epochs", "where"),
     [(5, 1, (0, 1)), (1, 3, (1, 0))],
     ids=["second sample", "second epoch"],
 )
 def test_divergence_is_named_and_undone(isa, dtype, huge, n_samples, epochs, where):
-    # x = 1, t = 0, w = 1: the first update makes w and b -huge (1 is lost in rounding); E at the second is infinite.
+    # x = huge, t = 0, w = 1: the first update leads to w = -huge^2 (1 is lost in rounding), b = -huge; the second,
+    # with its x e = huge^4, would lead to infinity.
     net = line(1, dtype)
-    X, T = np.ones((n_samples, 1)), np.zeros((n_samples, 1))
+    X, T = np.full((n_samples, 1), huge), np.zeros((n_samples, 1))
     with pytest.raises(fastbp.DivergenceError) as caught:
-        net.fit(X, T, epochs=epochs, learning_rate=huge, shuffle=False)
+        net.fit(X, T, epochs=epochs, learning_rate=1, shuffle=False)
     assert isinstance(caught.value, ArithmeticError)
     assert (caught.value.epoch, caught.value.sample) == where
     assert f"epoch {where[0]}" in str(caught.value)
     assert f"sample {where[1]}" in str(caught.value)
-    np.testing.assert_array_equal(net.params, np.array([-huge, -huge], dtype))
+    np.testing.assert_array_equal(net.params, np.array([-(huge**2), -huge], dtype))
 
 
 @pytest.mark.parametrize("batch_size", [1, "full"])
-def test_divergence_of_the_very_last_update_is_noticed(isa, dtype, batch_size):
-    # E is finite, the step is not: no later sample would show it.
-    net = line(1, dtype)
+@pytest.mark.parametrize(("dtype", "huge"), [("float64", 2.0**400), ("float32", 2.0**40)])
+def test_divergence_of_the_very_last_update_is_noticed(isa, dtype, huge, batch_size):
+    # e = w x = huge and E = huge^2 / 2 are finite, x e = huge^3 is not: no later sample would show it.
+    net = line(1 / huge, dtype)
     with pytest.raises(fastbp.DivergenceError):
-        net.fit([[100.0]], [[0.0]], epochs=1, batch_size=batch_size, learning_rate=float(np.finfo(dtype).max))
-    np.testing.assert_array_equal(net.params, [1, 0])
+        net.fit([[huge**2]], [[0.0]], epochs=1, batch_size=batch_size)
+    np.testing.assert_array_equal(net.params, [1 / huge, 0])
 
 
 def test_divergence_in_train_step(isa, dtype):

@@ -5,7 +5,8 @@ from fastbp._dispatch import show_config
 from fastbp._version import __version__
 from fastbp.io import FormatError, load
 from fastbp.network import Network, Trace, uniform
+from fastbp.optimizers import SGD, Adam
 from fastbp.training import History
 
-__all__ = ["DivergenceError", "FormatError", "History", "Network", "Trace", "__version__", "load", "show_config",
-           "uniform"]
+__all__ = ["SGD", "Adam", "DivergenceError", "FormatError", "History", "Network", "Trace", "__version__", "load",
+           "show_config", "uniform"]

@@ -16,10 +16,9 @@ import numpy as np
 
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.math cimport isfinite, sqrt
+from libc.math cimport HUGE_VAL, sqrt
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport uintptr_t
 from libc.string cimport memcpy, memset
@@ -39,6 +38,7 @@ ACTIVATIONS = {
     "silu": FASTBP_SILU, "gelu": FASTBP_GELU, "softsign": FASTBP_SOFTSIGN, "gaussian": FASTBP_GAUSSIAN,
     "sin": FASTBP_SIN, "exp": FASTBP_EXP, "softmax": FASTBP_SOFTMAX,
 }
+METHODS = {"sgd": FASTBP_SGD, "momentum": FASTBP_MOMENTUM, "nesterov": FASTBP_NESTEROV, "adam": FASTBP_ADAM}
 COMPILER = FASTBP_COMPILER.decode()
 FLAGS = FASTBP_FLAGS.decode()
 
@@ -159,10 +159,10 @@ cdef class Core:
     ----------
     layer_sizes : sequence of int
         Number of inputs, then of neurons in each layer; all positive.
-    activations : sequence of int
-        One of the values of `ACTIVATIONS` for each layer.
-    mean : bool
-        Whether loss and gradient are divided by the number of samples.
+    activations : sequence of str
+        One of the keys of `ACTIVATIONS` for each layer.
+    loss, reduction : str
+        As `fastbp.Network` has checked them.
     dtype : numpy.dtype
         float32 or float64.
     """
@@ -173,8 +173,9 @@ cdef class Core:
     cdef Py_ssize_t itemsize, lanes, widest
     cdef bint mean
     cdef readonly Py_ssize_t n_inputs, n_outputs, n_params
+    cdef readonly tuple layer_sizes, activations, weights, biases
+    cdef readonly str loss, reduction
     cdef readonly object dtype
-    cdef readonly tuple weights, biases
     cdef object storage
     cdef Workspace workspace
     cdef Memory scratch
@@ -187,13 +188,14 @@ cdef class Core:
         self.n_inputs = -1
         self.idle = threading.Condition()
 
-    def __init__(self, layer_sizes, activations, mean, dtype):
+    def __init__(self, layer_sizes, activations, loss, reduction, dtype):
         cdef fastbp_layer* layer
         cdef int l, n_layers = len(layer_sizes) - 1
         if self.n_inputs != -1:
             raise TypeError("a network cannot be initialised twice")
-        self.mean = mean
-        self.dtype = dtype
+        self.layer_sizes, self.activations = tuple(layer_sizes), tuple(activations)
+        self.loss, self.reduction, self.dtype = loss, reduction, dtype
+        self.mean = reduction == "mean"
         self.typenum = (<cnp.dtype>dtype).num
         self.kernels = kernels_float32 if self.typenum == cnp.NPY_FLOAT else kernels_float64
         self.itemsize = self.kernels.real_bytes
@@ -212,7 +214,7 @@ cdef class Core:
             layer = &self.net.layers[l]
             layer.n_in, layer.n_out, layer.stride = n_in, n_out, stride
             layer.weights, layer.bias = offset, bias
-            layer.activation = activations[l]
+            layer.activation = ACTIVATIONS[activations[l]]
             layer.mask_padding = (n_out > 1 and n_out % self.lanes > 0
                                   and l + 1 < n_layers and layer_sizes[l + 2] == 1)
             self.n_params += (n_in + 1) * n_out
@@ -305,18 +307,6 @@ cdef class Core:
             where = tuple([int(i) for i in np.argwhere(~np.isfinite(array))[0]])
             raise ValueError(f"{name} must be finite, got {array[where]} at index {where} (as {self.dtype})")
         return 0
-
-    cdef double rate(self, object learning_rate) except -1:
-        cdef double rate
-        try:
-            rate = learning_rate
-        except TypeError:
-            raise TypeError(f"learning_rate must be a number, got {type(learning_rate).__name__}") from None
-        if self.typenum == cnp.NPY_FLOAT:
-            rate = <float>rate
-        if not (0 < rate < np.inf):
-            raise ValueError(f"learning_rate must be positive and finite in {self.dtype}, got {learning_rate!r}")
-        return rate
 
     cdef int demand_apart(self, cnp.ndarray out, object other, str names) except -1:
         if np.may_share_memory(out, other):
@@ -766,7 +756,7 @@ cdef class Core:
 
     # ---------------------------------------------------------------- training
 
-    def train_step(self, x, t, learning_rate=0.1):
+    def train_step(self, x, t, learning_rate=None, optimizer=None):
         """One step of gradient descent: on-line learning for a single sample, batch learning for a batch.
 
         Parameters
@@ -776,7 +766,9 @@ cdef class Core:
         t : array_like, shape (n_outputs,) or (M, n_outputs)
             Targets, finite; (M,) is taken too where there is one output.
         learning_rate : float, default 0.1
-            h in ``w <- w - h dE/dw``; positive and finite.
+            h in ``w <- w - h dE/dw``; positive and finite. An optimizer has its own.
+        optimizer : SGD or Adam, optional
+            Makes the update in place of plain descent, and goes on from its last one.
 
         Returns
         -------
@@ -802,35 +794,48 @@ cdef class Core:
         cdef cnp.ndarray inputs = self.inputs(x, "x")
         cdef cnp.ndarray targets = self.targets(t, "t", inputs)
         cdef Py_ssize_t m = 1 if cnp.PyArray_NDIM(inputs) == 1 else cnp.PyArray_DIM(inputs, 0)
-        cdef double rate = self.rate(learning_rate)
+        cdef fastbp_optimizer descent
+        cdef fastbp_optimizer* method = &descent
         cdef fastbp_samples samples
         cdef fastbp_progress progress
+        if optimizer is None:
+            descent.method = FASTBP_SGD
+            descent.learning_rate = 0.1 if learning_rate is None else checked_rate(learning_rate)
+        else:
+            if not isinstance(optimizer, Optimizer):
+                raise TypeError(f"optimizer must be an optimizer object or None, got {optimizer!r}")
+            if learning_rate is not None:
+                raise ValueError(f"learning_rate must be None beside an optimizer, which has its own; got {learning_rate!r}")
         if m == 0:
             raise ValueError("x must hold at least one sample, got none")
         self.demand_finite(inputs, "x")
         self.demand_finite(targets, "t")
+        if optimizer is not None:
+            method = (<Optimizer>optimizer).attach(self)
         samples.x = cnp.PyArray_DATA(inputs)
         samples.t = cnp.PyArray_DATA(targets)
         samples.x_stride = self.n_inputs
         samples.t_stride = self.n_outputs
         samples.order = NULL
         samples.weights = NULL
-        self.train(&samples, 0, m, m, rate, &progress)
+        self.train(&samples, 0, m, m, method, &progress)
         if progress.done < m:
             raise DivergenceError(0, 0)
         return progress.error / m if self.mean else progress.error
 
-    cdef int train(self, const fastbp_samples* samples, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t batch, double rate,
-                   fastbp_progress* progress) except -1:
+    cdef int train(self, const fastbp_samples* samples, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t batch,
+                   fastbp_optimizer* optimizer, fastbp_progress* progress) except -1:
         cdef fastbp_network* net = self.work(min(batch, stop - start))
+        if self.typenum == cnp.NPY_FLOAT and not (0 < <float>optimizer.learning_rate < HUGE_VAL):
+            raise ValueError(f"learning_rate must be positive and finite in float32, got {optimizer.learning_rate!r}")
         progress.error = progress.squares = 0
         if 3.0 * (stop - start) * net.n_params < LONG_WORK:
             self.wait(True)
-            self.kernels.train(net, samples, start, stop, batch, self.mean, rate, progress)
+            self.kernels.train(net, samples, start, stop, batch, self.mean, optimizer, progress)
         else:
             self.enter(True)
             with nogil:
-                self.kernels.train(net, samples, start, stop, batch, self.mean, rate, progress)
+                self.kernels.train(net, samples, start, stop, batch, self.mean, optimizer, progress)
             self.leave()
         return 0
 
@@ -838,17 +843,18 @@ cdef class Core:
         """Samples checked once, for the epochs of a fit."""
         return self.samples(X, T)
 
-    def _train_epoch(self, Samples samples, order, Py_ssize_t batch, learning_rate, epoch):
+    def _train_epoch(self, Samples samples, order, Py_ssize_t batch, Optimizer optimizer, epoch):
         """One epoch over the samples in the given order (None: as they stand); (E, sum of squares)."""
         cdef fastbp_progress progress
-        cdef double error = 0, squares = 0, rate = self.rate(learning_rate)
+        cdef fastbp_optimizer* method = optimizer.attach(self)
+        cdef double error = 0, squares = 0
         cdef Py_ssize_t start = 0, stop
         cdef Py_ssize_t chunk = max(1, <Py_ssize_t>(PATIENCE / (3.0 * self.net.n_params * batch))) * batch
         if order is not None:
             samples.arrange(order)
         while start < samples.m:
             stop = min(start + chunk, samples.m)
-            self.train(&samples.data, start, stop, batch, rate, &progress)
+            self.train(&samples.data, start, stop, batch, method, &progress)
             error += progress.error
             squares += progress.squares
             start += progress.done
@@ -909,11 +915,70 @@ cdef class Core:
             bound.samples.t = cnp.PyArray_DATA(bound.t)
             if bound.m == 0:
                 raise ValueError("x must hold at least one sample to train on, got none")
-        bound.rate = self.rate(learning_rate)
+        bound.descent.method = FASTBP_SGD
+        bound.descent.learning_rate = checked_rate(learning_rate)
         bound.samples.x = cnp.PyArray_DATA(bound.x)
         bound.samples.x_stride = self.n_inputs
         bound.samples.t_stride = self.n_outputs
         return bound
+
+
+cdef class Optimizer:
+    """Numbers and state of an optimizer; `fastbp.optimizers` has the classes that users make.
+
+    Parameters
+    ----------
+    method : str
+        A key of `METHODS`.
+    learning_rate, beta_1, beta_2, epsilon : float
+        As `fastbp_optimizer` in kernels.h has them.
+    """
+    cdef fastbp_optimizer numbers
+    cdef Memory mean, square
+    cdef Core net_like       # a network of the layout that the state has
+
+    def __init__(self, method, learning_rate, beta_1=0.0, beta_2=0.0, epsilon=0.0):
+        self.numbers.method = METHODS[method]
+        self.numbers.beta_1, self.numbers.beta_2, self.numbers.epsilon = beta_1, beta_2, epsilon
+        self.learning_rate = learning_rate
+        self.reset()
+
+    @property
+    def learning_rate(self):
+        """h; positive and finite, and may be changed between steps."""
+        return self.numbers.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        self.numbers.learning_rate = checked_rate(value)
+
+    @property
+    def steps(self):
+        """Updates made since the state was new."""
+        return self.numbers.steps
+
+    def reset(self):
+        """Forget the state, as if no step had been made; another network may use the optimizer then."""
+        self.numbers.steps = 0
+        self.numbers.mean = self.numbers.square = NULL
+        self.mean = self.square = self.net_like = None
+
+    cdef fastbp_optimizer* attach(self, Core net) except NULL:
+        """The numbers for a step of this network."""
+        if self.net_like is net:
+            return &self.numbers
+        if self.net_like is not None and (net.layer_sizes, net.dtype, net.lanes) != (
+                self.net_like.layer_sizes, self.net_like.dtype, self.net_like.lanes):
+            raise ValueError(f"optimizer holds the state of a network of layer_sizes {self.net_like.layer_sizes} and "
+                             f"{self.net_like.dtype}, this one has {net.layer_sizes} and {net.dtype}; reset() it first")
+        if self.net_like is None and self.numbers.method != FASTBP_SGD:
+            self.mean = Memory(net.net.n_params * net.itemsize)
+            self.numbers.mean = self.mean.data
+            if self.numbers.method == FASTBP_ADAM:
+                self.square = Memory(net.net.n_params * net.itemsize)
+                self.numbers.square = self.square.data
+        self.net_like = net
+        return &self.numbers
 
 
 cdef class Samples:
@@ -937,8 +1002,8 @@ cdef class Bound:
     cdef Core net
     cdef readonly cnp.ndarray x, t, out
     cdef fastbp_samples samples
+    cdef fastbp_optimizer descent
     cdef Py_ssize_t m
-    cdef double rate
 
     def __init__(self):
         raise TypeError("a Bound is made by Network.bind")
@@ -953,10 +1018,21 @@ cdef class Bound:
         cdef fastbp_progress progress
         if self.samples.t == NULL:
             raise ValueError("step needs targets: bind(x, t)")
-        self.net.train(&self.samples, 0, self.m, self.m, self.rate, &progress)
+        self.net.train(&self.samples, 0, self.m, self.m, &self.descent, &progress)
         if progress.done < self.m:
             raise DivergenceError(0, 0)
         return progress.error / self.m if self.net.mean else progress.error
+
+
+cdef double checked_rate(object learning_rate) except -1:
+    cdef double rate
+    try:
+        rate = learning_rate
+    except TypeError:
+        raise TypeError(f"learning_rate must be a number, got {type(learning_rate).__name__} {learning_rate!r}") from None
+    if not (0 < rate < HUGE_VAL):
+        raise ValueError(f"learning_rate must be positive and finite, got {learning_rate!r}")
+    return rate
 
 
 def as_reals(values, str name, dtype):

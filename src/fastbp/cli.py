@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from . import demo, show_config
+from fastbp import demo, show_config
 
 INTERRUPTED = 130  # 128 + SIGINT, what a shell reports for a program that Ctrl-C ended
 

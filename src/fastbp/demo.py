@@ -3,14 +3,13 @@
 Each part prints what it does and returns whether it reached its goal. All seeds are fixed.
 """
 
-import sys
 import time
 
 import numpy as np
 
-from . import _dispatch
-from .data import load_digits
-from .network import Network, uniform
+from fastbp import _dispatch
+from fastbp.data import load_digits
+from fastbp.network import Network, uniform
 
 
 def run(names):
@@ -42,10 +41,9 @@ def xor():
     for mode, batch_size in [("on-line", 1), ("batch", "full")]:
         print(f"XOR, 2-2-1 sigmoid network, {mode} learning")
         net = Network([2, 2, 1], init=uniform(-1, 1), seed=XOR_SEED)
-        order = np.random.default_rng(XOR_SEED)
         print(f"  epoch {0:5}  RMS error {net.rms(X, T):.4f}")
         for epoch in range(1000, 6000, 1000):
-            net.fit(X, T, epochs=1000, batch_size=batch_size, learning_rate=1.0, seed=order)
+            train(net, X, T, epochs=1000, batch_size=batch_size, learning_rate=1.0)
             print(f"  epoch {epoch:5}  RMS error {net.rms(X, T):.4f}")
         Y = net.predict(X)
         for x, t, y in zip(X, T, Y, strict=True):
@@ -69,7 +67,7 @@ def threshold():
         print(f"  epoch {epoch:3}  errors {errors}")
         if errors == 0:
             break
-        net.fit(X, T, epochs=1, learning_rate=0.01, shuffle=False)
+        train(net, X, T, epochs=1, learning_rate=0.01, shuffle=False)
     (w_1, w_2), b = net.weights[0][:, 0], net.biases[0][0]
     print(f"  the line between the classes: {w_1:.3f} x_1 {w_2:+.3f} x_2 {b:+.3f} = 0")
     return errors == 0
@@ -118,24 +116,22 @@ def worked():
 
 
 def digits():
-    """Handwritten digits: train on three quarters, count the right answers on the rest."""
+    """Handwritten digits: train on three quarters, count the right answers on the rest.
+
+    The seed is not typical: over 30 seeds of split and network the accuracy went from 95.6 to 98.9 %, 97.5 % on
+    average. And the same 13 people wrote both parts; the hand of a fourteenth would be harder to read.
+    """
     pixels, labels = load_digits()
-    rng = np.random.default_rng(0)
-    order = rng.permutation(len(labels))
-    X = pixels[order] / 16.0
-    labels = labels[order]
+    order = np.random.default_rng(0).permutation(len(labels))
+    X, labels = pixels[order] / 16.0, labels[order]
     T = np.eye(10)[labels]
     n_train = 1347
 
     print(f"Handwritten digits, 64-32-10 network, {n_train} to learn from, {len(X) - n_train} held out")
     net = Network([64, 32, 10], activation="tanh", output_activation="sigmoid", seed=0)
-    seconds = 0.0
-    with Progress(DIGITS_EPOCHS) as progress:
-        for epoch in range(1, DIGITS_EPOCHS + 1):
-            start = time.perf_counter()
-            history = net.fit(X[:n_train], T[:n_train], epochs=1, batch_size=8, learning_rate=0.2, seed=rng)
-            seconds += time.perf_counter() - start
-            progress.show(epoch, f"RMS error {history.rms[-1]:.4f}")
+    start = time.perf_counter()
+    train(net, X[:n_train], T[:n_train], epochs=DIGITS_EPOCHS, batch_size=8, learning_rate=0.2, verbose=True)
+    seconds = time.perf_counter() - start
     accuracy = np.mean(net.predict(X[n_train:]).argmax(axis=1) == labels[n_train:])
     print(f"  accuracy on the held-out digits: {accuracy:.1%} (goal: {DIGITS_GOAL:.0%})")
     print(f"  {DIGITS_EPOCHS * n_train / seconds:,.0f} samples a second in training")
@@ -143,35 +139,15 @@ def digits():
     return accuracy >= DIGITS_GOAL
 
 
-class Progress:
-    """Where training stands: one line that is rewritten on a terminal, elsewhere a plain line now and then.
-
-    Parameters
-    ----------
-    epochs : int
-        How many there will be.
-    """
-
-    def __init__(self, epochs):
-        self.epochs = epochs
-        self.is_terminal = sys.stdout.isatty()
-
-    def __enter__(self):
-        return self
-
-    def show(self, epoch, text):
-        line = f"  epoch {epoch:3} of {self.epochs}  {text}"
-        if self.is_terminal:
-            print(f"\r{line}", end="", flush=True)
-        elif epoch % 10 == 0 or epoch in (1, self.epochs):
-            print(line, flush=True)
-
-    def __exit__(self, *exception):
-        if self.is_terminal:
-            print()
+def train(net, X, T, **options):
+    """`Network.fit`, but Ctrl-C ends the demo and not this training alone."""
+    history = net.fit(X, T, **options)
+    if history.stop_reason == "interrupted":
+        raise KeyboardInterrupt
+    return history
 
 
-XOR_SEED = 0
+XOR_SEED = 5  # from some starts, training ends in a local minimum with two of the answers wrong
 DIGITS_EPOCHS = 40
 DIGITS_GOAL = 0.96
 PARTS = {"xor": xor, "threshold": threshold, "worked": worked, "digits": digits}

@@ -1,4 +1,4 @@
-"""Networks as bytes: saving, loading, and what pickle and copy share.
+"""Networks as bytes and in files.
 
 The format is described in docs/file-format.md. Nothing in a file is executed on loading, and nothing is
 allocated on a file's word alone: the sizes that the header names must be those of the bytes that are there.
@@ -8,8 +8,7 @@ import contextlib
 import itertools
 import json
 import os
-import secrets
-import shutil
+import stat
 import struct
 import zlib
 
@@ -17,7 +16,7 @@ import numpy as np
 
 # network.py saves through this module and this module builds networks, so each names the other as a module and
 # looks inside only when it is called.
-from . import network
+from fastbp import network
 
 # As in PNG, the first byte is not ASCII and a line end follows the name: a transfer that strips the eighth bit
 # or rewrites line ends spoils the magic, and the reader says at once that this is not one of our files.
@@ -182,14 +181,14 @@ def save(net, path):
     target = os.path.realpath(os.fsdecode(path))
     if os.path.exists(target) and not os.path.isfile(target):
         raise FileExistsError(f"path: {target!r} exists and is not a regular file")
-    temporary = os.path.join(os.path.dirname(target), f".fastbp-{secrets.token_hex(8)}.tmp")
+    temporary = os.path.join(os.path.dirname(target), f".fastbp-{os.urandom(8).hex()}.tmp")
     try:
         with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         with contextlib.suppress(FileNotFoundError):
-            shutil.copymode(target, temporary)
+            os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
         os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):

@@ -1,12 +1,12 @@
 """Network: the Python face of the compiled core; everything that happens once per network, not once per call."""
 
-import operator
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
 
 from fastbp import io, training
+from fastbp._checks import number, one_of, positive_integer
 from fastbp._core import ACTIVATIONS, Core
 
 ALIASES = {"linear": "identity", "step": "threshold", "logistic": "sigmoid", "swish": "silu"}
@@ -40,8 +40,10 @@ class uniform:
     high: float
 
     def __post_init__(self):
-        if not (np.isfinite(self.low) and np.isfinite(self.high) and self.low < self.high):
-            raise ValueError(f"uniform(low, high) needs finite bounds with low < high, got {self.low!r}, {self.high!r}")
+        number("low", self.low, -inf, inf)
+        number("high", self.high, -inf, inf)
+        if not self.low < self.high:
+            raise ValueError(f"low must be below high, got low={self.low!r} and high={self.high!r}")
 
 
 @dataclass(frozen=True)
@@ -138,13 +140,11 @@ class Network(Core):
 
     def __init__(self, layer_sizes, activation="sigmoid", output_activation=None, *, loss="squared_error",
                  reduction="sum", dtype="float64", init="auto", seed=None):
-        self.layer_sizes = _layer_sizes(layer_sizes)
-        self.activations = _activations(activation, output_activation, len(self.layer_sizes) - 1)
-        self.loss = _one_of("loss", loss, ("squared_error",))
-        self.reduction = _one_of("reduction", reduction, ("sum", "mean"))
-        self._rng = _generator(seed)
-        super().__init__(self.layer_sizes, [ACTIVATIONS[name] for name in self.activations], reduction == "mean",
+        sizes = _layer_sizes(layer_sizes)
+        super().__init__(sizes, _activations(activation, output_activation, len(sizes) - 1),
+                         one_of("loss", loss, ("squared_error",)), one_of("reduction", reduction, ("sum", "mean")),
                          _dtype(dtype))
+        self._rng = _generator(seed)
         self._initialise(init)
 
     def _initialise(self, init):
@@ -152,7 +152,7 @@ class Network(Core):
             for values in (*self.weights, *self.biases):
                 values[...] = self._rng.uniform(init.low, init.high, values.shape)
         elif isinstance(init, str):
-            _one_of("init", init, ("auto",))
+            one_of("init", init, ("auto",))
             for W, activation in zip(self.weights, self.activations, strict=True):
                 fan_in, fan_out = W.shape
                 bound = sqrt(6 / (fan_in if activation in RELU_FAMILY else fan_in + fan_out))
@@ -160,7 +160,10 @@ class Network(Core):
         elif not isinstance(init, np.ndarray) and _is_sequence_of_pairs(init):
             self._set_layers(init)
         else:
-            self.params = init
+            try:
+                self.params = init
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"init: {error}") from None
 
     def _set_layers(self, layers):
         if len(layers) != len(self.weights):
@@ -210,8 +213,8 @@ class Network(Core):
             bias_gradients.append(of_b)
         return Trace(r, a, e, d, weight_gradients, bias_gradients, error)
 
-    def fit(self, X, T, *, epochs=100, batch_size=1, learning_rate=0.1, shuffle=True, seed=None, desired_error=None,
-            verbose=False):
+    def fit(self, X, T, *, epochs=100, batch_size=1, learning_rate=None, optimizer="sgd", shuffle=True, seed=None,
+            desired_error=None, verbose=False):
         """Train on a set of samples, epoch after epoch.
 
         Parameters
@@ -224,8 +227,10 @@ class Network(Core):
             How often all samples are presented, at most.
         batch_size : int or "full", default 1
             Samples for each update: 1 is on-line learning, "full" batch learning. The last batch may be smaller.
-        learning_rate : float, default 0.1
-            h in ``w <- w - h dE/dw``; positive and finite.
+        learning_rate : float, optional
+            h in ``w <- w - h dE/dw``; positive and finite. By default that of the optimizer.
+        optimizer : {"sgd", "adam"}, SGD or Adam, default "sgd"
+            A name makes a new one with its default numbers; an object goes on from its last step, with its own rate.
         shuffle : bool, default True
             Whether each epoch presents the samples in a new random order.
         seed : int or numpy.random.Generator, optional
@@ -256,7 +261,7 @@ class Network(Core):
         'desired_error'
         """
         rng = self._rng if seed is None else _generator(seed)
-        return training.fit(self, X, T, epochs, batch_size, learning_rate, shuffle, rng, desired_error, verbose)
+        return training.fit(self, X, T, epochs, batch_size, learning_rate, optimizer, shuffle, rng, desired_error, verbose)
 
     def save(self, path):
         """Write the network to a file that `fastbp.load` reads; docs/file-format.md describes it.
@@ -332,13 +337,7 @@ def _layer_sizes(sizes):
         raise TypeError(f"layer_sizes must be a sequence of integers, got {type(sizes).__name__}") from None
     if len(sizes) < 2:
         raise ValueError(f"layer_sizes must name the inputs and at least one layer, got {list(sizes)}")
-    try:
-        integers = tuple(operator.index(size) for size in sizes)
-    except TypeError:
-        raise TypeError(f"layer_sizes must hold integers, got {list(sizes)}") from None
-    if min(integers) < 1:
-        raise ValueError(f"layer_sizes must be positive, got {list(sizes)}")
-    return integers
+    return tuple(positive_integer(f"layer_sizes[{l}]", size) for l, size in enumerate(sizes))
 
 
 def _activations(activation, output_activation, n_layers):
@@ -358,16 +357,8 @@ def _activations(activation, output_activation, n_layers):
         names[-1] = output_activation
     for argument, name in [*(("activation", name) for name in names[:-1]), (
             "activation" if output_activation is None else "output_activation", names[-1])]:
-        _one_of(argument, name, (*ACTIVATIONS, *ALIASES))
+        one_of(argument, name, (*ACTIVATIONS, *ALIASES))
     return tuple(ALIASES.get(name, name) for name in names)
-
-
-def _one_of(argument, value, names):
-    if not isinstance(value, str):
-        raise TypeError(f"{argument} must be a name, got {value!r}")
-    if value not in names:
-        raise ValueError(f"{argument} must be one of {', '.join(names)}; got {value!r}")
-    return value
 
 
 def _dtype(dtype):

@@ -1,12 +1,14 @@
 """fit: epochs, their order, when to stop, and the History of it all."""
 
-import operator
 import sys
 import time
 from dataclasses import dataclass
-from math import isfinite, sqrt
+from math import inf, sqrt
 
 import numpy as np
+
+from fastbp import optimizers
+from fastbp._checks import number, one_of, positive_integer
 
 
 @dataclass(frozen=True)
@@ -33,23 +35,27 @@ class History:
         return f"History({len(self)} epochs{last}, stopped by {self.stop_reason})"
 
 
-def fit(net, X, T, epochs, batch_size, learning_rate, shuffle, rng, desired_error, verbose):
+def fit(net, X, T, epochs, batch_size, learning_rate, optimizer, shuffle, rng, desired_error, verbose):
     """Train `net`; the arguments are those of `Network.fit`, with the generator in place of the seed."""
     samples = net._samples(X, T)
     if samples.single:
         raise ValueError(f"X must be a set of samples of shape (M, {net.n_inputs}), got one sample; "
                          "train_step takes single samples")
-    epochs = _positive_integer("epochs", epochs)
-    batch = samples.m if isinstance(batch_size, str) and batch_size == "full" else min(
-        _positive_integer("batch_size", batch_size), samples.m)
-    if desired_error is not None and not (isfinite(desired_error) and desired_error >= 0):
-        raise ValueError(f"desired_error must be finite and not negative, got {desired_error!r}")
+    epochs = positive_integer("epochs", epochs)
+    if isinstance(batch_size, str):
+        one_of("batch_size", batch_size, ("full",))
+        batch = samples.m
+    else:
+        batch = min(positive_integer("batch_size", batch_size), samples.m)
+    optimizer = optimizers.make(optimizer, learning_rate)
+    if desired_error is not None:
+        number("desired_error", desired_error, 0, inf, low_allowed=True)
     progress = Progress(epochs, samples.m) if verbose else None
     errors, rms, stop_reason = [], [], "epochs"
     try:
         for epoch in range(epochs):
             order = rng.permutation(samples.m) if shuffle else None
-            error, squares = net._train_epoch(samples, order, batch, learning_rate, epoch)
+            error, squares = net._train_epoch(samples, order, batch, optimizer, epoch)
             errors.append(error)
             rms.append(sqrt(squares / (samples.m * net.n_outputs)))
             if progress:
@@ -86,12 +92,3 @@ class Progress:
         if self.terminal:
             print()
 
-
-def _positive_integer(argument, value):
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{argument} must be an integer, got {value!r}") from None
-    if number < 1:
-        raise ValueError(f"{argument} must be at least 1, got {value!r}")
-    return number

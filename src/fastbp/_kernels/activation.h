@@ -74,7 +74,7 @@ FORCE_INLINE void multiply_by_slope(int activation, const real *net_input, const
         SLOPE(FASTBP_SILU, AT_R, v_silu_slope(r));
         SLOPE(FASTBP_GELU, AT_R, v_gelu_slope(r));
         SLOPE(FASTBP_SOFTSIGN, const vec q = v_sub(one, v_abs(v_load(output + i))), v_mul(q, q));
-        SLOPE(FASTBP_GAUSSIAN, AT_R, v_mul(v_mul(v_set1(-2), r), v_load(output + i)));
+        SLOPE(FASTBP_GAUSSIAN, AT_R, v_mul(v_mul(v_set1(-2), v_load(output + i)), r));
         SLOPE(FASTBP_SIN, AT_R, v_cos(r));
         SLOPE(FASTBP_EXP, AT_A, a);
     }

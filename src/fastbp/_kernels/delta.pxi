@@ -52,13 +52,14 @@ cdef void weight_gradient(const fastbp_network* net, int l, const void* x, ptrdi
                           int accumulate) noexcept nogil:
     """dE/dW = a^T d and dE/db = sum d over m rows, added to the gradient or in its place; x: the network's inputs."""
     cdef const fastbp_layer* layer = &net.layers[l]
-    cdef const real* a = <const real*>(net.layers[l - 1].output if l > 0 else x)
+    cdef const real* a = <const real*>x
     cdef const real* d = <const real*>layer.delta
     cdef real* g = <real*>net.gradient + layer.weights
     cdef real* g_bias = <real*>net.gradient + layer.bias
     cdef real total
     cdef ptrdiff_t i, j, whole
     if l > 0:
+        a = <const real*>net.layers[l - 1].output
         x_stride = net.layers[l - 1].stride
     if layer.n_out > 1:
         multiply(layer.n_in, layer.stride // VLEN, m, a, 1, x_stride, d, layer.stride,

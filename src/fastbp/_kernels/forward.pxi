@@ -52,7 +52,7 @@ cdef void predict(const fastbp_network* net, const void* x, ptrdiff_t x_stride, 
     """Outputs of m rows into the contiguous `out`; leaves the network's workspace alone, so that calls may overlap."""
     cdef const real* inputs
     cdef const fastbp_layer* layer
-    cdef ptrdiff_t start, rows, stride, widest = 0, i
+    cdef ptrdiff_t start, rows, stride, widest = 0, i, n_outputs = net.layers[net.n_layers - 1].n_out
     cdef real* r
     cdef real* y = <real*>out
     cdef int l
@@ -71,6 +71,6 @@ cdef void predict(const fastbp_network* net, const void* x, ptrdiff_t x_stride, 
             inputs = r
             stride = layer.stride
         for i in range(rows):
-            memcpy(y, inputs + i * stride, layer.n_out * sizeof(real))
-            y += layer.n_out
+            memcpy(y, inputs + i * stride, n_outputs * sizeof(real))
+            y += n_outputs
         start += rows

@@ -26,6 +26,8 @@ enum fastbp_activation {
     FASTBP_SOFTPLUS, FASTBP_SILU, FASTBP_GELU, FASTBP_SOFTSIGN, FASTBP_GAUSSIAN, FASTBP_SIN, FASTBP_EXP, FASTBP_SOFTMAX
 };
 
+enum fastbp_method { FASTBP_SGD, FASTBP_MOMENTUM, FASTBP_NESTEROV, FASTBP_ADAM };
+
 typedef struct {
     ptrdiff_t n_in, n_out;
     ptrdiff_t stride;            /* elements between rows of outputs and deltas, and of W unless n_out is 1 */
@@ -56,6 +58,15 @@ typedef struct {
 } fastbp_samples;
 
 typedef struct {
+    int method;                  /* enum fastbp_method */
+    double learning_rate;
+    double beta_1, beta_2;       /* decay of the mean of gradients (the momentum), and of their squares (Adam) */
+    double epsilon;
+    ptrdiff_t steps;             /* updates so far */
+    void *mean, *square;         /* those means, of the flat arrays' layout; null where the method has none */
+} fastbp_optimizer;
+
+typedef struct {
     double error;                /* E: each sample's before its update, not yet divided for a mean */
     double squares;              /* sum of (y - t)**2, for the RMS */
     ptrdiff_t done;              /* samples trained; where it falls short, the batch that follows diverged */
@@ -75,6 +86,6 @@ typedef struct {
     void (*error_signal)(const fastbp_network *, int l, ptrdiff_t m);
     /* Forward, backward and update, batch after batch, over samples start .. stop - 1 of the order. */
     void (*train)(const fastbp_network *, const fastbp_samples *, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t batch,
-                  int mean, double learning_rate, fastbp_progress *);
+                  int mean, fastbp_optimizer *, fastbp_progress *);
 } fastbp_kernels;
 #endif

@@ -8,6 +8,7 @@ cdef extern from "kernels.h" nogil:
     int FASTBP_IDENTITY, FASTBP_THRESHOLD, FASTBP_SIGMOID, FASTBP_TANH, FASTBP_RELU, FASTBP_LEAKY_RELU, FASTBP_ELU
     int FASTBP_SOFTPLUS, FASTBP_SILU, FASTBP_GELU, FASTBP_SOFTSIGN, FASTBP_GAUSSIAN, FASTBP_SIN, FASTBP_EXP
     int FASTBP_SOFTMAX
+    int FASTBP_SGD, FASTBP_MOMENTUM, FASTBP_NESTEROV, FASTBP_ADAM
 
     ctypedef struct fastbp_layer:
         ptrdiff_t n_in, n_out, stride, weights, bias
@@ -34,6 +35,13 @@ cdef extern from "kernels.h" nogil:
         const ptrdiff_t* order
         const void* weights
 
+    ctypedef struct fastbp_optimizer:
+        int method
+        double learning_rate, beta_1, beta_2, epsilon
+        ptrdiff_t steps
+        void* mean
+        void* square
+
     ctypedef struct fastbp_progress:
         double error, squares
         ptrdiff_t done
@@ -51,4 +59,4 @@ cdef extern from "kernels.h" nogil:
                                 int accumulate) noexcept nogil
         void (*error_signal)(const fastbp_network*, int l, ptrdiff_t m) noexcept nogil
         void (*train)(const fastbp_network*, const fastbp_samples*, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t batch,
-                      int mean, double learning_rate, fastbp_progress*) noexcept nogil
+                      int mean, fastbp_optimizer*, fastbp_progress*) noexcept nogil

@@ -5,7 +5,7 @@
 # a network of them are below, one file for each part of the method.
 
 from cpython.pycapsule cimport PyCapsule_New
-from libc.math cimport fabs, isfinite
+from libc.math cimport fabs, isfinite, pow, sqrt
 from libc.stddef cimport ptrdiff_t
 from libc.string cimport memcpy, memset
 
@@ -23,6 +23,7 @@ cdef extern from "simd.h" nogil:
     vec v_sub(vec, vec)
     vec v_mul(vec, vec)
     vec v_div(vec, vec)
+    vec v_sqrt(vec)
     vec v_fma(vec a, vec b, vec c)      # a * b + c
     vec v_fnma(vec a, vec b, vec c)     # c - a * b
     vec v_and(vec, vec)

@@ -41,6 +41,7 @@ cdef void multiply(ptrdiff_t m, ptrdiff_t vectors, ptrdiff_t depth, const real* 
     A large B is copied, block by block, into `packed`, where the rows of a block follow each other: its own rows may
     lie pages apart, and each would cost a look-up in the page table for every strip. (Measured: docs/performance.md.)
     """
+    cdef const real* block_init
     cdef ptrdiff_t p, q, j, deep, wide, pack_vectors = FASTBP_PACK_BYTES // V_BYTES
     if m < 16 or depth * vectors * V_BYTES <= FASTBP_PACK_DEPTH * FASTBP_PACK_BYTES:
         multiply_block(m, vectors, depth, a, a_row, a_col, b, b_row, init, init_row, c, c_row)
@@ -53,11 +54,16 @@ cdef void multiply(ptrdiff_t m, ptrdiff_t vectors, ptrdiff_t depth, const real* 
             wide = min(vectors - j, pack_vectors)
             for q in range(deep):
                 memcpy(packed + q * wide * VLEN, b + (p + q) * b_row + j * VLEN, wide * V_BYTES)
-            multiply_block(m, wide, deep, a + p * a_col, a_row, a_col, packed, wide * VLEN,
-                           c + j * VLEN if p > 0 else init + j * VLEN if init != NULL else NULL,
-                           c_row if p > 0 else init_row, c + j * VLEN, c_row)
+            block_init = init
+            if init != NULL:
+                block_init += j * VLEN
+            multiply_block(m, wide, deep, a + p * a_col, a_row, a_col, packed, wide * VLEN, block_init, init_row,
+                           c + j * VLEN, c_row)
             j += wide
         p += deep
+        # What follows adds to what is there.
+        init = c
+        init_row = c_row
 
 
 cdef void multiply_row(ptrdiff_t vectors, ptrdiff_t depth, const real* a, const real* b, ptrdiff_t b_row,

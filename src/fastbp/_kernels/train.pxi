@@ -29,7 +29,7 @@ cdef void backward(const fastbp_network* net, const real* x, ptrdiff_t x_stride,
 
 
 cdef void train(const fastbp_network* net, const fastbp_samples* samples, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t batch,
-                int mean, double learning_rate, fastbp_progress* progress) noexcept nogil:
+                int mean, fastbp_optimizer* optimizer, fastbp_progress* progress) noexcept nogil:
     """One update for every `batch` samples; stops before the first update that would leave the finite numbers."""
     cdef ptrdiff_t done, m, in_batch, x_stride
     cdef fastbp_progress sums
@@ -49,7 +49,7 @@ cdef void train(const fastbp_network* net, const fastbp_samples* samples, ptrdif
             output_error(net, samples, start + done, m, scale, &sums)
             backward(net, x, x_stride, m, done > 0)
             done += m
-        if not (isfinite(sums.error) and update(net, learning_rate)):
+        if not (isfinite(sums.error) and update(net, optimizer)):
             return
         progress.error += sums.error
         progress.squares += sums.squares

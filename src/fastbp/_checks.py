@@ -1,0 +1,39 @@
+"""Checks of arguments that are not arrays; the core checks arrays. Each error says which argument, what it needs and
+what came."""
+
+import operator
+from math import inf
+
+
+def number(argument, value, low, high, *, low_allowed=False):
+    """`value` as a float in the open interval from low to high, or from low on."""
+    try:
+        result = float(value) if not isinstance(value, (str, bytes)) else None
+    except (TypeError, ValueError):
+        result = None
+    if result is None:
+        raise TypeError(f"{argument} must be a number, got {type(value).__name__} {value!r}")
+    if not (low < result < high or (low_allowed and result == low)):
+        finite = " and finite" if high == inf else f" and below {high}"
+        raise ValueError(f"{argument} must be {'at least' if low_allowed else 'above'} {low}{finite}, got {value!r}")
+    return result
+
+
+def positive_integer(argument, value):
+    """`value` as an int of at least 1."""
+    try:
+        result = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{argument} must be an integer, got {type(value).__name__} {value!r}") from None
+    if result < 1:
+        raise ValueError(f"{argument} must be at least 1, got {value!r}")
+    return result
+
+
+def one_of(argument, value, names):
+    """`value` if it is one of the names."""
+    if not isinstance(value, str):
+        raise TypeError(f"{argument} must be a name, got {type(value).__name__} {value!r}")
+    if value not in names:
+        raise ValueError(f"{argument} must be one of {', '.join(names)}; got {value!r}")
+    return value
