@@ -42,7 +42,7 @@ def sample(dtype):
     exponents = np.arange(info.minexp - info.nmant, info.maxexp)
     magnitudes = np.concatenate(
         [
-            np.linspace(0, 10, 4001),
+            np.linspace(0, 10, 40_001),
             np.linspace(10, 1.05 * np.log(float(info.max)), 2001),  # past the overflow and the underflow of exp
             np.arange(1, 400) * np.pi / 4,  # the zeros of sin, where its argument reduction shows
             np.ldexp(1.0, exponents),  # from the smallest denormal up

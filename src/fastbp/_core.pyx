@@ -215,8 +215,7 @@ cdef class Core:
             layer.n_in, layer.n_out, layer.stride = n_in, n_out, stride
             layer.weights, layer.bias = offset, bias
             layer.activation = ACTIVATIONS[activations[l]]
-            layer.mask_padding = (n_out > 1 and n_out % self.lanes > 0
-                                  and l + 1 < n_layers and layer_sizes[l + 2] == 1)
+            layer.mask_padding = 1 < n_out != stride and l + 1 < n_layers
             self.n_params += (n_in + 1) * n_out
             self.widest = max(self.widest, stride)
             offset = bias + padded(stride, self.lanes)

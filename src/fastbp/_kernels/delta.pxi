@@ -23,29 +23,48 @@ cdef void transpose(const fastbp_layer* layer, const real* w) noexcept nogil:
             wt[j * stride + i] = 0
 
 
-cdef void error_signal(const fastbp_network* net, int l, ptrdiff_t m) noexcept nogil:
-    """e = d W^T of layer l into the delta of the layer before, for l = 0 into input_error."""
+cdef inline real* errors_before(const fastbp_network* net, int l) noexcept nogil:
+    """Where layer l sends its error signal: the delta of the layer before, or the inputs' error."""
+    return <real*>(net.layers[l - 1].delta if l > 0 else net.input_error)
+
+
+cdef inline bint needs_transpose(const fastbp_layer* layer) noexcept nogil:
+    """Whether W has more than one row and one column, so that its columns cannot be read as they stand."""
+    return layer.n_in > 1 and layer.n_out > 1
+
+
+cdef void error_from_vector(const fastbp_network* net, int l, ptrdiff_t m) noexcept nogil:
+    """e = d W^T where W is a single row or column."""
     cdef const fastbp_layer* layer = &net.layers[l]
     cdef const real* w = <const real*>net.params + layer.weights
     cdef const real* d = <const real*>layer.delta
-    cdef real* e = <real*>(net.layers[l - 1].delta if l > 0 else net.input_error)
-    cdef ptrdiff_t stride = padded(layer.n_in), i, v
+    cdef real* e = errors_before(net, l)
+    cdef ptrdiff_t vectors = padded(layer.n_in) // VLEN, i, v
     cdef vec scalar
-    if layer.n_in == 1:
-        for i in range(m):
+    for i in range(m):
+        if layer.n_in == 1:
             e[i] = dot(layer.n_out, d + i * layer.stride, w)
-    elif layer.n_out == 1:
-        for i in range(m):
-            scalar = v_set1(d[i])
-            for v in range(stride // VLEN):
-                v_store(e + i * stride + v * VLEN, v_mul(scalar, v_load(w + v * VLEN)))
-    else:
-        transpose(layer, w)
-        if m == 1:
-            multiply_row(stride // VLEN, layer.n_out, d, <const real*>layer.transposed, stride, NULL, e)
         else:
-            multiply(m, stride // VLEN, layer.n_out, d, layer.stride, 1, <const real*>layer.transposed, stride,
-                     NULL, 0, e, stride, <real*>net.packed)
+            scalar = v_set1(d[i])
+            for v in range(vectors):
+                v_store(e, v_mul(scalar, v_load(w + v * VLEN)))
+                e += VLEN
+
+
+cdef void error_signal(const fastbp_network* net, int l, ptrdiff_t m) noexcept nogil:
+    """e = d W^T of layer l into the delta of the layer before, for l = 0 into input_error."""
+    cdef const fastbp_layer* layer = &net.layers[l]
+    cdef const real* wt = <const real*>layer.transposed
+    cdef ptrdiff_t stride = padded(layer.n_in)
+    if not needs_transpose(layer):
+        error_from_vector(net, l, m)
+        return
+    transpose(layer, <const real*>net.params + layer.weights)
+    if m == 1:
+        multiply_row(stride // VLEN, layer.n_out, <const real*>layer.delta, wt, stride, NULL, errors_before(net, l))
+    else:
+        multiply(m, stride // VLEN, layer.n_out, <const real*>layer.delta, layer.stride, 1, wt, stride, NULL, 0,
+                 errors_before(net, l), stride, <real*>net.packed)
 
 
 cdef void weight_gradient(const fastbp_network* net, int l, const void* x, ptrdiff_t x_stride, ptrdiff_t m,

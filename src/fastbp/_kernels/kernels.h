@@ -33,7 +33,7 @@ typedef struct {
     ptrdiff_t stride;            /* elements between rows of outputs and deltas, and of W unless n_out is 1 */
     ptrdiff_t weights, bias;     /* where W and b start in the flat arrays */
     int activation;              /* enum fastbp_activation */
-    int mask_padding;            /* zero the outputs' padding: the next layer has one output, and reads it */
+    int mask_padding;            /* hidden, and the outputs' last vector is not full: zeros are to follow them */
     /* Workspace, FASTBP_BLOCK_ROWS rows at most. */
     void *net_input, *output;    /* (rows, stride); one array, unless the slope is taken at the net input */
     void *delta;                 /* (rows, stride): first the error signal e = dE/da, then d = dE/dr */

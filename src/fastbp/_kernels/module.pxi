@@ -54,6 +54,7 @@ include "forward.pxi"
 include "loss.pxi"
 include "delta.pxi"
 include "update.pxi"
+include "online.pxi"
 include "train.pxi"
 
 cdef fastbp_kernels functions

@@ -36,6 +36,9 @@ cdef void train(const fastbp_network* net, const fastbp_samples* samples, ptrdif
     cdef const real* x
     cdef double scale
     progress.done = 0
+    if batch == 1 and optimizer.method == FASTBP_SGD:
+        train_online(net, samples, start, stop, optimizer.learning_rate, progress)
+        return
     while start < stop:
         in_batch = min(batch, stop - start)
         scale = 1.0 / in_batch if mean else 1.0

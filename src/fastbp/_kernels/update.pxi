@@ -1,28 +1,28 @@
 # Updates of the parameters from the gradient g: plain descent w <- w - h g, with momentum, and Adam.
 
-cdef bint all_below(const real* x, ptrdiff_t n, real factor, real limit) noexcept nogil:
-    """Whether every factor |x| is a number below the limit; NaN and infinity are not."""
-    cdef vec peak = v_zero(), poison = v_zero(), size
-    cdef real lanes[64]
-    cdef ptrdiff_t i = 0, j
+cdef real sum_of_sizes(const real* x, ptrdiff_t n, real factor) noexcept nogil:
+    """The sum of factor |x|: above each of them, and no finite number if one of them is none. Factor 0 asks just that."""
+    cdef vec s0 = v_zero(), s1 = v_zero(), s2 = v_zero(), s3 = v_zero(), scale = v_set1(factor)
+    cdef ptrdiff_t i = 0
+    cdef real total
+    while i + 4 * VLEN <= n:
+        s0 = v_fma(v_abs(v_load(x + i)), scale, s0)
+        s1 = v_fma(v_abs(v_load(x + i + VLEN)), scale, s1)
+        s2 = v_fma(v_abs(v_load(x + i + 2 * VLEN)), scale, s2)
+        s3 = v_fma(v_abs(v_load(x + i + 3 * VLEN)), scale, s3)
+        i += 4 * VLEN
     while i + VLEN <= n:
-        size = v_abs(v_load(x + i))
-        peak = v_max(peak, size)
-        poison = v_fma(size, v_zero(), poison)      # NaN once x is NaN or infinite; v_max alone forgets a NaN
+        s0 = v_fma(v_abs(v_load(x + i)), scale, s0)
         i += VLEN
-    v_store(lanes, v_add(peak, poison))
-    for j in range(VLEN):
-        if not (factor * lanes[j] < limit):
-            return False
+    total = v_sum(v_add(v_add(s0, s1), v_add(s2, s3)))
     while i < n:
-        if not (factor * fabs(x[i]) < limit):
-            return False
+        total += factor * <real>fabs(x[i])
         i += 1
-    return True
+    return total
 
 
 cdef bint all_finite(const void* x, ptrdiff_t n) noexcept nogil:
-    return all_below(<const real*>x, n, 0, 1)
+    return sum_of_sizes(<const real*>x, n, 0) == 0
 
 
 cdef void descend(real* w, const real* g, ptrdiff_t vectors, double learning_rate) noexcept nogil:
@@ -80,9 +80,9 @@ cdef bint update(const fastbp_network* net, fastbp_optimizer* optimizer) noexcep
     cdef ptrdiff_t vectors = net.n_params // VLEN
     if optimizer.method == FASTBP_ADAM:
         # Its step is bounded whatever g is, but g squared must be a number.
-        if not all_below(g, net.n_params, 1, <real>sqrt(SAFE_UPDATE)):
+        if not sum_of_sizes(g, net.n_params, 1) < sqrt(SAFE_UPDATE):
             return False
-    elif not all_below(g, net.n_params, <real>optimizer.learning_rate, SAFE_UPDATE):
+    elif not sum_of_sizes(g, net.n_params, <real>optimizer.learning_rate) < SAFE_UPDATE:
         return False
     optimizer.steps += 1
     if optimizer.method == FASTBP_SGD:
