@@ -242,16 +242,26 @@ static const real GELU_Q[] = {
 /* a P(a) / Q(a) */
 FORCE_INLINE vec v_gelu_fraction(vec a) { return v_div(v_mul(a, V_POLY(a, GELU_P)), V_POLY(a, GELU_Q)); }
 
-/* x Phi(x) with a = |x|: max(x, 0) - a Phi(-a). The two factors 1 + f of Phi(-a), one of them from the exponential, are multiplied
- * without their 1, so that their rounding errors stay small. */
+/* x Phi(x) with a = |x|: max(x, 0) - a Phi(-a). The two factors 1 + f of Phi(-a), one of them from the exponential, are
+ * multiplied without their 1, so that their rounding errors stay small; what the sum 1 + a and (with a fused
+ * multiply-add) the quotient b = a / (2 + 2 a) lost by rounding is put back as a small term, too. */
 FORCE_INLINE vec v_gelu(vec x)
 {
     vec n;
     vec a = v_min(v_set1(GELU_BOUND), v_abs(x));
     vec f = v_exp_minus_square(a, (real)0.5, &n);
     vec g = v_gelu_fraction(a);
-    vec b = v_div(v_mul(a, v_set1((real)0.5)), v_add(a, v_set1(1)));
-    return v_sub(v_max(v_zero(), x), v_scale(v_fma(b, v_add(f, v_fma(f, g, g)), b), n));
+    vec half = v_mul(a, v_set1((real)0.5));
+    vec sum = v_add(a, v_set1(1));
+    vec larger = v_max(a, v_set1(1)), smaller = v_min(a, v_set1(1));
+    vec lost = v_sub(smaller, v_sub(sum, larger));
+    vec b = v_div(half, sum);
+    vec rest = v_neg(v_mul(b, lost));
+#if V_FMA
+    rest = v_add(v_fnma(b, sum, half), rest);
+#endif
+    vec small = v_fma(b, v_add(f, v_fma(f, g, g)), v_div(rest, sum));
+    return v_sub(v_max(v_zero(), x), v_scale(v_add(small, b), n));
 }
 
 /* d gelu / dx = Phi(x) + x phi(x): on the left f = Phi(-a) - a phi(a), on the right 1 - f. */
