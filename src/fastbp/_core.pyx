@@ -298,8 +298,8 @@ cdef class Core:
             return t
         if ndim == 2 and self.n_outputs == 1 and np.shape(t) == (len(x),):
             return t
-        raise ValueError(f"{name} must have the shape {np.shape(x)[:ndim - 1] + (self.n_outputs,)}, one row of {self.n_outputs} for each sample, "
-                         f"got {np.shape(t)}")
+        raise ValueError(f"{name} must have the shape {np.shape(x)[:ndim - 1] + (self.n_outputs,)}, one row of "
+                         f"{self.n_outputs} for each sample, got {np.shape(t)}")
 
     cdef int demand_finite(self, cnp.ndarray array, str name) except -1:
         if not self.kernels.all_finite(cnp.PyArray_DATA(array), cnp.PyArray_SIZE(array)):
@@ -364,7 +364,7 @@ cdef class Core:
     cdef int copy_flat(self, char* padded_array, char* compact, bint to_compact) noexcept:
         """Between the padded layout of the kernels and the compact one of users: W_l row by row, then b_l."""
         cdef fastbp_layer* layer
-        cdef Py_ssize_t n, i
+        cdef Py_ssize_t n, _
         cdef int l
         cdef char* row
         for l in range(self.net.n_layers):
@@ -372,7 +372,7 @@ cdef class Core:
             # A single output's W is one row of n_in, else there are n_in rows of n_out; the bias is one row more.
             n = (layer.n_in if layer.n_out == 1 else layer.n_out) * self.itemsize
             row = padded_array + layer.weights * self.itemsize
-            for i in range(1 if layer.n_out == 1 else layer.n_in):
+            for _ in range(1 if layer.n_out == 1 else layer.n_in):
                 memcpy(compact if to_compact else row, row if to_compact else compact, n)
                 compact += n
                 row += layer.stride * self.itemsize
@@ -483,15 +483,15 @@ cdef class Core:
         with nogil:
             while start < samples.m:
                 m = min(samples.m - start, <Py_ssize_t>FASTBP_BLOCK_ROWS)
-                self.kernels.forward(net, x + start * self.n_inputs * self.itemsize, self.n_inputs, m)
+                self.kernels.forward(net, x, self.n_inputs, m)
                 self.kernels.output_error(net, &samples.data, start, m, scale, &progress)
                 if not forward_only:
                     for l in range(net.n_layers - 1, -1, -1):
                         self.kernels.apply_slope(net, l, m)
-                        self.kernels.weight_gradient(net, l, x + start * self.n_inputs * self.itemsize, self.n_inputs, m,
-                                                     start > 0)
+                        self.kernels.weight_gradient(net, l, x, self.n_inputs, m, start > 0)
                         if l > 0:
                             self.kernels.error_signal(net, l, m)
+                x += m * self.n_inputs * self.itemsize
                 start += m
         self.leave()
         progress.error *= scale
@@ -643,7 +643,8 @@ cdef class Core:
             memcpy(to + i * n, <const char*>rows + i * layer.stride * self.itemsize, n)
         return 0
 
-    cdef void take_input_errors(self, fastbp_network* net, char* to, Py_ssize_t to_stride, Py_ssize_t m) noexcept nogil:
+    cdef void take_input_errors(self, fastbp_network* net, char* to, Py_ssize_t to_stride,
+                                Py_ssize_t m) noexcept nogil:
         """Send the output layer's error signal back through all layers and copy dE/dx of m rows."""
         cdef Py_ssize_t i, n = self.n_inputs
         cdef Py_ssize_t stride = 1 if n == 1 else padded(n, self.lanes)
@@ -804,7 +805,8 @@ cdef class Core:
             if not isinstance(optimizer, Optimizer):
                 raise TypeError(f"optimizer must be an optimizer object or None, got {optimizer!r}")
             if learning_rate is not None:
-                raise ValueError(f"learning_rate must be None beside an optimizer, which has its own; got {learning_rate!r}")
+                raise ValueError("learning_rate must be None beside an optimizer, which has its own; "
+                                 f"got {learning_rate!r}")
         if m == 0:
             raise ValueError("x must hold at least one sample, got none")
         self.demand_finite(inputs, "x")
@@ -900,8 +902,9 @@ cdef class Core:
         cdef Bound bound = Bound.__new__(Bound)
         for array, name in ((x, "x"), (t, "t")):
             if array is not None and not self.is_ready(array):
-                raise TypeError(f"{name} must be a contiguous {self.dtype} ndarray to be bound, got "
-                                f"{getattr(array, 'dtype', type(array).__name__)}")
+                came = f" of {array.dtype} with strides {array.strides}" if isinstance(array, np.ndarray) else ""
+                raise TypeError(f"{name} must be an aligned, C-contiguous numpy.ndarray of {self.dtype} to be bound, "
+                                f"got {type(array).__name__}{came}")
         bound.net = self
         bound.x = self.inputs(x, "x")
         bound.m = 1 if cnp.PyArray_NDIM(bound.x) == 1 else cnp.PyArray_DIM(bound.x, 0)
@@ -1028,7 +1031,8 @@ cdef double checked_rate(object learning_rate) except -1:
     try:
         rate = learning_rate
     except TypeError:
-        raise TypeError(f"learning_rate must be a number, got {type(learning_rate).__name__} {learning_rate!r}") from None
+        kind = type(learning_rate).__name__
+        raise TypeError(f"learning_rate must be a number, got {kind} {learning_rate!r}") from None
     if not (0 < rate < HUGE_VAL):
         raise ValueError(f"learning_rate must be positive and finite, got {learning_rate!r}")
     return rate

@@ -261,7 +261,8 @@ class Network(Core):
         'desired_error'
         """
         rng = self._rng if seed is None else _generator(seed)
-        return training.fit(self, X, T, epochs, batch_size, learning_rate, optimizer, shuffle, rng, desired_error, verbose)
+        return training.fit(self, X, T, epochs, batch_size, learning_rate, optimizer, shuffle, rng, desired_error,
+                            verbose)
 
     def save(self, path):
         """Write the network to a file that `fastbp.load` reads; docs/file-format.md describes it.
@@ -300,7 +301,9 @@ class Network(Core):
         >>> bool((net.copy().params == net.params).all())
         True
         """
-        return _rebuild(type(self), self._arguments(), self.params, np.random.Generator(_copied(self._rng.bit_generator)))
+        bit_generator = type(self._rng.bit_generator)()
+        bit_generator.state = self._rng.bit_generator.state
+        return _rebuild(type(self), self._arguments(), self.params, np.random.Generator(bit_generator))
 
     __copy__ = copy
 
@@ -322,12 +325,6 @@ class Network(Core):
 
 def _rebuild(cls, arguments, params, rng):
     return cls(**arguments, init=params, seed=rng)
-
-
-def _copied(bit_generator):
-    copy = type(bit_generator)()
-    copy.state = bit_generator.state
-    return copy
 
 
 def _layer_sizes(sizes):
@@ -375,7 +372,8 @@ def _generator(seed):
     try:
         return np.random.default_rng(seed)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"seed must be None, a non-negative integer or a numpy.random.Generator, got {seed!r}") from None
+        raise type(error)("seed must be None, a non-negative integer or a numpy.random.Generator, "
+                          f"got {seed!r}") from None
 
 
 def _is_sequence_of_pairs(init):

@@ -90,7 +90,7 @@ def make(optimizer, learning_rate):
     """The optimizer that `fit` was asked for: a new one by name, or the object itself."""
     if isinstance(optimizer, Optimizer):
         if learning_rate is not None:
-            raise ValueError(f"learning_rate must be None beside an optimizer, which has its own; got {learning_rate!r}")
+            raise ValueError(f"learning_rate must be None beside an optimizer, which has its own; got {learning_rate}")
         return optimizer
     make = NAMES[one_of("optimizer", optimizer, NAMES)]
     return make() if learning_rate is None else make(learning_rate)

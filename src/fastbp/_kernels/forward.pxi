@@ -1,7 +1,7 @@
 # Forward: net inputs r = a W + b and outputs a = g(r), layer by layer.
 
-cdef void net_inputs(const fastbp_network* net, const fastbp_layer* layer, const real* x, ptrdiff_t x_stride, ptrdiff_t m,
-                     real* r) noexcept nogil:
+cdef void net_inputs(const fastbp_network* net, const fastbp_layer* layer, const real* x, ptrdiff_t x_stride,
+                     ptrdiff_t m, real* r) noexcept nogil:
     cdef const real* w = <const real*>net.params + layer.weights
     cdef const real* b = <const real*>net.params + layer.bias
     cdef ptrdiff_t i

@@ -1,7 +1,7 @@
 # The loss of a block of rows and the error signal of the output layer.
 
-cdef void output_error(const fastbp_network* net, const fastbp_samples* samples, ptrdiff_t start, ptrdiff_t m, double scale,
-                       fastbp_progress* progress) noexcept nogil:
+cdef void output_error(const fastbp_network* net, const fastbp_samples* samples, ptrdiff_t start, ptrdiff_t m,
+                       double scale, fastbp_progress* progress) noexcept nogil:
     """e = scale (y - t) into the last layer's delta; E = 1/2 sum (y - t)**2 and the sum of squares to the progress.
 
     `scale` is 1, or one over the batch's weight where the loss is a mean; E itself is divided by the caller.

@@ -39,7 +39,8 @@ cdef extern from "tile.h" nogil:
     int TILE_ROWS
     void strip(int rows, ptrdiff_t vectors, ptrdiff_t depth, const real* a, ptrdiff_t a_row, ptrdiff_t a_col,
                const real* b, ptrdiff_t b_row, const real* init, ptrdiff_t init_row, real* c, ptrdiff_t c_row)
-    void row_tile(int vectors, ptrdiff_t depth, const real* a, const real* b, ptrdiff_t b_row, const real* init, real* c)
+    void row_tile(int vectors, ptrdiff_t depth, const real* a, const real* b, ptrdiff_t b_row, const real* init,
+                  real* c)
 
 cdef extern from "activation.h" nogil:
     vec v_exp(vec)

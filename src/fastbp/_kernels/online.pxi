@@ -15,7 +15,8 @@ cdef void add_outer(const real* a, ptrdiff_t rows, const real* d, ptrdiff_t vect
         w += stride
 
 
-cdef void descend_layer(const fastbp_network* net, int l, const real* a, ptrdiff_t a_vectors, real learning_rate) noexcept nogil:
+cdef void descend_layer(const fastbp_network* net, int l, const real* a, ptrdiff_t a_vectors,
+                        real learning_rate) noexcept nogil:
     """The update of one layer; a_vectors of its inputs are whole vectors, and the rest, if any, single numbers."""
     cdef const fastbp_layer* layer = &net.layers[l]
     cdef real* w = <real*>net.params + layer.weights
@@ -74,8 +75,8 @@ cdef void train_online(const fastbp_network* net, const fastbp_samples* samples,
                 break
             if needs_transpose(layer):
                 stride = padded(layer.n_in)
-                multiply_row(stride // VLEN, layer.n_out, <const real*>layer.delta, <const real*>layer.transposed, stride,
-                             NULL, errors_before(net, l))
+                multiply_row(stride // VLEN, layer.n_out, <const real*>layer.delta,
+                             <const real*>layer.transposed, stride, NULL, errors_before(net, l))
             else:
                 error_from_vector(net, l, 1)
         if not is_safe(net, x, h):

@@ -5,9 +5,9 @@ cdef inline ptrdiff_t padded(ptrdiff_t n) noexcept nogil:
     return (n + VLEN - 1) // VLEN * VLEN
 
 
-cdef void multiply_block(ptrdiff_t m, ptrdiff_t vectors, ptrdiff_t depth, const real* a, ptrdiff_t a_row, ptrdiff_t a_col,
-                         const real* b, ptrdiff_t b_row, const real* init, ptrdiff_t init_row,
-                         real* c, ptrdiff_t c_row) noexcept nogil:
+cdef void multiply_block(ptrdiff_t m, ptrdiff_t vectors, ptrdiff_t depth,
+                         const real* a, ptrdiff_t a_row, ptrdiff_t a_col, const real* b, ptrdiff_t b_row,
+                         const real* init, ptrdiff_t init_row, real* c, ptrdiff_t c_row) noexcept nogil:
     """C = init + A B in strips of rows; the last strips are evened out, for a strip of one row is slow."""
     cdef ptrdiff_t rows, left = m
     while left > 0:
@@ -39,7 +39,7 @@ cdef void multiply(ptrdiff_t m, ptrdiff_t vectors, ptrdiff_t depth, const real* 
     """C[i, j] = init[i, j] + sum over p of A[i, p] B[p, j]; m rows, `vectors` vectors of columns.
 
     A large B is copied, block by block, into `packed`, where the rows of a block follow each other: its own rows may
-    lie pages apart, and each would cost a look-up in the page table for every strip. (Measured: docs/performance.md.)
+    lie pages apart, and each would cost a look-up in the page table for every strip.
     """
     cdef const real* block_init
     cdef ptrdiff_t p, q, j, deep, wide, pack_vectors = FASTBP_PACK_BYTES // V_BYTES

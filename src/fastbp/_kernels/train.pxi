@@ -17,7 +17,8 @@ cdef const real* gather(const fastbp_network* net, const fastbp_samples* samples
     return rows
 
 
-cdef void backward(const fastbp_network* net, const real* x, ptrdiff_t x_stride, ptrdiff_t m, bint accumulate) noexcept nogil:
+cdef void backward(const fastbp_network* net, const real* x, ptrdiff_t x_stride, ptrdiff_t m,
+                   bint accumulate) noexcept nogil:
     """From the error signal of the output layer to the gradient of all layers."""
     cdef int l = net.n_layers - 1
     while l >= 0:
@@ -28,8 +29,8 @@ cdef void backward(const fastbp_network* net, const real* x, ptrdiff_t x_stride,
         l -= 1
 
 
-cdef void train(const fastbp_network* net, const fastbp_samples* samples, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t batch,
-                int mean, fastbp_optimizer* optimizer, fastbp_progress* progress) noexcept nogil:
+cdef void train(const fastbp_network* net, const fastbp_samples* samples, ptrdiff_t start, ptrdiff_t stop,
+                ptrdiff_t batch, int mean, fastbp_optimizer* optimizer, fastbp_progress* progress) noexcept nogil:
     """One update for every `batch` samples; stops before the first update that would leave the finite numbers."""
     cdef ptrdiff_t done, m, in_batch, x_stride
     cdef fastbp_progress sums

@@ -1,7 +1,7 @@
 # Updates of the parameters from the gradient g: plain descent w <- w - h g, with momentum, and Adam.
 
 cdef real sum_of_sizes(const real* x, ptrdiff_t n, real factor) noexcept nogil:
-    """The sum of factor |x|: above each of them, and no finite number if one of them is none. Factor 0 asks just that."""
+    """The sum of factor |x|: not below any of them, and not finite if one of them is not. Factor 0 asks just that."""
     cdef vec s0 = v_zero(), s1 = v_zero(), s2 = v_zero(), s3 = v_zero(), scale = v_set1(factor)
     cdef ptrdiff_t i = 0
     cdef real total
@@ -33,7 +33,8 @@ cdef void descend(real* w, const real* g, ptrdiff_t vectors, double learning_rat
         v_store(w + i, v_fnma(h, v_load(g + i), v_load(w + i)))
 
 
-cdef void descend_with_momentum(real* w, const real* g, ptrdiff_t vectors, const fastbp_optimizer* optimizer) noexcept nogil:
+cdef void descend_with_momentum(real* w, const real* g, ptrdiff_t vectors,
+                                const fastbp_optimizer* optimizer) noexcept nogil:
     """v <- mu v - h g, w <- w + v; Nesterov's form looks one step ahead: w <- w + mu v - h g with the new v."""
     cdef vec h = v_set1(<real>optimizer.learning_rate), mu = v_set1(<real>optimizer.beta_1), velocity, step
     cdef bint nesterov = optimizer.method == FASTBP_NESTEROV
