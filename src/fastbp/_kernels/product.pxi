@@ -43,6 +43,8 @@ cdef void multiply(ptrdiff_t m, ptrdiff_t vectors, ptrdiff_t depth, const real* 
     """
     cdef const real* block_init
     cdef ptrdiff_t p, q, j, deep, wide, pack_vectors = FASTBP_PACK_BYTES // V_BYTES
+    REQUIRE(m >= 0 and depth >= 0 and vectors > 0)
+    REQUIRE(m <= 1 or c_row >= vectors * VLEN)      # rows of whole vectors must not run into each other
     if m < 16 or depth * vectors * V_BYTES <= FASTBP_PACK_DEPTH * FASTBP_PACK_BYTES:
         multiply_block(m, vectors, depth, a, a_row, a_col, b, b_row, init, init_row, c, c_row)
         return
