@@ -196,6 +196,7 @@ cdef class Core:
         self.layer_sizes, self.activations = tuple(layer_sizes), tuple(activations)
         self.loss, self.reduction, self.dtype = loss, reduction, dtype
         self.mean = reduction == "mean"
+        self.n_params = self.widest = 0
         self.typenum = (<cnp.dtype>dtype).num
         self.kernels = kernels_float32 if self.typenum == cnp.NPY_FLOAT else kernels_float64
         self.itemsize = self.kernels.real_bytes
@@ -239,7 +240,8 @@ cdef class Core:
 
     cdef int wait(self, bint exclusive) except -1:
         """Return once nothing runs that may not run beside this call."""
-        if self.active < 0 or (exclusive and self.active > 0):
+        # A while, for other threads may come in between waking up and returning.
+        while self.active < 0 or (exclusive and self.active > 0):
             self.waiting += 1
             try:
                 with self.idle:
@@ -251,9 +253,7 @@ cdef class Core:
 
     cdef int enter(self, bint exclusive) except -1:
         """Wait, and be counted while the GIL is released."""
-        # Other threads may come in between waking up and being counted.
-        while self.active < 0 or (exclusive and self.active > 0):
-            self.wait(exclusive)
+        self.wait(exclusive)
         self.active = -1 if exclusive else self.active + 1
         return 0
 
@@ -265,13 +265,21 @@ cdef class Core:
         return 0
 
     cdef fastbp_network* work(self, Py_ssize_t m) except NULL:
-        """The training workspace, large enough for blocks of m rows."""
+        """The training workspace, large enough for blocks of m rows; for a caller whose turn it is."""
         cdef Py_ssize_t rows = 1
         if self.workspace is None or self.workspace.rows < min(m, <Py_ssize_t>FASTBP_BLOCK_ROWS):
             while rows < min(m, <Py_ssize_t>FASTBP_BLOCK_ROWS):
                 rows *= 2
             self.workspace = Workspace(self, rows, False)
         return &self.workspace.net
+
+    cdef fastbp_network* enter_training(self, Py_ssize_t m) except NULL:
+        self.enter(True)
+        try:
+            return self.work(m)
+        except MemoryError:
+            self.leave()
+            raise
 
     # ---------------------------------------------------------------- the door
 
@@ -470,16 +478,17 @@ cdef class Core:
 
     # ---------------------------------------------------------------- loss and gradient
 
-    cdef fastbp_progress backpropagate(self, Samples samples, bint forward_only) except *:
-        """E and the sum of squares; unless forward_only, the gradient into the training workspace."""
-        cdef fastbp_network* net = self.work(samples.m)
+    cdef fastbp_progress backpropagate(self, Samples samples, cnp.ndarray gradient) except *:
+        """E and the sum of squares, by going forward; where a gradient is given, it is filled by going back."""
+        cdef bint forward_only = gradient is None
+        cdef fastbp_network* net
         cdef fastbp_progress progress
         cdef Py_ssize_t start = 0, m
         cdef const char* x = <const char*>samples.data.x
         cdef double scale = 1 / samples.total_weight if self.mean else 1
         cdef int l
         progress.error = progress.squares = progress.done = 0
-        self.enter(True)
+        net = self.enter_training(samples.m)
         with nogil:
             while start < samples.m:
                 m = min(samples.m - start, <Py_ssize_t>FASTBP_BLOCK_ROWS)
@@ -493,6 +502,8 @@ cdef class Core:
                             self.kernels.error_signal(net, l, m)
                 x += m * self.n_inputs * self.itemsize
                 start += m
+        if not forward_only:
+            self.copy_flat(<char*>net.gradient, cnp.PyArray_BYTES(gradient), True)
         self.leave()
         progress.error *= scale
         return progress
@@ -523,7 +534,7 @@ cdef class Core:
         >>> net.error([[1.0], [2.0]], [[2.0], [7.0]])
         4.5
         """
-        return self.backpropagate(self.samples(X, T, None, False), True).error
+        return self.backpropagate(self.samples(X, T, None, False), None).error
 
     def rms(self, X, T):
         """Root of the mean squared error, ``sqrt(sum (y - t)**2 / (M n_outputs))``: what training reports.
@@ -552,7 +563,7 @@ cdef class Core:
         1.4142135623730951
         """
         cdef Samples samples = self.samples(X, T, None, False)
-        return sqrt(self.backpropagate(samples, True).squares / (<double>samples.m * self.n_outputs))
+        return sqrt(self.backpropagate(samples, None).squares / (<double>samples.m * self.n_outputs))
 
     def gradient(self, X, T, out=None, sample_weight=None):
         """E and dE/dparams, in the form that ``scipy.optimize.minimize(..., jac=True)`` wants.
@@ -595,9 +606,7 @@ cdef class Core:
             flat = self.checked_out(out, (self.n_params,))
             self.demand_apart(flat, samples.x, "X")
             self.demand_apart(flat, samples.t, "T")
-        error = self.backpropagate(samples, False).error
-        self.copy_flat(<char*>self.workspace.net.gradient, <char*>cnp.PyArray_DATA(flat), True)
-        return error, flat
+        return self.backpropagate(samples, flat).error, flat
 
     def _trace(self, X, T):
         """What happens on the way forth and back: the fields of `fastbp.network.Trace`, sample axis included."""
@@ -685,13 +694,13 @@ cdef class Core:
         """
         cdef Samples samples = self.samples(X, T)
         cdef cnp.ndarray gradient = np.empty(np.shape(samples.x), self.dtype)
-        cdef fastbp_network* net = self.work(samples.m)
+        cdef fastbp_network* net
         cdef fastbp_progress progress
         cdef char* to = cnp.PyArray_BYTES(gradient)
         cdef const char* x = <const char*>samples.data.x
         cdef double scale = 1.0 / samples.m if self.mean else 1
         cdef Py_ssize_t start = 0, m
-        self.enter(True)
+        net = self.enter_training(samples.m)
         with nogil:
             while start < samples.m:
                 m = min(samples.m - start, <Py_ssize_t>FASTBP_BLOCK_ROWS)
@@ -731,15 +740,16 @@ cdef class Core:
         cdef Py_ssize_t total = 1 if cnp.PyArray_NDIM(x) == 1 else cnp.PyArray_DIM(x, 0)
         cdef cnp.ndarray jacobian = np.empty((total, self.n_outputs, self.n_inputs), self.dtype)
         cdef cnp.ndarray unit = np.ones(1, self.dtype)
-        cdef fastbp_network* net = self.work(total)
-        cdef fastbp_layer* last = &net.layers[net.n_layers - 1]
+        cdef fastbp_network* net
+        cdef fastbp_layer* last
         cdef Py_ssize_t start = 0, m, n, i
         cdef Py_ssize_t row = self.n_inputs * self.itemsize
         cdef const char* source = cnp.PyArray_BYTES(x)
         cdef char* to = cnp.PyArray_BYTES(jacobian)
         cdef const char* one = cnp.PyArray_BYTES(unit)
         self.demand_finite(x, "X")
-        self.enter(True)
+        net = self.enter_training(total)
+        last = &net.layers[net.n_layers - 1]
         with nogil:
             while start < total:
                 m = min(total - start, <Py_ssize_t>FASTBP_BLOCK_ROWS)
@@ -794,13 +804,13 @@ cdef class Core:
         cdef cnp.ndarray inputs = self.inputs(x, "x")
         cdef cnp.ndarray targets = self.targets(t, "t", inputs)
         cdef Py_ssize_t m = 1 if cnp.PyArray_NDIM(inputs) == 1 else cnp.PyArray_DIM(inputs, 0)
-        cdef fastbp_optimizer descent
-        cdef fastbp_optimizer* method = &descent
+        cdef fastbp_optimizer numbers
+        cdef Memory _mean, _square
         cdef fastbp_samples samples
         cdef fastbp_progress progress
         if optimizer is None:
-            descent.method = FASTBP_SGD
-            descent.learning_rate = 0.1 if learning_rate is None else checked_rate(learning_rate)
+            numbers.method = FASTBP_SGD
+            numbers.learning_rate = 0.1 if learning_rate is None else checked_rate(learning_rate)
         else:
             if not isinstance(optimizer, Optimizer):
                 raise TypeError(f"optimizer must be an optimizer object or None, got {optimizer!r}")
@@ -812,29 +822,34 @@ cdef class Core:
         self.demand_finite(inputs, "x")
         self.demand_finite(targets, "t")
         if optimizer is not None:
-            method = (<Optimizer>optimizer).attach(self)
+            numbers = (<Optimizer>optimizer).attach(self)[0]
+            # Kept alive here, whatever another thread's reset() does meanwhile.
+            _mean, _square = (<Optimizer>optimizer).mean, (<Optimizer>optimizer).square
         samples.x = cnp.PyArray_DATA(inputs)
         samples.t = cnp.PyArray_DATA(targets)
         samples.x_stride = self.n_inputs
         samples.t_stride = self.n_outputs
         samples.order = NULL
         samples.weights = NULL
-        self.train(&samples, 0, m, m, method, &progress)
+        self.train(&samples, 0, m, m, &numbers, &progress)
+        if optimizer is not None:
+            (<Optimizer>optimizer).numbers.steps = numbers.steps
         if progress.done < m:
             raise DivergenceError(0, 0)
         return progress.error / m if self.mean else progress.error
 
     cdef int train(self, const fastbp_samples* samples, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t batch,
                    fastbp_optimizer* optimizer, fastbp_progress* progress) except -1:
-        cdef fastbp_network* net = self.work(min(batch, stop - start))
+        cdef fastbp_network* net
         if self.typenum == cnp.NPY_FLOAT and not (0 < <float>optimizer.learning_rate < HUGE_VAL):
             raise ValueError(f"learning_rate must be positive and finite in float32, got {optimizer.learning_rate!r}")
         progress.error = progress.squares = 0
-        if 3.0 * (stop - start) * net.n_params < LONG_WORK:
+        if 3.0 * (stop - start) * self.net.n_params < LONG_WORK:
             self.wait(True)
+            net = self.work(min(batch, stop - start))
             self.kernels.train(net, samples, start, stop, batch, self.mean, optimizer, progress)
         else:
-            self.enter(True)
+            net = self.enter_training(min(batch, stop - start))
             with nogil:
                 self.kernels.train(net, samples, start, stop, batch, self.mean, optimizer, progress)
             self.leave()
@@ -847,7 +862,8 @@ cdef class Core:
     def _train_epoch(self, Samples samples, order, Py_ssize_t batch, Optimizer optimizer, epoch):
         """One epoch over the samples in the given order (None: as they stand); (E, sum of squares)."""
         cdef fastbp_progress progress
-        cdef fastbp_optimizer* method = optimizer.attach(self)
+        cdef fastbp_optimizer numbers = optimizer.attach(self)[0]
+        cdef Memory _mean = optimizer.mean, _square = optimizer.square      # kept alive, as in train_step
         cdef double error = 0, squares = 0
         cdef Py_ssize_t start = 0, stop
         cdef Py_ssize_t chunk = max(1, <Py_ssize_t>(PATIENCE / (3.0 * self.net.n_params * batch))) * batch
@@ -855,7 +871,8 @@ cdef class Core:
             samples.arrange(order)
         while start < samples.m:
             stop = min(start + chunk, samples.m)
-            self.train(&samples.data, start, stop, batch, method, &progress)
+            self.train(&samples.data, start, stop, batch, &numbers, &progress)
+            optimizer.numbers.steps = numbers.steps
             error += progress.error
             squares += progress.squares
             start += progress.done

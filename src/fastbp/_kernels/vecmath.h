@@ -1,18 +1,18 @@
 /* exp, tanh, gelu and their kin on whole vectors: written once, for both dtypes and all instruction sets of simd.h.
  *
  * Every function takes any input. NaN gives NaN, infinities give the limit, results are within 3 units in the last
- * place (ulp) of the true value, subnormal ones included, and nothing touches the floating-point environment. How:
+ * place (ulp) of the true value, subnormal ones included (the slopes: within 3 eps * max(|slope|, 1)), and nothing
+ * depends on or changes the rounding mode or the treatment of subnormal numbers. How:
  *   - No lane branches. Arguments are clamped to where the result has long reached its limit; the clamps are
  *     written v_max(constant, x) because there a NaN in x comes through.
  *   - Polynomials are evaluated in Estrin's order, which keeps the chains of dependent operations short: on-line
  *     learning waits for one vector at a time.
  *   - A power of two is applied as the last step, or its huge or tiny half is moved into a quotient, so that a
  *     subnormal result is rounded once.
- *   - Without a fused multiply-add the constants subtracted in range reductions are short enough that n * constant
- *     is exact.
- * The coefficients are minimax fits (Remez exchange; for the rational ones Lawson's weighted least squares) made in 60 digits
- * with mpmath and rounded to the dtype; beside each table stand the interval and the maximum error in units of
- * u = 2**-24 (float32) or 2**-53 (float64).
+ *   - The constants subtracted in range reductions are short enough that n * constant is exact without a fused
+ *     multiply-add.
+ * The coefficients come from tools/fit_coefficients.py. Beside each table stand the interval and the maximum error
+ * of the fit, float64 first, in units of u = 2**-53 (float64) or 2**-24 (float32).
  */
 #ifndef FASTBP_VECMATH_H
 #define FASTBP_VECMATH_H
@@ -79,9 +79,9 @@ static const real EXP_COEFFICIENTS[] = {
 #endif
 };
 
-/* factor * x = n ln 2 + r with |r| <= ln(2) / 2 (Cody and Waite): returns r, sets n and scale = 2**(n + bias). The integer
- * comes out of the rounding with the exponent's bias already added, ready to be shifted into place. factor is a power
- * of two or its negative. */
+/* factor * x = n ln 2 + r with |r| <= ln(2) / 2 (Cody and Waite): returns r, sets n and scale = 2**(n + bias). The
+ * integer comes out of the rounding with the exponent's bias already added, ready to be shifted into place. factor
+ * is a power of two or its negative. */
 FORCE_INLINE vec v_exp_reduce(vec x, real factor, int bias, vec *n, vec *scale)
 {
     vec magic = v_set1(ROUND_MAGIC + (real)(EXPONENT_BIAS + bias));
@@ -129,9 +129,9 @@ FORCE_INLINE vec v_gaussian(vec x)
     return v_scale(v_add(v_set1(1), fraction), n);
 }
 
-/* exp(x) - 1 = 2 (2**(n-1) (exp(r) - 1) + (2**(n-1) - 1/2)); the factor 2 stands outside lest 2**n overflow. Where n = 0
- * the bracket's second part is 0 and the relative accuracy that of the polynomial. The smallest x are their own
- * result, -0.0 too. */
+/* exp(x) - 1 = 2 (2**(n-1) (exp(r) - 1) + (2**(n-1) - 1/2)); the factor 2 stands outside lest 2**n overflow.
+ * Where n = 0 the bracket's second part is 0 and the relative accuracy that of the polynomial. The smallest x are
+ * their own result, -0.0 too. */
 FORCE_INLINE vec v_expm1(vec x)
 {
     vec n, scale;
@@ -141,8 +141,8 @@ FORCE_INLINE vec v_expm1(vec x)
     return v_select(v_lt(v_abs(x), tiny), x, v_add(half, half));
 }
 
-/* 1 / (1 + exp(-x)), its numerator and denominator multiplied by SIGMOID_SCALE = 2**SIGMOID_SHIFT, so that exp(-x) cannot overflow and
- * the negative tail runs out into subnormal numbers with one rounding. */
+/* 1 / (1 + exp(-x)), its numerator and denominator multiplied by SIGMOID_SCALE = 2**SIGMOID_SHIFT, so that exp(-x)
+ * cannot overflow and the negative tail runs out into subnormal numbers with one rounding. */
 #define SIGMOID_SHIFT PICK(-512, -64)
 #define SIGMOID_SCALE PICK(0x1p-512, 0x1p-64f)
 FORCE_INLINE vec v_sigmoid(vec x)
@@ -154,9 +154,9 @@ FORCE_INLINE vec v_sigmoid(vec x)
     return v_div(one, v_fma(scale, v_exp_reduced_minus_1(r), v_add(scale, one)));
 }
 
-/* (exp(2 x) - 1) / (exp(2 x) + 1), both with 2**n (exp(r) - 1) as a term, so that nothing cancels: where n = 0 the numerator is
- * exp(r) - 1 alone. The sign is that of x, -0.0 included. (A rational x P(x**2) / Q(x**2) takes a third less time and
- * errs by up to 6 ulp.) */
+/* (exp(2 x) - 1) / (exp(2 x) + 1), both with 2**n (exp(r) - 1) as a term, so that nothing cancels: where n = 0 the
+ * numerator is exp(r) - 1 alone. The sign is that of x, -0.0 included.
+ * (The rational form x P(x**2) / Q(x**2) takes two thirds of the time, but errs by up to 6 ulp.) */
 FORCE_INLINE vec v_tanh(vec x)
 {
     vec n, scale;
@@ -181,8 +181,8 @@ FORCE_INLINE vec v_silu(vec x)
     return v_div(v_mul(bounded, one), v_fma(power, v_exp_reduced_minus_1(r), v_add(power, one)));
 }
 
-/* d silu / dx = s + x s (1 - s). With s = sigmoid(-|x|) = e / (1 + e) nothing cancels: the slope is f = s (1 - |x| (1 - s)) on the
- * left and 1 - f on the right. */
+/* d silu / dx = s + x s (1 - s), s = sigmoid(x). With e = exp(-|x|) and c = 1 / (1 + e) nothing cancels: the slope is
+ * f = e c (1 - |x| c) on the left and 1 - f on the right. */
 FORCE_INLINE vec v_silu_slope(vec x)
 {
     vec magnitude = v_min(v_set1(-(real)EXP_LOWEST), v_abs(x));
@@ -216,9 +216,9 @@ FORCE_INLINE vec v_softplus(vec x)
 }
 
 /* ---------------------------------------------------------------- gelu */
-/* Phi(-a) exp(a**2 / 2) = (1 + a P(a) / Q(a)) / (2 + 2 a) on 0 <= a <= GELU_BOUND. The closed part is right at 0 and within a
- * fifth everywhere, and so small are the weights of the rounding errors of P and Q. Error of the whole: 0.21 u
- * (9, 10), 0.039 u (4, 5). */
+/* Phi(-a) exp(a**2 / 2) = (1 + a P(a) / Q(a)) / (2 + 2 a) on 0 <= a <= GELU_BOUND. The closed part is right at 0
+ * and a quarter too large far out, so the rounding errors of P and Q weigh little. Error of the whole: 0.21 u
+ * (degrees 9, 10), 0.039 u (4, 5). */
 #define GELU_BOUND PICK(39, (real)14.5)
 static const real GELU_P[] = {
 #if FASTBP_DOUBLE
@@ -242,8 +242,8 @@ static const real GELU_Q[] = {
 /* a P(a) / Q(a) */
 FORCE_INLINE vec v_gelu_fraction(vec a) { return v_div(v_mul(a, V_POLY(a, GELU_P)), V_POLY(a, GELU_Q)); }
 
-/* x Phi(x) with a = |x|: max(x, 0) - a Phi(-a). The two factors 1 + f of Phi(-a), one of them from the exponential, are
- * multiplied without their 1, so that their rounding errors stay small; what the sum 1 + a and (with a fused
+/* x Phi(x) with a = |x|: max(x, 0) - a Phi(-a). The two factors 1 + f of Phi(-a), one of them from the exponential,
+ * are multiplied without their 1, so that their rounding errors stay small; what the sum 1 + a and (with a fused
  * multiply-add) the quotient b = a / (2 + 2 a) lost by rounding is put back as a small term, too. */
 FORCE_INLINE vec v_gelu(vec x)
 {
@@ -275,16 +275,17 @@ FORCE_INLINE vec v_gelu_slope(vec x)
 }
 
 /* ---------------------------------------------------------------- sin and cos */
-/* pi in three parts; n * PI_1 and n * PI_2 are exact for |n| < 2**18 (float64) or 2**9 (float32), halves included up to half that. */
+/* pi in three parts; n * PI_1 and n * PI_2 are exact for multiples n of 1/2 below 2**17 (float64) or 2**8 (float32).
+ * Up to SIN_BOUND no number of the dtype is so close to a zero of sin or cos that a fourth part would be felt. */
 #define PI_1 PICK(0x1.921fb5444p+1, 0x1.921cp+1f)
 #define PI_2 PICK(0x1.68c234c4cp-38, 0x1.daap-14f)
 #define PI_3 PICK(0x1.98a2e03707345p-76, 0x1.10b462p-29f)
-#define SIN_BOUND PICK(200000, 400)
+#define SIN_BOUND PICK(200000, 250)
 /* Adding this to a small integer puts its lowest bit where v_shift_left_mantissa moves it to the sign. */
 #define PARITY_MAGIC PICK(0x1.8p+41, 0x1.8p+15f)
 
-/* sin(r) = r + r**3 (SIN_3 + r**2 C(r**2)) on |r| <= pi / 2; error of sin: 4e-6 u (degree 7), 0.10 u (degree 2). SIN_3 is added last
- * because among the first terms of an Estrin sum it would be rounded four times. */
+/* sin(r) = r + r**3 (SIN_3 + r**2 C(r**2)) on |r| <= pi / 2; error of sin: 4e-6 u (degree 7), 0.10 u (degree 2).
+ * SIN_3 is added last because among the first terms of an Estrin sum it would be rounded four times. */
 #define SIN_3 PICK(-0x1.5555555555555p-3, -0x1.55554cp-3f)
 static const real SIN_COEFFICIENTS[] = {
 #if FASTBP_DOUBLE
@@ -307,8 +308,8 @@ FORCE_INLINE vec v_sin_large(vec x, vec y, int cosine)
     return v_load(results);
 }
 
-/* sin(x), or cos(x) = sin(x + pi/2): the argument is k pi + r with |r| <= pi/2, and the result (-1)**k sin(r). For the cosine
- * x itself is (k - 1/2) pi + r. */
+/* sin(x), or cos(x) = sin(x + pi/2): the argument is k pi + r with |r| <= pi/2, and the result (-1)**k sin(r). For
+ * the cosine x itself is (k - 1/2) pi + r. */
 FORCE_INLINE vec v_sin_or_cos(vec x, int cosine)
 {
     vec turns = v_mul(x, v_set1(PICK(0x1.45f306dc9c883p-2, 0x1.45f306p-2f)));
