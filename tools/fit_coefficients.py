@@ -46,7 +46,7 @@ def fit_polynomial(f, weight, low, high, degree, n_points=1500):
 
 
 def fit_quotient(f, weight, high, degrees, n_points=160, n_rounds=40):
-    """Coefficients p and q, q[0] = 1, that make max |weight * (p(x) / q(x) - f(x))| on [0, high] small, and that maximum.
+    """Coefficients p and q, q[0] = 1, that make max |weight * (p(x) / q(x) - f(x))| on [0, high] small; that maximum.
 
     The points lie densely near 0, half of them below 2.
     """
