@@ -169,7 +169,7 @@ typedef PICK(uint64x2_t, uint32x4_t) vmask;
 
 FORCE_INLINE vec v_load(const real *p) { return OP(ld1)(p); }
 FORCE_INLINE void v_store(real *p, vec a) { OP(st1)(p, a); }
-FORCE_INLINE vec v_set1(real x) { return OP(dup_n)(x); }
+FORCE_INLINE vec v_set1(real x) { return PICK(vdupq_n_f64, vdupq_n_f32)(x); }
 FORCE_INLINE vec v_add(vec a, vec b) { return OP(add)(a, b); }
 FORCE_INLINE vec v_sub(vec a, vec b) { return OP(sub)(a, b); }
 FORCE_INLINE vec v_mul(vec a, vec b) { return OP(mul)(a, b); }
@@ -188,7 +188,10 @@ FORCE_INLINE vmask v_le(vec a, vec b) { return OP(cle)(a, b); }
 FORCE_INLINE int v_any(vmask m) { return vmaxvq_u32(PICK(vreinterpretq_u32_u64, )(m)) != 0; }
 FORCE_INLINE vec v_select(vmask m, vec a, vec b) { return OP(bsl)(m, a, b); }
 FORCE_INLINE real v_sum(vec a) { return PICK(vaddvq_f64, vaddvq_f32)(a); }
-FORCE_INLINE vec v_shift_left_mantissa(vec a) { return UNBITS(BIT_OP(shl_n)(BITS(a), MANTISSA_BITS)); }
+FORCE_INLINE vec v_shift_left_mantissa(vec a)
+{
+    return UNBITS(PICK(vshlq_n_u64, vshlq_n_u32)(BITS(a), MANTISSA_BITS));
+}
 
 #else
 /* ---------------------------------------------------------------- plain C: one lane */
