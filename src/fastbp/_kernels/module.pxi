@@ -27,10 +27,7 @@ cdef extern from "simd.h" nogil:
     vec v_fma(vec a, vec b, vec c)      # a * b + c
     vec v_fnma(vec a, vec b, vec c)     # c - a * b
     vec v_and(vec, vec)
-    vec v_or(vec, vec)
-    vec v_andnot(vec, vec)
     vec v_abs(vec)
-    vec v_max(vec, vec)
     real v_sum(vec)
     vec v_first_lanes(ptrdiff_t)
     void REQUIRE(bint)
