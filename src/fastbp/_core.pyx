@@ -315,8 +315,10 @@ cdef class Core:
             raise ValueError(f"{name} must be finite, got {array[where]} at index {where} (as {self.dtype})")
         return 0
 
-    cdef int demand_apart(self, cnp.ndarray out, object other, str names) except -1:
-        if np.may_share_memory(out, other):
+    cdef int demand_apart(self, cnp.ndarray out, cnp.ndarray other, str names) except -1:
+        """Both are contiguous."""
+        cdef uintptr_t start = <uintptr_t>cnp.PyArray_DATA(out), other_start = <uintptr_t>cnp.PyArray_DATA(other)
+        if start < other_start + cnp.PyArray_NBYTES(other) and other_start < start + cnp.PyArray_NBYTES(out):
             raise ValueError(f"out must not overlap {names}")
         return 0
 
