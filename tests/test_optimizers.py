@@ -118,3 +118,13 @@ def test_learning_rate_may_be_changed_between_steps(data):
     optimizer = fastbp.SGD(0.5)
     optimizer.learning_rate = 0.2
     np.testing.assert_array_equal(steps(network(), optimizer, data), steps(network(), fastbp.SGD(0.2), data))
+
+
+def test_plain_descent_has_no_state_and_serves_any_network():
+    optimizer = fastbp.SGD(0.5)
+    for sizes in ([2, 1], [3, 4, 2]):
+        net = fastbp.Network(sizes, seed=0)
+        twin = net.copy()
+        x, t = np.ones(sizes[0]), np.zeros(sizes[-1])
+        assert net.train_step(x, t, optimizer=optimizer) == twin.train_step(x, t, learning_rate=0.5)
+        np.testing.assert_array_equal(net.params, twin.params)

@@ -1,6 +1,6 @@
 """The compiled core: owns parameters and workspaces, checks every array at the door, calls the kernels.
 
-A hot method takes an exact, contiguous ndarray of the network's dtype as it is (2-4 ns a check); anything else is
+A hot method takes an exact, contiguous ndarray of the network's dtype as it is; anything else is
 converted first, or refused with an error that names the argument. Behind the door nothing is checked again.
 
 Memory. The parameters are one flat, padded array (kernels.h) that lives as long as a view of it; everything else is a
@@ -400,7 +400,7 @@ cdef class Core:
         or assign a whole vector of shape (n_params,).
         """
         cdef cnp.ndarray flat = np.empty(max(self.n_params, 0), self.dtype or np.float64)
-        self.wait(True)
+        self.wait(False)
         self.copy_flat(<char*>self.net.params, <char*>cnp.PyArray_DATA(flat), True)
         flat.flags.writeable = False
         return flat
@@ -488,7 +488,6 @@ cdef class Core:
         cdef Py_ssize_t start = 0, m
         cdef const char* x = <const char*>samples.data.x
         cdef double scale = 1 / samples.total_weight if self.mean else 1
-        cdef int l
         progress.error = progress.squares = progress.done = 0
         net = self.enter_training(samples.m)
         with nogil:
@@ -497,11 +496,7 @@ cdef class Core:
                 self.kernels.forward(net, x, self.n_inputs, m)
                 self.kernels.output_error(net, &samples.data, start, m, scale, &progress)
                 if not forward_only:
-                    for l in range(net.n_layers - 1, -1, -1):
-                        self.kernels.apply_slope(net, l, m)
-                        self.kernels.weight_gradient(net, l, x, self.n_inputs, m, start > 0)
-                        if l > 0:
-                            self.kernels.error_signal(net, l, m)
+                    self.kernels.backward(net, x, self.n_inputs, m, start > 0)
                 x += m * self.n_inputs * self.itemsize
                 start += m
         if not forward_only:
@@ -986,13 +981,13 @@ cdef class Optimizer:
 
     cdef fastbp_optimizer* attach(self, Core net) except NULL:
         """The numbers for a step of this network."""
-        if self.net_like is net:
-            return &self.numbers
+        if self.net_like is net or self.numbers.method == FASTBP_SGD:
+            return &self.numbers        # plain descent has no state
         if self.net_like is not None and (net.layer_sizes, net.dtype, net.lanes) != (
                 self.net_like.layer_sizes, self.net_like.dtype, self.net_like.lanes):
             raise ValueError(f"optimizer holds the state of a network of layer_sizes {self.net_like.layer_sizes} and "
                              f"{self.net_like.dtype}, this one has {net.layer_sizes} and {net.dtype}; reset() it first")
-        if self.net_like is None and self.numbers.method != FASTBP_SGD:
+        if self.net_like is None:
             self.mean = Memory(net.net.n_params * net.itemsize)
             self.numbers.mean = self.mean.data
             if self.numbers.method == FASTBP_ADAM:

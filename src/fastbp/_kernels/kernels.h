@@ -17,7 +17,7 @@
 
 /* The core works through more rows than this in blocks, so that memory does not grow with the batch. */
 #define FASTBP_BLOCK_ROWS 512
-/* Elements of a packed block of B: its depth and its columns. */
+/* A packed block of B: its rows, and the bytes of each. A smaller B is read where it stands. */
 #define FASTBP_PACK_DEPTH 256
 #define FASTBP_PACK_BYTES 1024
 
@@ -84,6 +84,8 @@ typedef struct {
     void (*apply_slope)(const fastbp_network *, int l, ptrdiff_t m);
     void (*weight_gradient)(const fastbp_network *, int l, const void *x, ptrdiff_t x_stride, ptrdiff_t m, int accumulate);
     void (*error_signal)(const fastbp_network *, int l, ptrdiff_t m);
+    /* The last three for every layer: from the output's error signal to the gradient of all parameters. */
+    void (*backward)(const fastbp_network *, const void *x, ptrdiff_t x_stride, ptrdiff_t m, int accumulate);
     /* Forward, backward and update, batch after batch, over samples start .. stop - 1 of the order. */
     void (*train)(const fastbp_network *, const fastbp_samples *, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t batch,
                   int mean, fastbp_optimizer *, fastbp_progress *);

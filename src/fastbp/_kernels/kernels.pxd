@@ -58,5 +58,7 @@ cdef extern from "kernels.h" nogil:
         void (*weight_gradient)(const fastbp_network*, int l, const void* x, ptrdiff_t x_stride, ptrdiff_t m,
                                 int accumulate) noexcept nogil
         void (*error_signal)(const fastbp_network*, int l, ptrdiff_t m) noexcept nogil
+        void (*backward)(const fastbp_network*, const void* x, ptrdiff_t x_stride, ptrdiff_t m,
+                         int accumulate) noexcept nogil
         void (*train)(const fastbp_network*, const fastbp_samples*, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t batch,
                       int mean, fastbp_optimizer*, fastbp_progress*) noexcept nogil

@@ -66,6 +66,7 @@ functions.output_error = output_error
 functions.apply_slope = apply_slope
 functions.weight_gradient = weight_gradient
 functions.error_signal = error_signal
+functions.backward = backward
 functions.train = train
 
 table = PyCapsule_New(&functions, FASTBP_CAPSULE, NULL)

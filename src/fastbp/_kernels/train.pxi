@@ -17,8 +17,8 @@ cdef const real* gather(const fastbp_network* net, const fastbp_samples* samples
     return rows
 
 
-cdef void backward(const fastbp_network* net, const real* x, ptrdiff_t x_stride, ptrdiff_t m,
-                   bint accumulate) noexcept nogil:
+cdef void backward(const fastbp_network* net, const void* x, ptrdiff_t x_stride, ptrdiff_t m,
+                   int accumulate) noexcept nogil:
     """From the error signal of the output layer to the gradient of all layers."""
     cdef int l = net.n_layers - 1
     while l >= 0:
