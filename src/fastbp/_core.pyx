@@ -38,6 +38,7 @@ ACTIVATIONS = {
     "silu": FASTBP_SILU, "gelu": FASTBP_GELU, "softsign": FASTBP_SOFTSIGN, "gaussian": FASTBP_GAUSSIAN,
     "sin": FASTBP_SIN, "exp": FASTBP_EXP, "softmax": FASTBP_SOFTMAX,
 }
+LOSSES = {"squared_error": FASTBP_SQUARED_ERROR, "cross_entropy": FASTBP_CROSS_ENTROPY}
 METHODS = {"sgd": FASTBP_SGD, "momentum": FASTBP_MOMENTUM, "nesterov": FASTBP_NESTEROV, "adam": FASTBP_ADAM}
 COMPILER = FASTBP_COMPILER.decode()
 FLAGS = FASTBP_FLAGS.decode()
@@ -142,7 +143,10 @@ cdef class Workspace:
             size = padded(rows * layer.stride, lanes) * itemsize
             layer.output = self.array(size)
             layer.delta = self.array(size)
-            layer.net_input = self.array(size) if keep_net_inputs or layer.activation in AT_NET_INPUT else layer.output
+            # Cross-entropy is a function of the outputs' logarithms, which the net inputs still tell when they are 0.
+            keep_it = keep_net_inputs or layer.activation in AT_NET_INPUT or (l + 1 == self.net.n_layers
+                                                                              and self.net.fused)
+            layer.net_input = self.array(size) if keep_it else layer.output
             if layer.n_out > 1:
                 layer.transposed = self.array(layer.n_out * padded(layer.n_in, lanes) * itemsize)
 
@@ -196,6 +200,8 @@ cdef class Core:
         self.layer_sizes, self.activations = tuple(layer_sizes), tuple(activations)
         self.loss, self.reduction, self.dtype = loss, reduction, dtype
         self.mean = reduction == "mean"
+        self.net.loss = LOSSES[loss]
+        self.net.fused = loss == "cross_entropy"
         self.n_params = self.widest = 0
         self.typenum = (<cnp.dtype>dtype).num
         self.kernels = kernels_float32 if self.typenum == cnp.NPY_FLOAT else kernels_float64
@@ -298,18 +304,56 @@ cdef class Core:
         return x
 
     cdef cnp.ndarray targets(self, object T, str name, cnp.ndarray x):
-        """T with a row of n_outputs for each row of x; a single output may leave its axis out."""
-        cdef cnp.ndarray t = T if self.is_ready(T) else as_reals(T, name, self.dtype)
+        """T with a row of n_outputs for each row of x; a single output may leave its axis out.
+
+        For cross-entropy one integer a sample is taken too, the number of the output that is to be 1, and returned as
+        an array of intp: the type tells labels from targets.
+        """
+        cdef cnp.ndarray t
         cdef int ndim = cnp.PyArray_NDIM(x)
+        if self.is_ready(T):
+            t = T
+        elif self.net.loss == FASTBP_CROSS_ENTROPY and np.ndim(T) == ndim - 1:
+            return self.labels(T, name, x)
+        else:
+            t = as_reals(T, name, self.dtype)
         if cnp.PyArray_NDIM(t) == ndim and cnp.PyArray_DIM(t, ndim - 1) == self.n_outputs and (
                 ndim == 1 or cnp.PyArray_DIM(t, 0) == cnp.PyArray_DIM(x, 0)):
             return t
         if ndim == 2 and self.n_outputs == 1 and np.shape(t) == (len(x),):
             return t
+        labels = f", or an integer label {'of' if ndim == 1 else 'for each'} sample" * (
+            self.net.loss == FASTBP_CROSS_ENTROPY)
         raise ValueError(f"{name} must have the shape {np.shape(x)[:ndim - 1] + (self.n_outputs,)}, one row of "
-                         f"{self.n_outputs} for each sample, got {np.shape(t)}")
+                         f"{self.n_outputs} for each sample{labels}, got {np.shape(t)}")
+
+    cdef cnp.ndarray labels(self, object T, str name, cnp.ndarray x):
+        labels = np.asarray(T)
+        if labels.dtype.kind not in "iu":
+            raise TypeError(f"{name} must hold integer labels or rows of {self.n_outputs} targets, got an array of shape "
+                            f"{labels.shape} and dtype {labels.dtype}")
+        if labels.size != (1 if cnp.PyArray_NDIM(x) == 1 else cnp.PyArray_DIM(x, 0)):
+            raise ValueError(f"{name} must hold one label for each sample, got {labels.size}")
+        if labels.size and not (labels.min() >= 0 and labels.max() < self.n_outputs):
+            raise ValueError(f"{name} must hold labels from 0 to {self.n_outputs - 1}, "
+                             f"got {labels.min()} to {labels.max()}")
+        return np.ascontiguousarray(labels, np.intp).reshape(labels.shape)
+
+    cdef void point(self, fastbp_samples* samples, cnp.ndarray x, cnp.ndarray t) noexcept:
+        """The samples of these inputs and targets, as they stand and of equal weight."""
+        samples.x = cnp.PyArray_DATA(x)
+        samples.x_stride = self.n_inputs
+        samples.t_stride = self.n_outputs
+        samples.t = samples.labels = samples.order = NULL
+        samples.weights = NULL
+        if cnp.PyArray_TYPE(t) == self.typenum:
+            samples.t = cnp.PyArray_DATA(t)
+        else:
+            samples.labels = <const ptrdiff_t*>cnp.PyArray_DATA(t)
 
     cdef int demand_finite(self, cnp.ndarray array, str name) except -1:
+        if cnp.PyArray_TYPE(array) != self.typenum:
+            return 0        # integer labels
         if not self.kernels.all_finite(cnp.PyArray_DATA(array), cnp.PyArray_SIZE(array)):
             where = tuple([int(i) for i in np.argwhere(~np.isfinite(array))[0]])
             raise ValueError(f"{name} must be finite, got {array[where]} at index {where} (as {self.dtype})")
@@ -345,6 +389,7 @@ cdef class Core:
         samples.m = 1 if samples.single else cnp.PyArray_DIM(samples.x, 0)
         if samples.m == 0:
             raise ValueError("X must hold at least one sample, got none")
+        self.point(&samples.data, samples.x, samples.t)
         samples.total_weight = samples.m
         if sample_weight is not None:
             samples.weights = self.vector(sample_weight, "sample_weight", samples.m)
@@ -356,10 +401,6 @@ cdef class Core:
         if finite:
             self.demand_finite(samples.x, "X")
             self.demand_finite(samples.t, "T")
-        samples.data.x = cnp.PyArray_DATA(samples.x)
-        samples.data.t = cnp.PyArray_DATA(samples.t)
-        samples.data.x_stride = self.n_inputs
-        samples.data.t_stride = self.n_outputs
         return samples
 
     cdef cnp.ndarray vector(self, object values, str name, Py_ssize_t length):
@@ -612,7 +653,7 @@ cdef class Core:
         cdef Workspace workspace = Workspace(self, min(samples.m, FASTBP_BLOCK_ROWS), True)
         cdef fastbp_network* net = &workspace.net
         cdef fastbp_layer* layer
-        cdef fastbp_progress progress
+        cdef fastbp_progress progress, ignored
         cdef const char* x = <const char*>samples.data.x
         cdef double scale = 1.0 / samples.m if self.mean else 1
         cdef int l, n_layers = net.n_layers
@@ -624,12 +665,19 @@ cdef class Core:
         while start < samples.m:
             m = min(samples.m - start, workspace.rows)
             self.kernels.forward(net, x, self.n_inputs, m)
+            if net.fused:
+                # Once for the error signal e, which training passes over; only the second time counts for E.
+                net.fused = False
+                self.kernels.output_error(net, &samples.data, start, m, scale, &ignored)
+                self.take_rows(net.layers[n_layers - 1].delta, &net.layers[n_layers - 1], e[n_layers - 1], start, m)
+                net.fused = True
             self.kernels.output_error(net, &samples.data, start, m, scale, &progress)
             for l in range(n_layers - 1, -1, -1):
                 layer = &net.layers[l]
                 self.take_rows(layer.net_input, layer, r[l], start, m)
                 self.take_rows(layer.output, layer, a[l], start, m)
-                self.take_rows(layer.delta, layer, e[l], start, m)
+                if not (net.fused and l == n_layers - 1):
+                    self.take_rows(layer.delta, layer, e[l], start, m)
                 self.kernels.apply_slope(net, l, m)
                 self.take_rows(layer.delta, layer, d[l], start, m)
                 self.kernels.weight_gradient(net, l, x, self.n_inputs, m, start > 0)
@@ -822,12 +870,7 @@ cdef class Core:
             numbers = (<Optimizer>optimizer).attach(self)[0]
             # Kept alive here, whatever another thread's reset() does meanwhile.
             _mean, _square = (<Optimizer>optimizer).mean, (<Optimizer>optimizer).square
-        samples.x = cnp.PyArray_DATA(inputs)
-        samples.t = cnp.PyArray_DATA(targets)
-        samples.x_stride = self.n_inputs
-        samples.t_stride = self.n_outputs
-        samples.order = NULL
-        samples.weights = NULL
+        self.point(&samples, inputs, targets)
         self.train(&samples, 0, m, m, &numbers, &progress)
         if optimizer is not None:
             (<Optimizer>optimizer).numbers.steps = numbers.steps
@@ -928,14 +971,11 @@ cdef class Core:
         if t is not None:
             bound.t = self.targets(t, "t", bound.x)
             self.demand_apart(bound.out, bound.t, "t")
-            bound.samples.t = cnp.PyArray_DATA(bound.t)
             if bound.m == 0:
                 raise ValueError("x must hold at least one sample to train on, got none")
         bound.descent.method = FASTBP_SGD
         bound.descent.learning_rate = checked_rate(learning_rate)
-        bound.samples.x = cnp.PyArray_DATA(bound.x)
-        bound.samples.x_stride = self.n_inputs
-        bound.samples.t_stride = self.n_outputs
+        self.point(&bound.samples, bound.x, bound.x if t is None else bound.t)
         return bound
 
 
@@ -1032,7 +1072,7 @@ cdef class Bound:
     def step(self):
         """One step of gradient descent on what `x` and `t` hold now; returns E before the update."""
         cdef fastbp_progress progress
-        if self.samples.t == NULL:
+        if self.t is None:
             raise ValueError("step needs targets: bind(x, t)")
         self.net.train(&self.samples, 0, self.m, self.m, &self.descent, &progress)
         if progress.done < self.m:

@@ -7,7 +7,7 @@ import numpy as np
 
 from fastbp import io, training
 from fastbp._checks import number, one_of, positive_integer
-from fastbp._core import ACTIVATIONS, Core
+from fastbp._core import ACTIVATIONS, LOSSES, Core
 
 ALIASES = {"linear": "identity", "step": "threshold", "logistic": "sigmoid", "swish": "silu"}
 # Activations that keep about half of a symmetric net input: their initial weights follow He, not Glorot.
@@ -93,8 +93,10 @@ class Network(Core):
         r >= 0, else 0, and its slope is taken as 1: on a single layer that is the perceptron rule.
     output_activation : str, optional
         Another activation for the last layer.
-    loss : str, default "squared_error"
-        ``E = 1/2 sum (y - t)**2`` over outputs and samples; the only one so far.
+    loss : {"squared_error", "cross_entropy"}, default "squared_error"
+        ``E = 1/2 sum (y - t)**2`` over outputs and samples; or ``E = -sum t log y``, for two or more outputs of a
+        softmax, with which it sends back the deltas ``d = y sum(t) - t`` (Bishop 2006, section 4.3.4). Targets are
+        then one row of probabilities for each sample, or its integer label.
     reduction : {"sum", "mean"}, default "sum"
         "mean" divides E and its gradient by the number of samples.
     dtype : {"float64", "float32"}, default "float64"
@@ -141,9 +143,9 @@ class Network(Core):
     def __init__(self, layer_sizes, activation="sigmoid", output_activation=None, *, loss="squared_error",
                  reduction="sum", dtype="float64", init="auto", seed=None):
         sizes = _layer_sizes(layer_sizes)
-        super().__init__(sizes, _activations(activation, output_activation, len(sizes) - 1),
-                         one_of("loss", loss, ("squared_error",)), one_of("reduction", reduction, ("sum", "mean")),
-                         _dtype(dtype))
+        activations = _activations(activation, output_activation, len(sizes) - 1)
+        _check_loss(loss, activations[-1], sizes[-1])
+        super().__init__(sizes, activations, loss, one_of("reduction", reduction, ("sum", "mean")), _dtype(dtype))
         self._rng = _generator(seed)
         self._initialise(init)
 
@@ -356,6 +358,12 @@ def _activations(activation, output_activation, n_layers):
             "activation" if output_activation is None else "output_activation", names[-1])]:
         one_of(argument, name, (*ACTIVATIONS, *ALIASES))
     return tuple(ALIASES.get(name, name) for name in names)
+
+
+def _check_loss(loss, output_activation, n_outputs):
+    if one_of("loss", loss, LOSSES) == "cross_entropy" and (output_activation != "softmax" or n_outputs == 1):
+        raise ValueError("loss 'cross_entropy' needs a softmax over two or more outputs, "
+                         f"got output_activation {output_activation!r} over {n_outputs}")
 
 
 def _dtype(dtype):

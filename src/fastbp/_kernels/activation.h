@@ -20,66 +20,70 @@ FORCE_INLINE vec v_softsign(vec r)
     return v_copysign(v_div(size, v_add(size, v_set1(1))), r);
 }
 
+/* The output a = g(r), and the slope g'(r) from r and a, of each activation. Identity and threshold have slope 1
+ * (threshold by convention: the perceptron rule). */
+#define FOR_EACH_ACTIVATION(DO) \
+    /* NaN is neither >= 0 nor < 0, and stays NaN. */ \
+    DO(FASTBP_THRESHOLD, v_select(v_le(zero, r), one, v_select(v_lt(r, zero), zero, r))) \
+    DO(FASTBP_SIGMOID, v_sigmoid(r)) \
+    DO(FASTBP_TANH, v_tanh(r)) \
+    DO(FASTBP_RELU, v_max(zero, r)) \
+    DO(FASTBP_LEAKY_RELU, v_max(v_mul(v_set1(LEAK), r), r)) \
+    DO(FASTBP_ELU, v_select(v_lt(zero, r), r, v_expm1(r))) \
+    DO(FASTBP_SOFTPLUS, v_softplus(r)) \
+    DO(FASTBP_SILU, v_silu(r)) \
+    DO(FASTBP_GELU, v_gelu(r)) \
+    DO(FASTBP_SOFTSIGN, v_softsign(r)) \
+    DO(FASTBP_GAUSSIAN, v_gaussian(r)) \
+    DO(FASTBP_SIN, v_sin(r)) \
+    DO(FASTBP_EXP, v_exp(r))
+#define FOR_EACH_SLOPE(DO) \
+    DO(FASTBP_SIGMOID, v_mul(a, v_sub(one, a))) \
+    DO(FASTBP_TANH, v_fnma(a, a, one)) \
+    DO(FASTBP_RELU, v_select(v_lt(zero, a), one, zero)) \
+    DO(FASTBP_LEAKY_RELU, v_select(v_lt(zero, a), one, v_set1(LEAK))) \
+    DO(FASTBP_ELU, v_select(v_lt(zero, a), one, v_add(a, one))) \
+    DO(FASTBP_SOFTPLUS, v_sigmoid(r)) \
+    DO(FASTBP_SILU, v_silu_slope(r)) \
+    DO(FASTBP_GELU, v_gelu_slope(r)) \
+    DO(FASTBP_SOFTSIGN, v_mul(v_sub(one, v_abs(a)), v_sub(one, v_abs(a)))) \
+    DO(FASTBP_GAUSSIAN, v_mul(v_mul(v_set1(-2), a), r)) \
+    DO(FASTBP_SIN, v_cos(r)) \
+    DO(FASTBP_EXP, a)
+
 /* a = g(r) for n elements, n a multiple of VLEN; r and a may be one array. */
-FORCE_INLINE void activate_elements(int activation, const real *net_input, real *output, ptrdiff_t n)
+static void activate_elements(int activation, const real *net_input, real *output, ptrdiff_t n)
 {
     const vec zero = v_zero(), one = v_set1(1);
-#define G(CODE, EXPRESSION) \
-    case CODE: \
-        for (ptrdiff_t i = 0; i < n; i += VLEN) { \
-            const vec r = v_load(net_input + i); \
-            v_store(output + i, EXPRESSION); \
-        } \
-        break
     switch (activation) {
         case FASTBP_IDENTITY: if (net_input != output) memcpy(output, net_input, n * sizeof(real)); break;
-        /* NaN is neither >= 0 nor < 0, and stays NaN. */
-        G(FASTBP_THRESHOLD, v_select(v_le(zero, r), one, v_select(v_lt(r, zero), zero, r)));
-        G(FASTBP_SIGMOID, v_sigmoid(r));
-        G(FASTBP_TANH, v_tanh(r));
-        G(FASTBP_RELU, v_max(zero, r));
-        G(FASTBP_LEAKY_RELU, v_max(v_mul(v_set1(LEAK), r), r));
-        G(FASTBP_ELU, v_select(v_lt(zero, r), r, v_expm1(r)));
-        G(FASTBP_SOFTPLUS, v_softplus(r));
-        G(FASTBP_SILU, v_silu(r));
-        G(FASTBP_GELU, v_gelu(r));
-        G(FASTBP_SOFTSIGN, v_softsign(r));
-        G(FASTBP_GAUSSIAN, v_gaussian(r));
-        G(FASTBP_SIN, v_sin(r));
-        G(FASTBP_EXP, v_exp(r));
+#define LOOP(CODE, EXPRESSION) \
+        case CODE: \
+            for (ptrdiff_t i = 0; i < n; i += VLEN) { \
+                const vec r = v_load(net_input + i); \
+                v_store(output + i, EXPRESSION); \
+            } \
+            break;
+        FOR_EACH_ACTIVATION(LOOP)
+#undef LOOP
     }
-#undef G
 }
 
-/* d = e * g'(r) in place; identity and threshold have slope 1 (threshold by convention: the perceptron rule). */
-FORCE_INLINE void multiply_by_slope(int activation, const real *net_input, const real *output, real *delta, ptrdiff_t n)
+/* d = e g'(r) in place for n elements, n a multiple of VLEN. */
+static void multiply_by_slope(int activation, const real *net_input, const real *output, real *delta, ptrdiff_t n)
 {
     const vec zero = v_zero(), one = v_set1(1);
-#define SLOPE(CODE, INPUT, EXPRESSION) \
-    case CODE: \
-        for (ptrdiff_t i = 0; i < n; i += VLEN) { \
-            INPUT; \
-            v_store(delta + i, v_mul(v_load(delta + i), EXPRESSION)); \
-        } \
-        break
-#define AT_A const vec a = v_load(output + i)
-#define AT_R const vec r = v_load(net_input + i)
     switch (activation) {
-        SLOPE(FASTBP_SIGMOID, AT_A, v_mul(a, v_sub(one, a)));
-        SLOPE(FASTBP_TANH, AT_A, v_fnma(a, a, one));
-        SLOPE(FASTBP_RELU, AT_A, v_select(v_lt(zero, a), one, zero));
-        SLOPE(FASTBP_LEAKY_RELU, AT_A, v_select(v_lt(zero, a), one, v_set1(LEAK)));
-        SLOPE(FASTBP_ELU, AT_A, v_select(v_lt(zero, a), one, v_add(a, one)));
-        SLOPE(FASTBP_SOFTPLUS, AT_R, v_sigmoid(r));
-        SLOPE(FASTBP_SILU, AT_R, v_silu_slope(r));
-        SLOPE(FASTBP_GELU, AT_R, v_gelu_slope(r));
-        SLOPE(FASTBP_SOFTSIGN, const vec q = v_sub(one, v_abs(v_load(output + i))), v_mul(q, q));
-        SLOPE(FASTBP_GAUSSIAN, AT_R, v_mul(v_mul(v_set1(-2), v_load(output + i)), r));
-        SLOPE(FASTBP_SIN, AT_R, v_cos(r));
-        SLOPE(FASTBP_EXP, AT_A, a);
+#define LOOP(CODE, EXPRESSION) \
+        case CODE: \
+            for (ptrdiff_t i = 0; i < n; i += VLEN) { \
+                const vec r = v_load(net_input + i), a = v_load(output + i); \
+                (void)r; (void)a; \
+                v_store(delta + i, v_mul(v_load(delta + i), EXPRESSION)); \
+            } \
+            break;
+        FOR_EACH_SLOPE(LOOP)
+#undef LOOP
     }
-#undef SLOPE
-#undef AT_A
-#undef AT_R
 }
 #endif

@@ -3,6 +3,11 @@
 cdef void apply_slope(const fastbp_network* net, int l, ptrdiff_t m) noexcept nogil:
     """The layer's error signal becomes its delta, in place."""
     cdef const fastbp_layer* layer = &net.layers[l]
+    if net.fused and l + 1 == net.n_layers:
+        return
+    if m == 1 and layer.n_out == 1:
+        # As in net_inputs: a whole vector is read next.
+        v_store(<real*>layer.delta, v_set1((<real*>layer.delta)[0]))
     if layer.activation != FASTBP_SOFTMAX:
         multiply_by_slope(layer.activation, <const real*>layer.net_input, <const real*>layer.output, <real*>layer.delta,
                           padded(m * layer.stride))
@@ -51,6 +56,15 @@ cdef void error_from_vector(const fastbp_network* net, int l, ptrdiff_t m) noexc
                 e += VLEN
 
 
+cdef void errors_of_row(const fastbp_layer* layer, const real* w, real* e) noexcept nogil:
+    """e = d W^T for one sample: the dot products of the rows of W with d."""
+    cdef ptrdiff_t i = 0
+    while i < layer.n_in:
+        v_store(e + i, row_dots(layer.n_in - i, layer.stride // VLEN, w + i * layer.stride, layer.stride,
+                                <const real*>layer.delta))
+        i += VLEN
+
+
 cdef void error_signal(const fastbp_network* net, int l, ptrdiff_t m) noexcept nogil:
     """e = d W^T of layer l into the delta of the layer before, for l = 0 into input_error."""
     cdef const fastbp_layer* layer = &net.layers[l]
@@ -59,12 +73,12 @@ cdef void error_signal(const fastbp_network* net, int l, ptrdiff_t m) noexcept n
     if not needs_transpose(layer):
         error_from_vector(net, l, m)
         return
-    transpose(layer, <const real*>net.params + layer.weights)
     if m == 1:
-        multiply_row(stride // VLEN, layer.n_out, <const real*>layer.delta, wt, stride, NULL, errors_before(net, l))
-    else:
-        multiply(m, stride // VLEN, layer.n_out, <const real*>layer.delta, layer.stride, 1, wt, stride, NULL, 0,
-                 errors_before(net, l), stride, <real*>net.packed)
+        errors_of_row(layer, <const real*>net.params + layer.weights, errors_before(net, l))
+        return
+    transpose(layer, <const real*>net.params + layer.weights)
+    multiply(m, stride // VLEN, layer.n_out, <const real*>layer.delta, layer.stride, 1, wt, stride, NULL, 0,
+             errors_before(net, l), stride, <real*>net.packed)
 
 
 cdef void weight_gradient(const fastbp_network* net, int l, const void* x, ptrdiff_t x_stride, ptrdiff_t m,

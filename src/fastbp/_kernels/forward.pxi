@@ -4,10 +4,18 @@ cdef void net_inputs(const fastbp_network* net, const fastbp_layer* layer, const
                      ptrdiff_t m, real* r) noexcept nogil:
     cdef const real* w = <const real*>net.params + layer.weights
     cdef const real* b = <const real*>net.params + layer.bias
-    cdef ptrdiff_t i
-    if layer.n_out == 1:
-        for i in range(m):
+    cdef ptrdiff_t i = 0
+    if m == 1 and layer.n_out == 1:
+        # The whole vector is written, for the whole vector is read next: a store of one number would be waited for.
+        v_store(r, v_set1(b[0] + dot(layer.n_in, x, w)))
+    elif layer.n_out == 1:
+        if x_stride == padded(layer.n_in):
+            while i + VLEN <= m:
+                v_store(r + i, v_add(v_set1(b[0]), row_dots(VLEN, x_stride // VLEN, x + i * x_stride, x_stride, w)))
+                i += VLEN
+        while i < m:
             r[i] = b[0] + dot(layer.n_in, x + i * x_stride, w)
+            i += 1
     elif m == 1:
         multiply_row(layer.stride // VLEN, layer.n_in, x, w, layer.stride, b, r)
     else:

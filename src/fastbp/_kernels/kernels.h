@@ -12,7 +12,7 @@
 
 #include <stddef.h>
 
-#define FASTBP_KERNELS_ABI 1
+#define FASTBP_KERNELS_ABI 2
 #define FASTBP_CAPSULE "fastbp._kernels"
 
 /* The core works through more rows than this in blocks, so that memory does not grow with the batch. */
@@ -25,6 +25,8 @@ enum fastbp_activation {
     FASTBP_IDENTITY, FASTBP_THRESHOLD, FASTBP_SIGMOID, FASTBP_TANH, FASTBP_RELU, FASTBP_LEAKY_RELU, FASTBP_ELU,
     FASTBP_SOFTPLUS, FASTBP_SILU, FASTBP_GELU, FASTBP_SOFTSIGN, FASTBP_GAUSSIAN, FASTBP_SIN, FASTBP_EXP, FASTBP_SOFTMAX
 };
+
+enum fastbp_loss { FASTBP_SQUARED_ERROR, FASTBP_CROSS_ENTROPY };
 
 enum fastbp_method { FASTBP_SGD, FASTBP_MOMENTUM, FASTBP_NESTEROV, FASTBP_ADAM };
 
@@ -44,6 +46,8 @@ typedef struct {
     int n_layers;
     ptrdiff_t n_params;          /* length of the flat arrays, padding included */
     fastbp_layer *layers;
+    int loss;                    /* enum fastbp_loss */
+    int fused;                   /* the loss sends back the last layer's deltas d = dE/dr, not its e = dE/da */
     void *params, *gradient;
     void *inputs;                /* (rows, n_in): samples gathered in shuffled order */
     void *input_error;           /* (rows, n_in padded): dE/dx */
@@ -53,6 +57,7 @@ typedef struct {
 typedef struct {
     const void *x, *t;           /* n_in inputs, n_out targets a row, contiguous within the row */
     ptrdiff_t x_stride, t_stride;
+    const ptrdiff_t *labels;     /* one a sample in place of t: the output that is to be 1; else null */
     const ptrdiff_t *order;      /* sample numbers in the order of training; null: as they stand */
     const void *weights;         /* one a sample; null: all are 1 */
 } fastbp_samples;

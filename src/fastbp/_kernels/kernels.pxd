@@ -8,6 +8,7 @@ cdef extern from "kernels.h" nogil:
     int FASTBP_IDENTITY, FASTBP_THRESHOLD, FASTBP_SIGMOID, FASTBP_TANH, FASTBP_RELU, FASTBP_LEAKY_RELU, FASTBP_ELU
     int FASTBP_SOFTPLUS, FASTBP_SILU, FASTBP_GELU, FASTBP_SOFTSIGN, FASTBP_GAUSSIAN, FASTBP_SIN, FASTBP_EXP
     int FASTBP_SOFTMAX
+    int FASTBP_SQUARED_ERROR, FASTBP_CROSS_ENTROPY
     int FASTBP_SGD, FASTBP_MOMENTUM, FASTBP_NESTEROV, FASTBP_ADAM
 
     ctypedef struct fastbp_layer:
@@ -22,6 +23,7 @@ cdef extern from "kernels.h" nogil:
         int n_layers
         ptrdiff_t n_params
         fastbp_layer* layers
+        int loss, fused
         void* params
         void* gradient
         void* inputs
@@ -32,6 +34,7 @@ cdef extern from "kernels.h" nogil:
         const void* x
         const void* t
         ptrdiff_t x_stride, t_stride
+        const ptrdiff_t* labels
         const ptrdiff_t* order
         const void* weights
 

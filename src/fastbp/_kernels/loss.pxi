@@ -1,30 +1,81 @@
-# The loss of a block of rows and the error signal of the output layer.
+# The losses: E of a block of rows, and the error signal e = dE/da of the output layer, or where the loss and the last
+# activation belong together ("fused") its delta d = dE/dr, which is then simpler and safer than e times the slope.
+
+cdef real squared_error_row(const fastbp_layer* layer, const real* y, const real* t, real factor,
+                            real* e) noexcept nogil:
+    """e = factor (y - t), followed by zeros; returns the sum of (y - t)**2."""
+    cdef vec difference, squares = v_zero(), scale = v_set1(factor)
+    cdef ptrdiff_t j = 0
+    if layer.n_out == 1:
+        e[0] = factor * (y[0] - t[0])
+        return (y[0] - t[0]) * (y[0] - t[0])
+    while j < layer.n_out:
+        difference = v_sub(v_load(y + j), v_load_first(t + j, layer.n_out - j))
+        if j + VLEN > layer.n_out:
+            difference = v_and(v_first_lanes(layer.n_out - j), difference)
+        squares = v_fma(difference, difference, squares)
+        v_store(e + j, v_mul(scale, difference))
+        j += VLEN
+    return v_sum(squares)
+
+
+cdef double cross_entropy_row(const fastbp_layer* layer, bint fused, const real* r, const real* y, const real* t,
+                              ptrdiff_t label, real factor, real* e, double* squares) noexcept nogil:
+    """E = -sum t log y of a row y = softmax(r), and e = -t / y or, fused, d = y sum(t) - t, times the factor.
+
+    log y is r_j - r_k + log y_k with k the largest output, which is at least one n-th: no y that underflows to 0 is
+    taken the logarithm of. Where t is null it is 1 at the label and 0 elsewhere.
+    """
+    cdef ptrdiff_t j, k = 0
+    cdef double loss = 0, base
+    cdef real target, total = 0
+    for j in range(layer.n_out):
+        if y[j] > y[k]:
+            k = j
+        total += t[j] if t != NULL else <real>(j == label)
+    base = log(<double>y[k]) - r[k]
+    for j in range(layer.n_out):
+        target = t[j] if t != NULL else <real>(j == label)
+        squares[0] += (y[j] - target) * (y[j] - target)
+        if target != 0:
+            loss -= target * (r[j] + base)
+        if fused:
+            e[j] = factor * (total * y[j] - target)
+        else:
+            e[j] = -factor * target / y[j] if target != 0 else 0
+    for j in range(layer.n_out, layer.stride):
+        e[j] = 0
+    # Where no target is above 0 the sum has no term that a NaN in y could enter.
+    return loss + 0 * y[k]
+
 
 cdef void output_error(const fastbp_network* net, const fastbp_samples* samples, ptrdiff_t start, ptrdiff_t m,
                        double scale, fastbp_progress* progress) noexcept nogil:
-    """e = scale (y - t) into the last layer's delta; E = 1/2 sum (y - t)**2 and the sum of squares to the progress.
+    """The last layer's error signals (or deltas) times `scale`; E and the sum of (y - t)**2 to the progress.
 
-    `scale` is 1, or one over the batch's weight where the loss is a mean; E itself is divided by the caller.
+    `scale` is 1, one over the batch's weight where the loss is a mean, or the learning rate; E is without it.
     """
     cdef const fastbp_layer* layer = &net.layers[net.n_layers - 1]
     cdef const real* weights = <const real*>samples.weights
-    cdef const real* y
     cdef const real* t
-    cdef real* e
-    cdef ptrdiff_t i, j, sample
-    cdef real difference, factor, squares
+    cdef ptrdiff_t i, row, sample
+    cdef double weight, loss, squares
     for i in range(m):
         sample = start + i if samples.order == NULL else samples.order[start + i]
-        y = <const real*>layer.output + i * layer.stride
-        e = <real*>layer.delta + i * layer.stride
-        t = <const real*>samples.t + sample * samples.t_stride
-        factor = <real>scale if weights == NULL else <real>scale * weights[sample]
-        squares = 0
-        for j in range(layer.n_out):
-            difference = y[j] - t[j]
-            squares += difference * difference
-            e[j] = factor * difference
-        for j in range(layer.n_out, layer.stride):
-            e[j] = 0
+        weight = 1 if weights == NULL else weights[sample]
+        row = i * layer.stride
+        t = <const real*>samples.t
+        if t != NULL:
+            t += sample * samples.t_stride
+        if net.loss == FASTBP_SQUARED_ERROR:
+            squares = squared_error_row(layer, <const real*>layer.output + row, t, <real>(scale * weight),
+                                        <real*>layer.delta + row)
+            loss = 0.5 * squares
+        else:
+            squares = 0
+            loss = cross_entropy_row(layer, net.fused, <const real*>layer.net_input + row,
+                                     <const real*>layer.output + row, t,
+                                     -1 if samples.labels == NULL else samples.labels[sample],
+                                     <real>(scale * weight), <real*>layer.delta + row, &squares)
         progress.squares += squares
-        progress.error += 0.5 * squares if weights == NULL else 0.5 * weights[sample] * squares
+        progress.error += weight * loss

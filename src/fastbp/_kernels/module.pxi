@@ -5,7 +5,7 @@
 # a network of them are below, one file for each part of the method.
 
 from cpython.pycapsule cimport PyCapsule_New
-from libc.math cimport fabs, isfinite, pow, sqrt
+from libc.math cimport isfinite, log, pow, sqrt
 from libc.stddef cimport ptrdiff_t
 from libc.string cimport memcpy, memset
 
@@ -30,14 +30,18 @@ cdef extern from "simd.h" nogil:
     vec v_abs(vec)
     real v_sum(vec)
     vec v_first_lanes(ptrdiff_t)
+    vec v_load_first(const real*, ptrdiff_t)
     void REQUIRE(bint)
 
 cdef extern from "tile.h" nogil:
     int TILE_ROWS
     void strip(int rows, ptrdiff_t vectors, ptrdiff_t depth, const real* a, ptrdiff_t a_row, ptrdiff_t a_col,
                const real* b, ptrdiff_t b_row, const real* init, ptrdiff_t init_row, real* c, ptrdiff_t c_row)
+
+cdef extern from "row.h" nogil:
     void row_tile(int vectors, ptrdiff_t depth, const real* a, const real* b, ptrdiff_t b_row, const real* init,
                   real* c)
+    vec row_dots(ptrdiff_t rows, ptrdiff_t vectors, const real* b, ptrdiff_t b_row, const real* d)
 
 cdef extern from "activation.h" nogil:
     vec v_exp(vec)

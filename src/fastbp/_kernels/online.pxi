@@ -1,88 +1,76 @@
 # On-line learning by plain descent: the gradient of one sample is an outer product, so it is applied, not stored.
 #
-# W^T of the layers above the first is made once and kept up to date beside W, by the same products rounded the same
-# way; it is dropped at the end, so a user's write into `weights` between two calls is neither lost nor missed.
+# The loss is scaled by the learning rate h at the start of the way back, which is linear: what comes out as deltas is
+# h d, and no later step multiplies by h.
 
-cdef void add_outer(const real* a, ptrdiff_t rows, const real* d, ptrdiff_t vectors, vec h, real* w,
-                    ptrdiff_t stride) noexcept nogil:
-    """w[i, j] <- w[i, j] - h (a[i] d[j])."""
+cdef void subtract_outer(const real* a, ptrdiff_t rows, const real* d, ptrdiff_t vectors, real* w,
+                         ptrdiff_t stride) noexcept nogil:
+    """w[i, j] <- w[i, j] - a[i] d[j]."""
     cdef vec scalar
     cdef ptrdiff_t i, v
     for i in range(rows):
         scalar = v_set1(a[i])
         for v in range(vectors):
-            v_store(w + v * VLEN, v_fnma(h, v_mul(scalar, v_load(d + v * VLEN)), v_load(w + v * VLEN)))
+            v_store(w + v * VLEN, v_fnma(scalar, v_load(d + v * VLEN), v_load(w + v * VLEN)))
         w += stride
 
 
-cdef void descend_layer(const fastbp_network* net, int l, const real* a, ptrdiff_t a_vectors,
-                        real learning_rate) noexcept nogil:
-    """The update of one layer; a_vectors of its inputs are whole vectors, and the rest, if any, single numbers."""
-    cdef const fastbp_layer* layer = &net.layers[l]
+cdef void descend_layer(const fastbp_network* net, const fastbp_layer* layer, const real* a) noexcept nogil:
+    """The update of one layer with inputs a and deltas h d."""
     cdef real* w = <real*>net.params + layer.weights
     cdef real* b = <real*>net.params + layer.bias
     cdef const real* d = <const real*>layer.delta
-    cdef vec h = v_set1(learning_rate)
-    cdef ptrdiff_t vectors = layer.stride // VLEN, j
+    cdef vec scalar
+    cdef ptrdiff_t j = 0
     if layer.n_out == 1:
-        add_outer(d, 1, a, a_vectors, h, w, 0)
-        for j in range(a_vectors * VLEN, layer.n_in):
-            w[j] -= learning_rate * (d[0] * a[j])
-        b[0] -= learning_rate * d[0]
+        scalar = v_set1(d[0])
+        while j < layer.n_in:
+            v_store(w + j, v_fnma(scalar, v_load_first(a + j, layer.n_in - j), v_load(w + j)))
+            j += VLEN
+        b[0] -= d[0]
     else:
-        add_outer(a, layer.n_in, d, vectors, h, w, layer.stride)
-        if l > 0 and needs_transpose(layer):
-            add_outer(d, layer.n_out, a, a_vectors, h, <real*>layer.transposed, a_vectors * VLEN)
-        for j in range(vectors):
-            v_store(b + j * VLEN, v_fnma(h, v_load(d + j * VLEN), v_load(b + j * VLEN)))
+        subtract_outer(a, layer.n_in, d, layer.stride // VLEN, w, layer.stride)
+        while j < layer.stride:
+            v_store(b + j, v_sub(v_load(b + j), v_load(d + j)))
+            j += VLEN
 
 
-cdef bint is_safe(const fastbp_network* net, const real* x, real learning_rate) noexcept nogil:
+cdef bint is_safe(const fastbp_network* net, const real* x) noexcept nogil:
     """Whether every h a d is a number below SAFE_UPDATE: the largest a times the largest d is below their sums'."""
-    cdef real sizes_a = sum_of_sizes(x, net.layers[0].n_in, 1), sizes_d = 0
+    cdef vec sizes_a = add_sizes(v_zero(), x, net.layers[0].n_in), sizes_d = v_zero()
+    cdef real sum_d
     cdef const fastbp_layer* layer
     cdef int l
     for l in range(net.n_layers):
         layer = &net.layers[l]
-        sizes_d += sum_of_sizes(<const real*>layer.delta, layer.stride, learning_rate)
+        sizes_d = add_sizes(sizes_d, <const real*>layer.delta, layer.n_out)
         if l + 1 < net.n_layers:
-            sizes_a += sum_of_sizes(<const real*>layer.output, layer.stride, 1)
-    return sizes_d < SAFE_UPDATE and sizes_a * sizes_d < SAFE_UPDATE
+            sizes_a = add_sizes(sizes_a, <const real*>layer.output, layer.n_out)
+    sum_d = v_sum(sizes_d)
+    return sum_d < SAFE_UPDATE and v_sum(sizes_a) * sum_d < SAFE_UPDATE
 
 
 cdef void train_online(const fastbp_network* net, const fastbp_samples* samples, ptrdiff_t start, ptrdiff_t stop,
                        double learning_rate, fastbp_progress* progress) noexcept nogil:
     """One update for every sample; stops before the first that would leave the finite numbers."""
-    cdef const fastbp_layer* layer
     cdef const real* x
-    cdef const real* a
-    cdef ptrdiff_t sample, stride
-    cdef real h = <real>learning_rate
     cdef int l
-    for l in range(1, net.n_layers):
-        if needs_transpose(&net.layers[l]):
-            transpose(&net.layers[l], <const real*>net.params + net.layers[l].weights)
     while start < stop:
         x = <const real*>samples.x + (start if samples.order == NULL else samples.order[start]) * samples.x_stride
         forward(net, x, samples.x_stride, 1)
-        output_error(net, samples, start, 1, 1.0, progress)
+        output_error(net, samples, start, 1, learning_rate, progress)
         if not isfinite(progress.error):
             return
-        for l in range(net.n_layers - 1, -1, -1):
+        l = net.n_layers - 1
+        while l > 0:
             apply_slope(net, l, 1)
-            layer = &net.layers[l]
-            if l == 0:
-                break
-            if needs_transpose(layer):
-                stride = padded(layer.n_in)
-                multiply_row(stride // VLEN, layer.n_out, <const real*>layer.delta,
-                             <const real*>layer.transposed, stride, NULL, errors_before(net, l))
-            else:
-                error_from_vector(net, l, 1)
-        if not is_safe(net, x, h):
+            error_signal(net, l, 1)
+            l -= 1
+        apply_slope(net, 0, 1)
+        if not is_safe(net, x):
             return
-        descend_layer(net, 0, x, net.layers[0].n_in // VLEN, h)
+        descend_layer(net, &net.layers[0], x)
         for l in range(1, net.n_layers):
-            descend_layer(net, l, <const real*>net.layers[l - 1].output, padded(net.layers[l].n_in) // VLEN, h)
+            descend_layer(net, &net.layers[l], <const real*>net.layers[l - 1].output)
         progress.done += 1
         start += 1

@@ -90,24 +90,19 @@ cdef void multiply_row(ptrdiff_t vectors, ptrdiff_t depth, const real* a, const 
 
 
 cdef real dot(ptrdiff_t n, const real* x, const real* w) noexcept nogil:
-    """The sum of x[j] w[j], in four vectors of partial sums."""
+    """The sum of x[j] w[j]; w goes on to a whole vector, with finite numbers."""
     cdef vec s0 = v_zero(), s1 = v_zero(), s2 = v_zero(), s3 = v_zero()
     cdef ptrdiff_t j = 0
-    cdef real total
     while j + 4 * VLEN <= n:
         s0 = v_fma(v_load(x + j), v_load(w + j), s0)
         s1 = v_fma(v_load(x + j + VLEN), v_load(w + j + VLEN), s1)
         s2 = v_fma(v_load(x + j + 2 * VLEN), v_load(w + j + 2 * VLEN), s2)
         s3 = v_fma(v_load(x + j + 3 * VLEN), v_load(w + j + 3 * VLEN), s3)
         j += 4 * VLEN
-    while j + VLEN <= n:
-        s0 = v_fma(v_load(x + j), v_load(w + j), s0)
-        j += VLEN
-    total = v_sum(v_add(v_add(s0, s1), v_add(s2, s3)))
     while j < n:
-        total += x[j] * w[j]
-        j += 1
-    return total
+        s0 = v_fma(v_load_first(x + j, n - j), v_load(w + j), s0)
+        j += VLEN
+    return v_sum(v_add(v_add(s0, s1), v_add(s2, s3)))
 
 
 cdef void column_sums(ptrdiff_t m, ptrdiff_t vectors, const real* d, ptrdiff_t d_row, const real* init,

@@ -6,6 +6,7 @@
  * and this header gives
  *     real, vec      the scalar and the vector of it        VLEN    lanes of a vec
  *     vmask          what a comparison returns              V_FMA   1 where v_fma rounds once, 0 where twice
+ *     v_sums(s)      of an array s of VLEN vectors: the sum of s[k] in lane k
  * The level is named by setup.py and not read from the compiler's target macros, so that a user's -march=native
  * cannot turn the baseline into something that other processors refuse.
  */
@@ -105,6 +106,19 @@ FORCE_INLINE vec v_fma(vec a, vec b, vec c) { return v_add(v_mul(a, b), c); }
 FORCE_INLINE vec v_fnma(vec a, vec b, vec c) { return v_sub(c, v_mul(a, b)); }
 #endif
 
+/* Within each 128 bits: the sums of the four (float64: two) vectors from s on, one beside the other. */
+FORCE_INLINE vec v_lane_sums(const vec *s)
+{
+#if FASTBP_DOUBLE
+    return v_add(OP(unpacklo)(s[0], s[1]), OP(unpackhi)(s[0], s[1]));
+#else
+    const vec low = v_add(OP(unpacklo)(s[0], s[1]), OP(unpackhi)(s[0], s[1]));
+    const vec high = v_add(OP(unpacklo)(s[2], s[3]), OP(unpackhi)(s[2], s[3]));
+    return v_add(OP(shuffle)(low, high, 0x44), OP(shuffle)(low, high, 0xee));
+#endif
+}
+#define LANE PICK(2, 4)
+
 #if FASTBP_LEVEL == 4
 #define OP_COMPARE PICK(_mm512_cmp_pd_mask, _mm512_cmp_ps_mask)
 FORCE_INLINE vmask v_lt(vec a, vec b) { return OP_COMPARE(a, b, _CMP_LT_OQ); }
@@ -112,6 +126,17 @@ FORCE_INLINE vmask v_le(vec a, vec b) { return OP_COMPARE(a, b, _CMP_LE_OQ); }
 FORCE_INLINE int v_any(vmask m) { return m != 0; }
 FORCE_INLINE vec v_select(vmask m, vec a, vec b) { return OP(mask_blend)(m, b, a); }
 FORCE_INLINE real v_sum(vec a) { return OP(reduce_add)(a); }
+/* a's 128-bit lanes added in pairs, then b's. */
+FORCE_INLINE vec v_pairs(vec a, vec b)
+{
+    return v_add(PASTE(_mm512_shuffle_, PICK(f64x2, f32x4), )(a, b, 0x88),
+                 PASTE(_mm512_shuffle_, PICK(f64x2, f32x4), )(a, b, 0xdd));
+}
+FORCE_INLINE vec v_sums(const vec *s)
+{
+    return v_pairs(v_pairs(v_lane_sums(s), v_lane_sums(s + LANE)),
+                   v_pairs(v_lane_sums(s + 2 * LANE), v_lane_sums(s + 3 * LANE)));
+}
 FORCE_INLINE vec v_shift_left_mantissa(vec a)
 {
     return PICK(_mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(a), 52)),
@@ -137,6 +162,11 @@ FORCE_INLINE real v_sum(vec a)
     return v_sum128(PICK(_mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1)),
                          _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1))));
 }
+FORCE_INLINE vec v_sums(const vec *s)
+{
+    const vec a = v_lane_sums(s), b = v_lane_sums(s + LANE);
+    return v_add(OP(permute2f128)(a, b, 0x20), OP(permute2f128)(a, b, 0x31));
+}
 FORCE_INLINE vec v_shift_left_mantissa(vec a)
 {
     return PICK(_mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(a), 52)),
@@ -147,6 +177,7 @@ FORCE_INLINE vmask v_lt(vec a, vec b) { return OP(cmplt)(a, b); }
 FORCE_INLINE vmask v_le(vec a, vec b) { return OP(cmple)(a, b); }
 FORCE_INLINE vec v_select(vmask m, vec a, vec b) { return v_or(v_and(m, a), v_andnot(m, b)); }
 FORCE_INLINE real v_sum(vec a) { return v_sum128(a); }
+FORCE_INLINE vec v_sums(const vec *s) { return v_lane_sums(s); }
 FORCE_INLINE vec v_shift_left_mantissa(vec a)
 {
     return PICK(_mm_castsi128_pd(_mm_slli_epi64(_mm_castpd_si128(a), 52)),
@@ -188,6 +219,10 @@ FORCE_INLINE vmask v_le(vec a, vec b) { return OP(cle)(a, b); }
 FORCE_INLINE int v_any(vmask m) { return vmaxvq_u32(PICK(vreinterpretq_u32_u64, )(m)) != 0; }
 FORCE_INLINE vec v_select(vmask m, vec a, vec b) { return OP(bsl)(m, a, b); }
 FORCE_INLINE real v_sum(vec a) { return PICK(vaddvq_f64, vaddvq_f32)(a); }
+FORCE_INLINE vec v_sums(const vec *s)
+{
+    return PICK(OP(padd)(s[0], s[1]), OP(padd)(OP(padd)(s[0], s[1]), OP(padd)(s[2], s[3])));
+}
 FORCE_INLINE vec v_shift_left_mantissa(vec a)
 {
     return UNBITS(PICK(vshlq_n_u64, vshlq_n_u32)(BITS(a), MANTISSA_BITS));
@@ -224,6 +259,7 @@ FORCE_INLINE vmask v_le(vec a, vec b) { return a <= b; }
 FORCE_INLINE int v_any(vmask m) { return m; }
 FORCE_INLINE vec v_select(vmask m, vec a, vec b) { return m ? a : b; }
 FORCE_INLINE real v_sum(vec a) { return a; }
+FORCE_INLINE vec v_sums(const vec *s) { return s[0]; }
 FORCE_INLINE vec v_shift_left_mantissa(vec a) { return from_bits(to_bits(a) << MANTISSA_BITS); }
 #endif
 
@@ -236,6 +272,22 @@ FORCE_INLINE vec v_first_lanes(ptrdiff_t n)
     static const PICK(int64_t, int32_t) ones_then_zeros[32] = {-1, -1, -1, -1, -1, -1, -1, -1,
                                                                -1, -1, -1, -1, -1, -1, -1, -1};
     return v_load((const real *)ones_then_zeros + (16 - n));
+}
+
+/* p[0] .. p[n - 1], as many as there are lanes, then zeros; nothing beyond them is read. */
+FORCE_INLINE vec v_load_first(const real *p, ptrdiff_t n)
+{
+    if (n >= VLEN) return v_load(p);
+#if FASTBP_LEVEL == 4
+    return OP(maskz_loadu)((vmask)((1u << n) - 1), p);
+#elif FASTBP_LEVEL == 3
+    return OP(maskload)(p, PICK(_mm256_castpd_si256, _mm256_castps_si256)(v_first_lanes(n)));
+#else
+    real lanes[VLEN];
+    UNROLL for (int k = 0; k < VLEN; k++)
+        lanes[k] = k < n ? p[k] : 0;
+    return v_load(lanes);
+#endif
 }
 
 FORCE_INLINE vec v_zero(void) { return v_set1(0); }

@@ -68,31 +68,4 @@ FORCE_INLINE void strip(const int mr, ptrdiff_t vectors, ptrdiff_t depth, const 
     if (v < vectors) STRIP_STEP(1);
 #undef STRIP_STEP
 }
-
-/* One row of C, c = init + a B, where a single sample leaves no rows to share B: nv vectors of four chains of sums in
- * all, because a fused multiply-add can start twice a cycle but takes four cycles. */
-FORCE_INLINE void row_tile(const int nv, ptrdiff_t depth, const real *a, const real *b, ptrdiff_t b_row, const real *init,
-                           real *c)
-{
-    const int chains = 4 / nv;
-    vec acc[4];
-    UNROLL for (int v = 0; v < 4; v++)
-        acc[v] = v < nv && init ? v_load(init + v * VLEN) : v_zero();
-    ptrdiff_t p = 0;
-    for (; p + chains <= depth; p += chains) {
-        UNROLL for (int k = 0; k < chains; k++) {
-            const vec a_scalar = v_set1(a[p + k]);
-            UNROLL for (int v = 0; v < nv; v++)
-                acc[k * nv + v] = v_fma(a_scalar, v_load(b + k * b_row + v * VLEN), acc[k * nv + v]);
-        }
-        b += chains * b_row;
-    }
-    for (; p < depth; p++, b += b_row)
-        UNROLL for (int v = 0; v < nv; v++)
-            acc[v] = v_fma(v_set1(a[p]), v_load(b + v * VLEN), acc[v]);
-    if (nv == 1) { acc[0] = v_add(acc[0], acc[2]); acc[1] = v_add(acc[1], acc[3]); acc[0] = v_add(acc[0], acc[1]); }
-    if (nv == 2) { acc[0] = v_add(acc[0], acc[2]); acc[1] = v_add(acc[1], acc[3]); }
-    UNROLL for (int v = 0; v < nv; v++)
-        v_store(c + v * VLEN, acc[v]);
-}
 #endif

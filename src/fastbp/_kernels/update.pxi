@@ -1,24 +1,28 @@
 # Updates of the parameters from the gradient g: plain descent w <- w - h g, with momentum, and Adam.
 
+cdef vec add_sizes(vec sizes, const real* x, ptrdiff_t n) noexcept nogil:
+    """sizes + |x|, vector by vector."""
+    cdef ptrdiff_t i = 0
+    while i < n:
+        sizes = v_add(sizes, v_abs(v_load_first(x + i, n - i)))
+        i += VLEN
+    return sizes
+
+
 cdef real sum_of_sizes(const real* x, ptrdiff_t n, real factor) noexcept nogil:
     """The sum of factor |x|: not below any of them, and not finite if one of them is not. Factor 0 asks just that."""
     cdef vec s0 = v_zero(), s1 = v_zero(), s2 = v_zero(), s3 = v_zero(), scale = v_set1(factor)
     cdef ptrdiff_t i = 0
-    cdef real total
     while i + 4 * VLEN <= n:
         s0 = v_fma(v_abs(v_load(x + i)), scale, s0)
         s1 = v_fma(v_abs(v_load(x + i + VLEN)), scale, s1)
         s2 = v_fma(v_abs(v_load(x + i + 2 * VLEN)), scale, s2)
         s3 = v_fma(v_abs(v_load(x + i + 3 * VLEN)), scale, s3)
         i += 4 * VLEN
-    while i + VLEN <= n:
-        s0 = v_fma(v_abs(v_load(x + i)), scale, s0)
-        i += VLEN
-    total = v_sum(v_add(v_add(s0, s1), v_add(s2, s3)))
     while i < n:
-        total += factor * <real>fabs(x[i])
-        i += 1
-    return total
+        s0 = v_fma(v_abs(v_load_first(x + i, n - i)), scale, s0)
+        i += VLEN
+    return v_sum(v_add(v_add(s0, s1), v_add(s2, s3)))
 
 
 cdef bint all_finite(const void* x, ptrdiff_t n) noexcept nogil:

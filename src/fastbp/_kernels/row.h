@@ -1,0 +1,55 @@
+/* Products of a matrix with a single row: on-line learning and the prediction of one sample, where no other rows share
+ * what is loaded. Both run over the rows of W as they stand, so nothing is transposed or packed for one sample.
+ */
+#ifndef FASTBP_ROW_H
+#define FASTBP_ROW_H
+
+#include "simd.h"
+
+/* c = init + a B, nv vectors of it: four chains of sums in all, because a fused multiply-add can start twice a cycle
+ * but takes four cycles. */
+FORCE_INLINE void row_tile(const int nv, ptrdiff_t depth, const real *a, const real *b, ptrdiff_t b_row, const real *init,
+                           real *c)
+{
+    const int chains = 4 / nv;
+    vec acc[4];
+    UNROLL for (int v = 0; v < 4; v++)
+        acc[v] = v < nv && init ? v_load(init + v * VLEN) : v_zero();
+    ptrdiff_t p = 0;
+    for (; p + chains <= depth; p += chains) {
+        UNROLL for (int k = 0; k < chains; k++) {
+            const vec a_scalar = v_set1(a[p + k]);
+            UNROLL for (int v = 0; v < nv; v++)
+                acc[k * nv + v] = v_fma(a_scalar, v_load(b + k * b_row + v * VLEN), acc[k * nv + v]);
+        }
+        b += chains * b_row;
+    }
+    for (; p < depth; p++, b += b_row)
+        UNROLL for (int v = 0; v < nv; v++)
+            acc[v] = v_fma(v_set1(a[p]), v_load(b + v * VLEN), acc[v]);
+    if (nv == 1) { acc[0] = v_add(acc[0], acc[2]); acc[1] = v_add(acc[1], acc[3]); acc[0] = v_add(acc[0], acc[1]); }
+    if (nv == 2) { acc[0] = v_add(acc[0], acc[2]); acc[1] = v_add(acc[1], acc[3]); }
+    UNROLL for (int v = 0; v < nv; v++)
+        v_store(c + v * VLEN, acc[v]);
+}
+
+/* Lane k: the dot product of row k of B with d, for the first `rows` <= VLEN rows; zero in the other lanes. */
+FORCE_INLINE vec row_dots(ptrdiff_t rows, ptrdiff_t vectors, const real *b, ptrdiff_t b_row, const real *d)
+{
+    vec sums[VLEN];
+    UNROLL for (int k = 0; k < VLEN; k++)
+        sums[k] = v_zero();
+    if (rows >= VLEN) {
+        for (ptrdiff_t v = 0; v < vectors; v++) {
+            const vec d_vector = v_load(d + v * VLEN);
+            UNROLL for (int k = 0; k < VLEN; k++)
+                sums[k] = v_fma(v_load(b + k * b_row + v * VLEN), d_vector, sums[k]);
+        }
+    } else {
+        for (ptrdiff_t k = 0; k < rows; k++)
+            for (ptrdiff_t v = 0; v < vectors; v++)
+                sums[k] = v_fma(v_load(b + k * b_row + v * VLEN), v_load(d + v * VLEN), sums[k]);
+    }
+    return v_sums(sums);
+}
+#endif
