@@ -51,6 +51,28 @@ FORCE_INLINE vec v_softsign(vec r)
     DO(FASTBP_SIN, v_cos(r)) \
     DO(FASTBP_EXP, a)
 
+/* The same for the one vector of a narrow layer: called from the loops over a single row, where a switch for each vector
+ * costs less than the trip of r through memory. */
+NO_INLINE vec v_activate(int activation, vec r)
+{
+    const vec zero = v_zero(), one = v_set1(1);
+    switch (activation) {
+#define RETURN(CODE, EXPRESSION) case CODE: return EXPRESSION;
+        FOR_EACH_ACTIVATION(RETURN)
+    }
+    return r;
+}
+
+NO_INLINE vec v_slope(int activation, vec r, vec a)
+{
+    const vec zero = v_zero(), one = v_set1(1);
+    switch (activation) {
+        FOR_EACH_SLOPE(RETURN)
+#undef RETURN
+    }
+    return one;
+}
+
 /* a = g(r) for n elements, n a multiple of VLEN; r and a may be one array. */
 static void activate_elements(int activation, const real *net_input, real *output, ptrdiff_t n)
 {

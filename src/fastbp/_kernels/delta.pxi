@@ -56,25 +56,16 @@ cdef void error_from_vector(const fastbp_network* net, int l, ptrdiff_t m) noexc
                 e += VLEN
 
 
-cdef void errors_of_row(const fastbp_layer* layer, const real* w, real* e) noexcept nogil:
-    """e = d W^T for one sample: the dot products of the rows of W with d."""
-    cdef ptrdiff_t i = 0
-    while i < layer.n_in:
-        v_store(e + i, row_dots(layer.n_in - i, layer.stride // VLEN, w + i * layer.stride, layer.stride,
-                                <const real*>layer.delta))
-        i += VLEN
-
-
 cdef void error_signal(const fastbp_network* net, int l, ptrdiff_t m) noexcept nogil:
     """e = d W^T of layer l into the delta of the layer before, for l = 0 into input_error."""
     cdef const fastbp_layer* layer = &net.layers[l]
     cdef const real* wt = <const real*>layer.transposed
     cdef ptrdiff_t stride = padded(layer.n_in)
+    if m == 1:
+        errors_of_row(layer, <const real*>net.params + layer.weights, NULL, errors_before(net, l))
+        return
     if not needs_transpose(layer):
         error_from_vector(net, l, m)
-        return
-    if m == 1:
-        errors_of_row(layer, <const real*>net.params + layer.weights, errors_before(net, l))
         return
     transpose(layer, <const real*>net.params + layer.weights)
     multiply(m, stride // VLEN, layer.n_out, <const real*>layer.delta, layer.stride, 1, wt, stride, NULL, 0,

@@ -5,10 +5,7 @@ cdef void net_inputs(const fastbp_network* net, const fastbp_layer* layer, const
     cdef const real* w = <const real*>net.params + layer.weights
     cdef const real* b = <const real*>net.params + layer.bias
     cdef ptrdiff_t i = 0
-    if m == 1 and layer.n_out == 1:
-        # The whole vector is written, for the whole vector is read next: a store of one number would be waited for.
-        v_store(r, v_set1(b[0] + dot(layer.n_in, x, w)))
-    elif layer.n_out == 1:
+    if layer.n_out == 1:
         if x_stride == padded(layer.n_in):
             while i + VLEN <= m:
                 v_store(r + i, v_add(v_set1(b[0]), row_dots(VLEN, x_stride // VLEN, x + i * x_stride, x_stride, w)))
@@ -33,13 +30,22 @@ cdef void activate(const fastbp_layer* layer, const real* r, real* a, ptrdiff_t 
             for i in range(m):
                 a[i] = 1 + 0 * r[i]
         else:
-            softmax_rows(m, layer.n_out, layer.stride, a)
+            softmax_rows(m, layer.n_out, layer.stride, r, a)
         return
     activate_elements(layer.activation, r, a, padded(m * layer.stride))
     if layer.mask_padding:
         real_lanes = v_first_lanes(layer.n_out - last)
         for i in range(m):
             v_store(a + i * layer.stride + last, v_and(real_lanes, v_load(a + i * layer.stride + last)))
+
+
+cdef void forward_layer(const fastbp_network* net, const fastbp_layer* layer, const real* x, ptrdiff_t x_stride,
+                        ptrdiff_t m, real* net_input, real* output) noexcept nogil:
+    if m == 1 and layer.activation != FASTBP_SOFTMAX:
+        forward_row(net, layer, x, net_input, output, NULL)
+    else:
+        net_inputs(net, layer, x, x_stride, m, net_input)
+        activate(layer, net_input, output, m)
 
 
 cdef void forward(const fastbp_network* net, const void* x, ptrdiff_t x_stride, ptrdiff_t m) noexcept nogil:
@@ -49,8 +55,7 @@ cdef void forward(const fastbp_network* net, const void* x, ptrdiff_t x_stride, 
     cdef int l
     for l in range(net.n_layers):
         layer = &net.layers[l]
-        net_inputs(net, layer, inputs, x_stride, m, <real*>layer.net_input)
-        activate(layer, <const real*>layer.net_input, <real*>layer.output, m)
+        forward_layer(net, layer, inputs, x_stride, m, <real*>layer.net_input, <real*>layer.output)
         inputs = <const real*>layer.output
         x_stride = layer.stride
 
@@ -74,8 +79,7 @@ cdef void predict(const fastbp_network* net, const void* x, ptrdiff_t x_stride, 
         for l in range(net.n_layers):
             layer = &net.layers[l]
             r = <real*>scratch + (l % 2) * padded(rows * widest)
-            net_inputs(net, layer, inputs, stride, rows, r)
-            activate(layer, r, r, rows)
+            forward_layer(net, layer, inputs, stride, rows, r, r)
             inputs = r
             stride = layer.stride
         for i in range(rows):

@@ -39,12 +39,14 @@ cdef extern from "tile.h" nogil:
                const real* b, ptrdiff_t b_row, const real* init, ptrdiff_t init_row, real* c, ptrdiff_t c_row)
 
 cdef extern from "row.h" nogil:
-    void row_tile(int vectors, ptrdiff_t depth, const real* a, const real* b, ptrdiff_t b_row, const real* init,
-                  real* c)
+    void row_sums(int vectors, ptrdiff_t depth, const real* a, const real* b, ptrdiff_t b_row, const real* init,
+                  vec* sums)
     vec row_dots(ptrdiff_t rows, ptrdiff_t vectors, const real* b, ptrdiff_t b_row, const real* d)
 
 cdef extern from "activation.h" nogil:
     vec v_exp(vec)
+    vec v_activate(int activation, vec net_input)
+    vec v_slope(int activation, vec net_input, vec output)
     void activate_elements(int activation, const real* net_input, real* output, ptrdiff_t n)
     void multiply_by_slope(int activation, const real* net_input, const real* output, real* delta, ptrdiff_t n)
 
@@ -52,6 +54,7 @@ from fastbp._kernels.kernels cimport *
 
 include "product.pxi"
 include "softmax.pxi"
+include "row.pxi"
 include "forward.pxi"
 include "loss.pxi"
 include "delta.pxi"

@@ -50,6 +50,43 @@ cdef bint is_safe(const fastbp_network* net, const real* x) noexcept nogil:
     return sum_d < SAFE_UPDATE and v_sum(sizes_a) * sum_d < SAFE_UPDATE
 
 
+cdef void online_deltas(const fastbp_network* net, const real* x, const fastbp_samples* samples, ptrdiff_t place,
+                        double learning_rate, fastbp_progress* progress) noexcept nogil:
+    """Forward and back for one sample: h d of every layer, and E to the progress."""
+    cdef int l, last = net.n_layers - 1
+    cdef const fastbp_layer* layer
+    cdef const real* inputs = x
+    cdef row_target target
+    cdef double squares
+    target.scale = v_set1(<real>learning_rate)
+    target.squares = v_zero()
+    target.t = NULL
+    if net.loss == FASTBP_SQUARED_ERROR and net.layers[last].activation != FASTBP_SOFTMAX:
+        target.t = <const real*>samples.t + samples.t_stride * (
+            place if samples.order == NULL else samples.order[place])
+    for l in range(net.n_layers):
+        layer = &net.layers[l]
+        if l == last and target.t != NULL:
+            forward_row(net, layer, inputs, <real*>layer.net_input, <real*>layer.output, &target)
+        else:
+            forward_layer(net, layer, inputs, 0, 1, <real*>layer.net_input, <real*>layer.output)
+        inputs = <const real*>layer.output
+    if target.t != NULL:
+        squares = v_sum(target.squares)
+        progress.squares += squares
+        progress.error += 0.5 * squares
+    else:
+        output_error(net, samples, place, 1, learning_rate, progress)
+        apply_slope(net, last, 1)
+    for l in range(last, 0, -1):
+        layer = &net.layers[l - 1]
+        if layer.activation == FASTBP_SOFTMAX:
+            error_signal(net, l, 1)
+            apply_slope(net, l - 1, 1)
+        else:
+            errors_of_row(&net.layers[l], <const real*>net.params + net.layers[l].weights, layer, <real*>layer.delta)
+
+
 cdef void train_online(const fastbp_network* net, const fastbp_samples* samples, ptrdiff_t start, ptrdiff_t stop,
                        double learning_rate, fastbp_progress* progress) noexcept nogil:
     """One update for every sample; stops before the first that would leave the finite numbers."""
@@ -57,17 +94,8 @@ cdef void train_online(const fastbp_network* net, const fastbp_samples* samples,
     cdef int l
     while start < stop:
         x = <const real*>samples.x + (start if samples.order == NULL else samples.order[start]) * samples.x_stride
-        forward(net, x, samples.x_stride, 1)
-        output_error(net, samples, start, 1, learning_rate, progress)
-        if not isfinite(progress.error):
-            return
-        l = net.n_layers - 1
-        while l > 0:
-            apply_slope(net, l, 1)
-            error_signal(net, l, 1)
-            l -= 1
-        apply_slope(net, 0, 1)
-        if not is_safe(net, x):
+        online_deltas(net, x, samples, start, learning_rate, progress)
+        if not (isfinite(progress.error) and is_safe(net, x)):
             return
         descend_layer(net, &net.layers[0], x)
         for l in range(1, net.n_layers):

@@ -71,22 +71,30 @@ cdef void multiply(ptrdiff_t m, ptrdiff_t vectors, ptrdiff_t depth, const real* 
 cdef void multiply_row(ptrdiff_t vectors, ptrdiff_t depth, const real* a, const real* b, ptrdiff_t b_row,
                        const real* init, real* c) noexcept nogil:
     """c = init + a B for one row a, contiguous."""
-    while vectors >= 4:
-        row_tile(4, depth, a, b, b_row, init, c)
-        vectors -= 4
-        b += 4 * VLEN
-        c += 4 * VLEN
+    cdef vec sums[4]
+    cdef int wide, v
+    while vectors > 0:
+        wide = row_vectors(vectors, depth, a, b, b_row, init, sums)
+        for v in range(wide):
+            v_store(c + v * VLEN, sums[v])
+        b += wide * VLEN
+        c += wide * VLEN
         if init != NULL:
-            init += 4 * VLEN
+            init += wide * VLEN
+        vectors -= wide
+
+
+cdef inline int row_vectors(ptrdiff_t vectors, ptrdiff_t depth, const real* a, const real* b, ptrdiff_t b_row,
+                            const real* init, vec* sums) noexcept nogil:
+    """The next 4, 2 or 1 vectors of init + a B for one row a; returns how many."""
+    if vectors >= 4:
+        row_sums(4, depth, a, b, b_row, init, sums)
+        return 4
     if vectors >= 2:
-        row_tile(2, depth, a, b, b_row, init, c)
-        vectors -= 2
-        b += 2 * VLEN
-        c += 2 * VLEN
-        if init != NULL:
-            init += 2 * VLEN
-    if vectors:
-        row_tile(1, depth, a, b, b_row, init, c)
+        row_sums(2, depth, a, b, b_row, init, sums)
+        return 2
+    row_sums(1, depth, a, b, b_row, init, sums)
+    return 1
 
 
 cdef real dot(ptrdiff_t n, const real* x, const real* w) noexcept nogil:

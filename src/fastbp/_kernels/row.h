@@ -6,10 +6,10 @@
 
 #include "simd.h"
 
-/* c = init + a B, nv vectors of it: four chains of sums in all, because a fused multiply-add can start twice a cycle
- * but takes four cycles. */
-FORCE_INLINE void row_tile(const int nv, ptrdiff_t depth, const real *a, const real *b, ptrdiff_t b_row, const real *init,
-                           real *c)
+/* sums[v] = vector v of init + a B, nv vectors of it: four chains of sums in all, because a fused multiply-add can start
+ * twice a cycle but takes four cycles. init: null for zero. */
+FORCE_INLINE void row_sums(const int nv, ptrdiff_t depth, const real *a, const real *b, ptrdiff_t b_row,
+                           const real *init, vec *sums)
 {
     const int chains = 4 / nv;
     vec acc[4];
@@ -30,7 +30,7 @@ FORCE_INLINE void row_tile(const int nv, ptrdiff_t depth, const real *a, const r
     if (nv == 1) { acc[0] = v_add(acc[0], acc[2]); acc[1] = v_add(acc[1], acc[3]); acc[0] = v_add(acc[0], acc[1]); }
     if (nv == 2) { acc[0] = v_add(acc[0], acc[2]); acc[1] = v_add(acc[1], acc[3]); }
     UNROLL for (int v = 0; v < nv; v++)
-        v_store(c + v * VLEN, acc[v]);
+        sums[v] = acc[v];
 }
 
 /* Lane k: the dot product of row k of B with d, for the first `rows` <= VLEN rows; zero in the other lanes. */

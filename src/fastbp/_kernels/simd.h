@@ -24,9 +24,11 @@
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #define FORCE_INLINE static __forceinline
+#define NO_INLINE static __declspec(noinline)
 #define UNROLL
 #else
 #define FORCE_INLINE static inline __attribute__((always_inline, unused))
+#define NO_INLINE static __attribute__((noinline))
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 

@@ -9,17 +9,23 @@ cdef real largest(const real* x, ptrdiff_t n) noexcept nogil:
     return peak
 
 
-cdef void softmax_rows(ptrdiff_t m, ptrdiff_t n, ptrdiff_t stride, real* rows) noexcept nogil:
-    """Each row r in place becomes exp(r - max r) / sum; the maximum keeps exp from overflowing. Padding becomes 0."""
+cdef void softmax_rows(ptrdiff_t m, ptrdiff_t n, ptrdiff_t stride, const real* net_inputs,
+                       real* outputs) noexcept nogil:
+    """Each row r becomes exp(r - max r) / sum; the maximum keeps exp from overflowing. Padding becomes 0.
+
+    Both may be one array.
+    """
     cdef ptrdiff_t i, v
+    cdef const real* r
     cdef real* row
     cdef vec peak, total, e
     for i in range(m):
-        row = rows + i * stride
-        peak = v_set1(largest(row, n))
+        r = net_inputs + i * stride
+        row = outputs + i * stride
+        peak = v_set1(largest(r, n))
         total = v_zero()
         for v in range(stride // VLEN):
-            e = v_exp(v_sub(v_load(row + v * VLEN), peak))
+            e = v_exp(v_sub(v_load(r + v * VLEN), peak))
             e = v_and(v_first_lanes(min(n - v * VLEN, <ptrdiff_t>VLEN)), e)
             v_store(row + v * VLEN, e)
             total = v_add(total, e)
