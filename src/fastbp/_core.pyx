@@ -143,6 +143,7 @@ cdef class Workspace:
             size = padded(rows * layer.stride, lanes) * itemsize
             layer.output = self.array(size)
             layer.delta = self.array(size)
+            layer.slope = self.array(padded(layer.stride, lanes) * itemsize)
             # Cross-entropy is a function of the outputs' logarithms, which the net inputs still tell when they are 0.
             keep_it = keep_net_inputs or layer.activation in AT_NET_INPUT or (l + 1 == self.net.n_layers
                                                                               and self.net.fused)

@@ -20,57 +20,38 @@ FORCE_INLINE vec v_softsign(vec r)
     return v_copysign(v_div(size, v_add(size, v_set1(1))), r);
 }
 
-/* The output a = g(r), and the slope g'(r) from r and a, of each activation. Identity and threshold have slope 1
- * (threshold by convention: the perceptron rule). */
+/* Each activation: a = g(r), and its slope g'(r) from r and a. Identity is not among them, whose slope is 1; that of the
+ * threshold is 1 by convention, the perceptron rule. */
 #define FOR_EACH_ACTIVATION(DO) \
     /* NaN is neither >= 0 nor < 0, and stays NaN. */ \
-    DO(FASTBP_THRESHOLD, v_select(v_le(zero, r), one, v_select(v_lt(r, zero), zero, r))) \
-    DO(FASTBP_SIGMOID, v_sigmoid(r)) \
-    DO(FASTBP_TANH, v_tanh(r)) \
-    DO(FASTBP_RELU, v_max(zero, r)) \
-    DO(FASTBP_LEAKY_RELU, v_max(v_mul(v_set1(LEAK), r), r)) \
-    DO(FASTBP_ELU, v_select(v_lt(zero, r), r, v_expm1(r))) \
-    DO(FASTBP_SOFTPLUS, v_softplus(r)) \
-    DO(FASTBP_SILU, v_silu(r)) \
-    DO(FASTBP_GELU, v_gelu(r)) \
-    DO(FASTBP_SOFTSIGN, v_softsign(r)) \
-    DO(FASTBP_GAUSSIAN, v_gaussian(r)) \
-    DO(FASTBP_SIN, v_sin(r)) \
-    DO(FASTBP_EXP, v_exp(r))
-#define FOR_EACH_SLOPE(DO) \
-    DO(FASTBP_SIGMOID, v_mul(a, v_sub(one, a))) \
-    DO(FASTBP_TANH, v_fnma(a, a, one)) \
-    DO(FASTBP_RELU, v_select(v_lt(zero, a), one, zero)) \
-    DO(FASTBP_LEAKY_RELU, v_select(v_lt(zero, a), one, v_set1(LEAK))) \
-    DO(FASTBP_ELU, v_select(v_lt(zero, a), one, v_add(a, one))) \
-    DO(FASTBP_SOFTPLUS, v_sigmoid(r)) \
-    DO(FASTBP_SILU, v_silu_slope(r)) \
-    DO(FASTBP_GELU, v_gelu_slope(r)) \
-    DO(FASTBP_SOFTSIGN, v_mul(v_sub(one, v_abs(a)), v_sub(one, v_abs(a)))) \
-    DO(FASTBP_GAUSSIAN, v_mul(v_mul(v_set1(-2), a), r)) \
-    DO(FASTBP_SIN, v_cos(r)) \
-    DO(FASTBP_EXP, a)
+    DO(FASTBP_THRESHOLD, v_select(v_le(zero, r), one, v_select(v_lt(r, zero), zero, r)), one) \
+    DO(FASTBP_SIGMOID, v_sigmoid(r), v_mul(a, v_sub(one, a))) \
+    DO(FASTBP_TANH, v_tanh(r), v_fnma(a, a, one)) \
+    DO(FASTBP_RELU, v_max(zero, r), v_select(v_lt(zero, a), one, zero)) \
+    DO(FASTBP_LEAKY_RELU, v_max(v_mul(v_set1(LEAK), r), r), v_select(v_lt(zero, a), one, v_set1(LEAK))) \
+    DO(FASTBP_ELU, v_select(v_lt(zero, r), r, v_expm1(r)), v_select(v_lt(zero, a), one, v_add(a, one))) \
+    DO(FASTBP_SOFTPLUS, v_softplus(r), v_sigmoid(r)) \
+    DO(FASTBP_SILU, v_silu(r), v_silu_slope(r)) \
+    DO(FASTBP_GELU, v_gelu(r), v_gelu_slope(r)) \
+    DO(FASTBP_SOFTSIGN, v_softsign(r), v_mul(v_sub(one, v_abs(a)), v_sub(one, v_abs(a)))) \
+    DO(FASTBP_GAUSSIAN, v_gaussian(r), v_mul(v_mul(v_set1(-2), a), r)) \
+    DO(FASTBP_SIN, v_sin(r), v_cos(r)) \
+    DO(FASTBP_EXP, v_exp(r), a)
 
-/* The same for the one vector of a narrow layer: called from the loops over a single row, where a switch for each vector
+/* a = g(r) of one vector, and its slope into memory unless that is null: for a single row, where a switch for each vector
  * costs less than the trip of r through memory. */
-NO_INLINE vec v_activate(int activation, vec r)
+NO_INLINE vec v_activate(int activation, vec r, real *slope)
 {
     const vec zero = v_zero(), one = v_set1(1);
+    vec a;
     switch (activation) {
-#define RETURN(CODE, EXPRESSION) case CODE: return EXPRESSION;
-        FOR_EACH_ACTIVATION(RETURN)
+#define ONE_VECTOR(CODE, OUTPUT, SLOPE) \
+        case CODE: a = OUTPUT; if (slope) v_store(slope, SLOPE); return a;
+        FOR_EACH_ACTIVATION(ONE_VECTOR)
+#undef ONE_VECTOR
     }
+    if (slope) v_store(slope, one);
     return r;
-}
-
-NO_INLINE vec v_slope(int activation, vec r, vec a)
-{
-    const vec zero = v_zero(), one = v_set1(1);
-    switch (activation) {
-        FOR_EACH_SLOPE(RETURN)
-#undef RETURN
-    }
-    return one;
 }
 
 /* a = g(r) for n elements, n a multiple of VLEN; r and a may be one array. */
@@ -78,17 +59,17 @@ static void activate_elements(int activation, const real *net_input, real *outpu
 {
     const vec zero = v_zero(), one = v_set1(1);
     switch (activation) {
-        case FASTBP_IDENTITY: if (net_input != output) memcpy(output, net_input, n * sizeof(real)); break;
-#define LOOP(CODE, EXPRESSION) \
+#define OUTPUTS(CODE, OUTPUT, SLOPE) \
         case CODE: \
             for (ptrdiff_t i = 0; i < n; i += VLEN) { \
                 const vec r = v_load(net_input + i); \
-                v_store(output + i, EXPRESSION); \
+                v_store(output + i, OUTPUT); \
             } \
-            break;
-        FOR_EACH_ACTIVATION(LOOP)
-#undef LOOP
+            return;
+        FOR_EACH_ACTIVATION(OUTPUTS)
+#undef OUTPUTS
     }
+    if (net_input != output) memcpy(output, net_input, n * sizeof(real));
 }
 
 /* d = e g'(r) in place for n elements, n a multiple of VLEN. */
@@ -96,16 +77,16 @@ static void multiply_by_slope(int activation, const real *net_input, const real 
 {
     const vec zero = v_zero(), one = v_set1(1);
     switch (activation) {
-#define LOOP(CODE, EXPRESSION) \
+#define SLOPES(CODE, OUTPUT, SLOPE) \
         case CODE: \
             for (ptrdiff_t i = 0; i < n; i += VLEN) { \
                 const vec r = v_load(net_input + i), a = v_load(output + i); \
                 (void)r; (void)a; \
-                v_store(delta + i, v_mul(v_load(delta + i), EXPRESSION)); \
+                v_store(delta + i, v_mul(v_load(delta + i), SLOPE)); \
             } \
-            break;
-        FOR_EACH_SLOPE(LOOP)
-#undef LOOP
+            return;
+        FOR_EACH_ACTIVATION(SLOPES)
+#undef SLOPES
     }
 }
 #endif

@@ -38,6 +38,7 @@ typedef struct {
     int mask_padding;            /* hidden, and the outputs' last vector is not full: zeros are to follow them */
     /* Workspace, FASTBP_BLOCK_ROWS rows at most. */
     void *net_input, *output;    /* (rows, stride); one array, unless the slope is taken at the net input */
+    void *slope;                 /* (stride): g'(r) of a single row */
     void *delta;                 /* (rows, stride): first the error signal e = dE/da, then d = dE/dr */
     void *transposed;            /* (n_out, n_in padded): W^T, made anew from W by every call that reads it */
 } fastbp_layer;

@@ -16,6 +16,7 @@ cdef extern from "kernels.h" nogil:
         int activation, mask_padding
         void* net_input
         void* output
+        void* slope
         void* delta
         void* transposed
 

@@ -45,8 +45,7 @@ cdef extern from "row.h" nogil:
 
 cdef extern from "activation.h" nogil:
     vec v_exp(vec)
-    vec v_activate(int activation, vec net_input)
-    vec v_slope(int activation, vec net_input, vec output)
+    vec v_activate(int activation, vec net_input, real* slope)
     void activate_elements(int activation, const real* net_input, real* output, ptrdiff_t n)
     void multiply_by_slope(int activation, const real* net_input, const real* output, real* delta, ptrdiff_t n)
 
@@ -59,6 +58,7 @@ include "forward.pxi"
 include "loss.pxi"
 include "delta.pxi"
 include "update.pxi"
+include "narrow.pxi"
 include "online.pxi"
 include "train.pxi"
 

@@ -92,6 +92,9 @@ cdef void train_online(const fastbp_network* net, const fastbp_samples* samples,
     """One update for every sample; stops before the first that would leave the finite numbers."""
     cdef const real* x
     cdef int l
+    if is_narrow(net):
+        train_narrow(net, samples, start, stop, learning_rate, progress)
+        return
     while start < stop:
         x = <const real*>samples.x + (start if samples.order == NULL else samples.order[start]) * samples.x_stride
         online_deltas(net, x, samples, start, learning_rate, progress)

@@ -13,15 +13,15 @@ cdef struct row_target:
 cdef inline void finish_vector(const fastbp_layer* layer, ptrdiff_t v, vec r, real* net_input, real* output,
                                row_target* target) noexcept nogil:
     """From vector v of the net inputs to outputs, or to deltas of the squared error where there is a target."""
-    cdef vec a = v_activate(layer.activation, r), difference
     cdef ptrdiff_t j = v * VLEN, lanes = layer.n_out - j
+    cdef real* slope = <real*>layer.slope
+    cdef vec a = v_activate(layer.activation, r, NULL if slope == NULL else slope + j), difference
     if target != NULL:
         difference = v_sub(a, v_load_first(target.t + j, lanes))
         if lanes < VLEN:
             difference = v_and(v_first_lanes(lanes), difference)
         target.squares = v_fma(difference, difference, target.squares)
-        v_store(<real*>layer.delta + j,
-                v_mul(v_mul(target.scale, difference), v_slope(layer.activation, r, a)))
+        v_store(<real*>layer.delta + j, v_mul(v_mul(target.scale, difference), v_load(slope + j)))
         return
     if layer.mask_padding and lanes < VLEN:
         a = v_and(v_first_lanes(lanes), a)
@@ -58,7 +58,6 @@ cdef void errors_of_row(const fastbp_layer* layer, const real* w, const fastbp_l
         else:
             errors = row_dots(layer.n_in - i, layer.stride // VLEN, w + i * layer.stride, layer.stride, d)
         if before != NULL:
-            errors = v_mul(errors, v_slope(before.activation, v_load(<const real*>before.net_input + i),
-                                           v_load(<const real*>before.output + i)))
+            errors = v_mul(errors, v_load(<const real*>before.slope + i))
         v_store(e + i, errors)
         i += VLEN

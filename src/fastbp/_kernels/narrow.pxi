@@ -1,0 +1,113 @@
+# On-line learning of a network no layer of which is wider than one vector, by plain descent on the squared error.
+#
+# Such a network spends its time waiting for the result before. So outputs and deltas stay in registers from layer to
+# layer, and each update reads one copy of the parameters and writes another: it needs no permission beforehand, for
+# one that should not have been made is dropped with its copy.
+
+cdef bint is_narrow(const fastbp_network* net) noexcept nogil:
+    cdef int l
+    for l in range(net.n_layers):
+        if net.layers[l].n_out > VLEN or net.layers[l].activation == FASTBP_SOFTMAX:
+            return False
+    return net.loss == FASTBP_SQUARED_ERROR
+
+
+cdef inline vec narrow_outputs(const fastbp_layer* layer, const real* params, const real* x, vec* r) noexcept nogil:
+    """a = g(r) of one layer, its slope into the workspace; a single output is in every lane."""
+    cdef const real* w = params + layer.weights
+    if layer.n_out == 1:
+        r[0] = v_set1(params[layer.bias] + dot(layer.n_in, x, w))
+    else:
+        row_sums(1, layer.n_in, x, w, VLEN, params + layer.bias, r)
+    return v_activate(layer.activation, r[0], <real*>layer.slope)
+
+
+cdef inline vec narrow_errors(const fastbp_layer* layer, const real* params, vec d) noexcept nogil:
+    """e = d W^T."""
+    cdef const real* w = params + layer.weights
+    if layer.n_out == 1:
+        return v_mul(d, v_load(w))
+    v_store(<real*>layer.delta, d)
+    return row_dots(layer.n_in, 1, w, VLEN, <const real*>layer.delta)
+
+
+cdef inline void narrow_update(const fastbp_layer* layer, const real* params, real* updated, const real* x,
+                               vec d, vec lanes) noexcept nogil:
+    """W and b less the outer product of inputs x and deltas h d."""
+    cdef const real* w = params + layer.weights
+    cdef real* updated_w = updated + layer.weights
+    cdef ptrdiff_t i = 0
+    v_store(updated + layer.bias, v_sub(v_load(params + layer.bias), v_and(lanes, d)))
+    if layer.n_out == 1:
+        while i < layer.n_in:
+            v_store(updated_w + i, v_fnma(d, v_load_first(x + i, layer.n_in - i), v_load(w + i)))
+            i += VLEN
+    else:
+        for i in range(layer.n_in):
+            v_store(updated_w + i * VLEN, v_fnma(v_set1(x[i]), d, v_load(w + i * VLEN)))
+
+
+cdef bint narrow_step(const fastbp_network* net, const real* x, const real* t, const real* params, real* updated,
+                      vec learning_rate, fastbp_progress* progress) noexcept nogil:
+    """One sample: `updated` becomes the parameters after its update; False where they may be lost."""
+    cdef const fastbp_layer* layer = &net.layers[0]
+    cdef const real* inputs = x
+    cdef vec sizes_a = add_sizes(v_zero(), x, layer.n_in), sizes_d = v_zero()
+    cdef vec a, d, lanes, r
+    cdef double squares
+    cdef real sum_d
+    cdef int l, last = net.n_layers - 1
+    for l in range(last):
+        layer = &net.layers[l]
+        a = v_and(v_first_lanes(layer.n_out), narrow_outputs(layer, params, inputs, &r))
+        v_store(<real*>layer.output, a)
+        sizes_a = v_add(sizes_a, v_abs(a))
+        inputs = <const real*>layer.output
+
+    layer = &net.layers[last]
+    lanes = v_first_lanes(layer.n_out)
+    a = narrow_outputs(layer, params, inputs, &r)
+    if layer.n_out == 1:
+        d = v_sub(a, v_set1(t[0]))
+    else:
+        d = v_and(lanes, v_sub(a, v_load_first(t, layer.n_out)))
+    a = v_and(lanes, d)
+    squares = v_sum(v_mul(a, a))
+    d = v_mul(v_mul(learning_rate, d), v_load(<const real*>layer.slope))
+
+    l = last
+    while True:
+        sizes_d = v_add(sizes_d, v_abs(v_and(lanes, d)))
+        narrow_update(layer, params, updated, x if l == 0 else <const real*>net.layers[l - 1].output, d, lanes)
+        if l == 0:
+            break
+        d = narrow_errors(layer, params, d)
+        l -= 1
+        layer = &net.layers[l]
+        lanes = v_first_lanes(layer.n_out)
+        d = v_mul(d, v_load(<const real*>layer.slope))
+        if layer.n_out == 1:
+            v_store(<real*>layer.delta, d)
+            d = v_set1((<const real*>layer.delta)[0])
+    progress.squares += squares
+    progress.error += 0.5 * squares
+    sum_d = v_sum(sizes_d)
+    return isfinite(progress.error) and sum_d < SAFE_UPDATE and v_sum(sizes_a) * sum_d < SAFE_UPDATE
+
+
+cdef void train_narrow(const fastbp_network* net, const fastbp_samples* samples, ptrdiff_t start, ptrdiff_t stop,
+                       double learning_rate, fastbp_progress* progress) noexcept nogil:
+    cdef real* params = <real*>net.params
+    cdef real* updated = <real*>net.gradient
+    cdef vec rate = v_set1(<real>learning_rate)
+    cdef ptrdiff_t sample
+    while start < stop:
+        sample = start if samples.order == NULL else samples.order[start]
+        if not narrow_step(net, <const real*>samples.x + sample * samples.x_stride,
+                           <const real*>samples.t + sample * samples.t_stride, params, updated, rate, progress):
+            break
+        params, updated = updated, params
+        progress.done += 1
+        start += 1
+    if params != net.params:
+        memcpy(net.params, params, net.n_params * sizeof(real))
