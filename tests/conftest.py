@@ -11,7 +11,7 @@ def isa(request):
     """Each instruction set that this CPU has, in force while the test runs."""
     previous = _dispatch.use(request.param)
     yield request.param
-    _dispatch.use(previous)
+    _dispatch.use(*previous)
 
 
 @pytest.fixture(params=["float32", "float64"])

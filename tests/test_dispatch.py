@@ -19,7 +19,7 @@ def python(code, **environment):
     )
 
 
-LEVEL_IN_FORCE = "from fastbp import _dispatch; print(_dispatch.chosen())"
+LEVEL_IN_FORCE = "from fastbp import _dispatch; print(*_dispatch.chosen())"
 
 
 def test_baseline_is_always_available():
@@ -27,7 +27,24 @@ def test_baseline_is_always_available():
 
 
 def test_the_best_is_the_default():
-    assert python(LEVEL_IN_FORCE).stdout.strip() == _dispatch.available()[-1]
+    assert python(LEVEL_IN_FORCE).stdout.split()[-1] == _dispatch.available()[-1]
+
+
+def test_narrow_networks_take_the_narrower_vectors_of_the_two_in_force(rng):
+    if len(_dispatch.automatic()) < 2:
+        pytest.skip("this processor has one level above the baseline at most")
+    X, init = rng.uniform(-1, 1, (5, 3)), np.arange(32 + 9) / 40
+
+    def predictions(*levels):
+        previous = _dispatch.use(*levels)
+        try:
+            return [fastbp.Network([3, width, 1], "tanh", init=init[: 5 * width + 1]).predict(X) for width in (4, 5)]
+        finally:
+            _dispatch.use(*previous)
+
+    narrow, wide = predictions(*_dispatch.automatic())
+    np.testing.assert_array_equal(narrow, predictions("x86_v3")[0])
+    np.testing.assert_array_equal(wide, predictions("x86_v4")[1])
 
 
 @pytest.mark.parametrize("level", _dispatch.available())
@@ -53,9 +70,9 @@ def test_impossible_level_is_refused_later_and_changes_nothing():
 
 
 def test_use_returns_the_level_that_was_in_force(isa):
-    assert _dispatch.chosen() == isa
-    assert _dispatch.use("baseline") == isa
-    assert _dispatch.use(isa) == "baseline"
+    assert _dispatch.chosen() == (isa,)
+    assert _dispatch.use("baseline") == (isa,)
+    assert _dispatch.use(isa) == ("baseline",)
 
 
 def test_a_network_keeps_the_level_it_was_made_with(rng):
@@ -66,4 +83,4 @@ def test_a_network_keeps_the_level_it_was_made_with(rng):
     try:
         np.testing.assert_array_equal(net.predict(X), before)
     finally:
-        _dispatch.use(previous)
+        _dispatch.use(*previous)

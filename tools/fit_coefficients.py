@@ -121,7 +121,7 @@ def main():
     half_pi_squared = (mp.pi / 2 * mpf("1.0005")) ** 2
     for float64 in (False, True):
         fits = [
-            ("EXP_COEFFICIENTS", exp_term, exp_weight, -half_ln2, half_ln2, 9 if float64 else 4),
+            ("EXP_SERIES, after its 1", exp_term, exp_weight, -half_ln2, half_ln2, 9 if float64 else 4),
             ("LOG_COEFFICIENTS", log_term, log_weight, 0, mpf(1) / 9, 9 if float64 else 3),
             ("SIN_3 and SIN_COEFFICIENTS", sin_term, sin_weight, 0, half_pi_squared, 8 if float64 else 3),
         ]

@@ -52,8 +52,8 @@ cdef enum:
 # Multiplications between two looks for Ctrl-C: at most some tens of milliseconds.
 cdef double PATIENCE = 1e8
 
-cdef const fastbp_kernels* kernels_float32 = NULL
-cdef const fastbp_kernels* kernels_float64 = NULL
+# The tables in force: of float32 and of float64, each for narrow networks and for all others.
+cdef const fastbp_kernels* in_force[2][2]
 
 
 def cpu_level():
@@ -61,16 +61,17 @@ def cpu_level():
     return fastbp_cpu_level()
 
 
-def install(capsule):
-    """Let networks created from now on use this kernel module's table, each dtype its own."""
-    global kernels_float32, kernels_float64
-    cdef const fastbp_kernels* table = <const fastbp_kernels*>PyCapsule_GetPointer(capsule, FASTBP_CAPSULE)
-    if table.abi != FASTBP_KERNELS_ABI:
-        raise ImportError(f"kernels of ABI {table.abi}, expected {FASTBP_KERNELS_ABI}: the installation is mixed up")
-    if table.real_bytes == sizeof(float):
-        kernels_float32 = table
-    else:
-        kernels_float64 = table
+def install(capsules):
+    """Let networks created from now on use the tables of these kernel modules, one or two of them, of one dtype.
+
+    A network whose widest layer fits into a vector of the first takes that one, for wider vectors only cost it time.
+    """
+    cdef const fastbp_kernels* table
+    for i, capsule in enumerate((capsules[0], capsules[len(capsules) - 1])):
+        table = <const fastbp_kernels*>PyCapsule_GetPointer(capsule, FASTBP_CAPSULE)
+        if table.abi != FASTBP_KERNELS_ABI:
+            raise ImportError(f"kernels of ABI {table.abi}, expected {FASTBP_KERNELS_ABI}: the installation is mixed up")
+        in_force[table.real_bytes == sizeof(double)][i] = table
 
 
 class DivergenceError(ArithmeticError):
@@ -195,6 +196,7 @@ cdef class Core:
 
     def __init__(self, layer_sizes, activations, loss, reduction, dtype):
         cdef fastbp_layer* layer
+        cdef bint is_double, is_wide
         cdef int l, n_layers = len(layer_sizes) - 1
         if self.n_inputs != -1:
             raise TypeError("a network cannot be initialised twice")
@@ -205,8 +207,10 @@ cdef class Core:
         self.net.fused = loss == "cross_entropy"
         self.n_params = self.widest = 0
         self.typenum = (<cnp.dtype>dtype).num
-        self.kernels = kernels_float32 if self.typenum == cnp.NPY_FLOAT else kernels_float64
-        self.itemsize = self.kernels.real_bytes
+        self.itemsize = dtype.itemsize
+        is_double = self.typenum == cnp.NPY_DOUBLE
+        is_wide = max(layer_sizes[1:]) * self.itemsize > in_force[is_double][0].vector_bytes
+        self.kernels = in_force[is_double][is_wide]
         self.lanes = self.kernels.vector_bytes // self.itemsize
         self.layers = Memory(n_layers * sizeof(fastbp_layer))
         self.net.layers = <fastbp_layer*>self.layers.data

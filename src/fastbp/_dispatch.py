@@ -13,7 +13,7 @@ from fastbp import _core
 from fastbp._version import __version__
 
 _NUMBERS = {"baseline": 0, "x86_v3": 3, "x86_v4": 4}
-_chosen = ""
+_chosen = ()
 
 
 def available():
@@ -21,19 +21,26 @@ def available():
     return tuple(name for name, number in _NUMBERS.items() if number <= _core.cpu_level())
 
 
+def automatic():
+    """The levels in force by default: the best, and before it x86_v3 for the networks that fit into its vectors."""
+    return tuple(name for name in available() if name != "baseline") or available()
+
+
 def chosen():
-    """Name of the level that networks made from now on use."""
+    """Names of the levels that networks made from now on use, the one for the narrowest first."""
     return _chosen
 
 
-def use(level):
-    """Make networks created from now on use the kernels of `level`; returns the name of the level before."""
+def use(*levels):
+    """Make networks created from now on use the kernels of these one or two levels; returns the levels before."""
     global _chosen
-    if level not in available():
-        raise ImportError(f"FASTBP_ISA: {level!r} is not one of the levels of this processor: {', '.join(available())}")
+    for level in levels:
+        if level not in available():
+            raise ImportError(f"FASTBP_ISA: {level!r} is not one of the levels of this processor: "
+                              f"{', '.join(available())}")
     for dtype in ("float32", "float64"):
-        _core.install(importlib.import_module(f"fastbp._kernels.{level}_{dtype}").table)
-    before, _chosen = _chosen, level
+        _core.install([importlib.import_module(f"fastbp._kernels.{level}_{dtype}").table for level in levels])
+    before, _chosen = _chosen, levels
     return before
 
 
@@ -47,10 +54,11 @@ def show_config():
     fastbp ...
     """
     print(f"fastbp {__version__}")
-    print(f"instruction set: {chosen()} (available: {', '.join(available())})")
+    narrow = f", {chosen()[0]} for narrow networks" if len(chosen()) > 1 else ""
+    print(f"instruction set: {chosen()[-1]}{narrow} (available: {', '.join(available())})")
     print(f"compiler: {_core.COMPILER}")
     print(f"flags: {_core.FLAGS}")
     print(f"NumPy: {np.__version__}")
 
 
-use(os.environ.get("FASTBP_ISA") or available()[-1])
+use(*([os.environ["FASTBP_ISA"]] if os.environ.get("FASTBP_ISA") else automatic()))

@@ -38,19 +38,18 @@ FORCE_INLINE vec v_softsign(vec r)
     DO(FASTBP_SIN, v_sin(r), v_cos(r)) \
     DO(FASTBP_EXP, v_exp(r), a)
 
-/* a = g(r) of one vector, and its slope into memory unless that is null: for a single row, where a switch for each vector
- * costs less than the trip of r through memory. */
-NO_INLINE vec v_activate(int activation, vec r, real *slope)
+/* a = g(r) and the slope of one vector: for a single row, where a switch for each vector costs less than the trip of r
+ * through memory. */
+FORCE_INLINE vec v_activate(int activation, vec r, vec *slope)
 {
     const vec zero = v_zero(), one = v_set1(1);
     vec a;
     switch (activation) {
-#define ONE_VECTOR(CODE, OUTPUT, SLOPE) \
-        case CODE: a = OUTPUT; if (slope) v_store(slope, SLOPE); return a;
+#define ONE_VECTOR(CODE, OUTPUT, SLOPE) case CODE: a = OUTPUT; *slope = SLOPE; return a;
         FOR_EACH_ACTIVATION(ONE_VECTOR)
 #undef ONE_VECTOR
     }
-    if (slope) v_store(slope, one);
+    *slope = one;
     return r;
 }
 

@@ -45,7 +45,7 @@ cdef extern from "row.h" nogil:
 
 cdef extern from "activation.h" nogil:
     vec v_exp(vec)
-    vec v_activate(int activation, vec net_input, real* slope)
+    vec v_activate(int activation, vec net_input, vec* slope)
     void activate_elements(int activation, const real* net_input, real* output, ptrdiff_t n)
     void multiply_by_slope(int activation, const real* net_input, const real* output, real* delta, ptrdiff_t n)
 

@@ -12,14 +12,14 @@ cdef bint is_narrow(const fastbp_network* net) noexcept nogil:
     return net.loss == FASTBP_SQUARED_ERROR
 
 
-cdef inline vec narrow_outputs(const fastbp_layer* layer, const real* params, const real* x, vec* r) noexcept nogil:
-    """a = g(r) of one layer, its slope into the workspace; a single output is in every lane."""
+cdef inline vec narrow_net_inputs(const fastbp_layer* layer, const real* params, const real* x) noexcept nogil:
+    """r = x W + b; that of a single output in every lane."""
     cdef const real* w = params + layer.weights
+    cdef vec r
     if layer.n_out == 1:
-        r[0] = v_set1(params[layer.bias] + dot(layer.n_in, x, w))
-    else:
-        row_sums(1, layer.n_in, x, w, VLEN, params + layer.bias, r)
-    return v_activate(layer.activation, r[0], <real*>layer.slope)
+        return v_set1(params[layer.bias] + dot(layer.n_in, x, w))
+    row_sums(1, layer.n_in, x, w, VLEN, params + layer.bias, &r)
+    return r
 
 
 cdef inline vec narrow_errors(const fastbp_layer* layer, const real* params, vec d) noexcept nogil:
@@ -53,29 +53,35 @@ cdef bint narrow_step(const fastbp_network* net, const real* x, const real* t, c
     cdef const fastbp_layer* layer = &net.layers[0]
     cdef const real* inputs = x
     cdef vec sizes_a = add_sizes(v_zero(), x, layer.n_in), sizes_d = v_zero()
-    cdef vec a, d, lanes, r
+    cdef vec a = v_zero(), d, lanes, r, slope
     cdef double squares
     cdef real sum_d
-    cdef int l, last = net.n_layers - 1
-    for l in range(last):
+    cdef int l = 0, last = net.n_layers - 1
+    while True:
         layer = &net.layers[l]
-        a = v_and(v_first_lanes(layer.n_out), narrow_outputs(layer, params, inputs, &r))
+        lanes = v_first_lanes(layer.n_out)
+        if l > 0 and layer.n_out == 1:
+            # The outputs before are at hand; the bias stands alone in its vector.
+            r = v_set1(v_sum(v_fma(a, v_load(params + layer.weights), v_load(params + layer.bias))))
+        else:
+            r = narrow_net_inputs(layer, params, inputs)
+        a = v_activate(layer.activation, r, &slope)
+        if l == last:
+            break
+        a = v_and(lanes, a)
         v_store(<real*>layer.output, a)
+        v_store(<real*>layer.slope, slope)
         sizes_a = v_add(sizes_a, v_abs(a))
         inputs = <const real*>layer.output
+        l += 1
 
-    layer = &net.layers[last]
-    lanes = v_first_lanes(layer.n_out)
-    a = narrow_outputs(layer, params, inputs, &r)
-    if layer.n_out == 1:
-        d = v_sub(a, v_set1(t[0]))
-    else:
-        d = v_and(lanes, v_sub(a, v_load_first(t, layer.n_out)))
+    d = v_sub(a, v_set1(t[0]) if layer.n_out == 1 else v_load_first(t, layer.n_out))
     a = v_and(lanes, d)
     squares = v_sum(v_mul(a, a))
-    d = v_mul(v_mul(learning_rate, d), v_load(<const real*>layer.slope))
+    d = v_mul(v_mul(learning_rate, d), slope)
+    if layer.n_out > 1:
+        d = v_and(lanes, d)
 
-    l = last
     while True:
         sizes_d = v_add(sizes_d, v_abs(v_and(lanes, d)))
         narrow_update(layer, params, updated, x if l == 0 else <const real*>net.layers[l - 1].output, d, lanes)

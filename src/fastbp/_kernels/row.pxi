@@ -14,19 +14,20 @@ cdef inline void finish_vector(const fastbp_layer* layer, ptrdiff_t v, vec r, re
                                row_target* target) noexcept nogil:
     """From vector v of the net inputs to outputs, or to deltas of the squared error where there is a target."""
     cdef ptrdiff_t j = v * VLEN, lanes = layer.n_out - j
-    cdef real* slope = <real*>layer.slope
-    cdef vec a = v_activate(layer.activation, r, NULL if slope == NULL else slope + j), difference
+    cdef vec difference, slope, a = v_activate(layer.activation, r, &slope)
     if target != NULL:
         difference = v_sub(a, v_load_first(target.t + j, lanes))
         if lanes < VLEN:
             difference = v_and(v_first_lanes(lanes), difference)
         target.squares = v_fma(difference, difference, target.squares)
-        v_store(<real*>layer.delta + j, v_mul(v_mul(target.scale, difference), v_load(slope + j)))
+        v_store(<real*>layer.delta + j, v_mul(v_mul(target.scale, difference), slope))
         return
     if layer.mask_padding and lanes < VLEN:
         a = v_and(v_first_lanes(lanes), a)
     if net_input != output:
         v_store(net_input + j, r)
+    if layer.slope != NULL:
+        v_store(<real*>layer.slope + j, slope)
     v_store(output + j, a)
 
 
