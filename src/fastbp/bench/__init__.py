@@ -1,0 +1,1 @@
+"""Comparison with the peers: `python -m fastbp bench`, and the adapters that benchmarks/ in the source tree uses."""
