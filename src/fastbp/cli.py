@@ -1,10 +1,10 @@
-"""The command line: ``python -m fastbp demo`` and ``python -m fastbp info``."""
+"""The command line: ``python -m fastbp`` with one of the commands demo, info, bench."""
 
 import argparse
 import os
 import sys
 
-from fastbp import demo, show_config
+from fastbp import bench, demo, show_config
 
 INTERRUPTED = 130  # 128 + SIGINT, what a shell reports for a program that Ctrl-C ended
 
@@ -35,6 +35,9 @@ def main(argv=None):
     demo_parser = commands.add_parser("demo", help="watch small networks learn")
     demo_parser.add_argument("part", nargs="?", choices=demo.PARTS, help="one part only; without it, all of them")
     commands.add_parser("info", help="print version, instruction set, compiler and NumPy")
+    bench_parser = commands.add_parser("bench", help="compare with NumPy and what else is installed, in a minute")
+    bench_parser.add_argument("workload", nargs="*", default=bench.QUICK,
+                              help=f"beginnings of names, as W1 or 'W3 8-32'; by default {', '.join(bench.QUICK)}")
     arguments = parser.parse_args(argv)
 
     try:
@@ -43,6 +46,8 @@ def main(argv=None):
             return 0 if demo.run(parts) else 1
         if arguments.command == "info":
             show_config()
+        elif arguments.command == "bench":
+            bench.main(arguments.workload)
         else:
             parser.print_help()
     except KeyboardInterrupt:
