@@ -137,7 +137,7 @@ cdef class Workspace:
         self.net.gradient = self.array(core.net.n_params * itemsize)
         self.net.inputs = self.array(rows * core.n_inputs * itemsize)
         self.net.input_error = self.array(rows * padded(core.n_inputs, lanes) * itemsize)
-        self.net.packed = self.array(FASTBP_PACK_DEPTH * FASTBP_PACK_BYTES)
+        self.net.packed = self.array(FASTBP_PACKED_BYTES)
         for l in range(self.net.n_layers):
             layer = &self.net.layers[l]
             # Whole vectors are read at a time, also where a single output has stride 1.
@@ -149,8 +149,6 @@ cdef class Workspace:
             keep_it = keep_net_inputs or layer.activation in AT_NET_INPUT or (l + 1 == self.net.n_layers
                                                                               and self.net.fused)
             layer.net_input = self.array(size) if keep_it else layer.output
-            if layer.n_out > 1:
-                layer.transposed = self.array(layer.n_out * padded(layer.n_in, lanes) * itemsize)
 
     cdef void* array(self, size) except NULL:
         cdef Memory memory = Memory(size)
@@ -508,18 +506,18 @@ cdef class Core:
         # Another thread's call may have taken the network's scratch: then this one has its own.
         cdef Memory scratch = self.scratch
         cdef Py_ssize_t size = (2 * padded(min(m, <Py_ssize_t>FASTBP_BLOCK_ROWS) * self.widest, self.lanes)
-                                * self.itemsize + FASTBP_PACK_DEPTH * FASTBP_PACK_BYTES)
+                                * self.itemsize + FASTBP_PACKED_BYTES)
         self.scratch = None
         if scratch is None or scratch.size < size:
             scratch = Memory(size)
         net.packed = scratch.data
         if <double>m * net.n_params < LONG_WORK:
             self.wait(False)
-            self.kernels.predict(&net, x, self.n_inputs, m, y, scratch.data + FASTBP_PACK_DEPTH * FASTBP_PACK_BYTES)
+            self.kernels.predict(&net, x, self.n_inputs, m, y, scratch.data + FASTBP_PACKED_BYTES)
         else:
             self.enter(False)
             with nogil:
-                self.kernels.predict(&net, x, self.n_inputs, m, y, scratch.data + FASTBP_PACK_DEPTH * FASTBP_PACK_BYTES)
+                self.kernels.predict(&net, x, self.n_inputs, m, y, scratch.data + FASTBP_PACKED_BYTES)
             self.leave()
         self.scratch = scratch
         return 0

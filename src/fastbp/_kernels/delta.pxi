@@ -17,17 +17,6 @@ cdef void apply_slope(const fastbp_network* net, int l, ptrdiff_t m) noexcept no
         softmax_deltas(m, layer.n_out, layer.stride, <const real*>layer.output, <real*>layer.delta)
 
 
-cdef void transpose(const fastbp_layer* layer, const real* w) noexcept nogil:
-    """W^T, rows of n_in padded with zeros, into layer.transposed."""
-    cdef ptrdiff_t stride = padded(layer.n_in), i, j
-    cdef real* wt = <real*>layer.transposed
-    for j in range(layer.n_out):
-        for i in range(layer.n_in):
-            wt[j * stride + i] = w[i * layer.stride + j]
-        for i in range(layer.n_in, stride):
-            wt[j * stride + i] = 0
-
-
 cdef inline real* errors_before(const fastbp_network* net, int l) noexcept nogil:
     """Where layer l sends its error signal: the delta of the layer before, or the inputs' error."""
     return <real*>(net.layers[l - 1].delta if l > 0 else net.input_error)
@@ -59,17 +48,15 @@ cdef void error_from_vector(const fastbp_network* net, int l, ptrdiff_t m) noexc
 cdef void error_signal(const fastbp_network* net, int l, ptrdiff_t m) noexcept nogil:
     """e = d W^T of layer l into the delta of the layer before, for l = 0 into input_error."""
     cdef const fastbp_layer* layer = &net.layers[l]
-    cdef const real* wt = <const real*>layer.transposed
-    cdef ptrdiff_t stride = padded(layer.n_in)
+    cdef const real* w = <const real*>net.params + layer.weights
     if m == 1:
         errors_of_row(layer, <const real*>net.params + layer.weights, NULL, errors_before(net, l))
         return
     if not needs_transpose(layer):
         error_from_vector(net, l, m)
         return
-    transpose(layer, <const real*>net.params + layer.weights)
-    multiply(m, stride // VLEN, layer.n_out, <const real*>layer.delta, layer.stride, 1, wt, stride, NULL, 0,
-             errors_before(net, l), stride, <real*>net.packed)
+    multiply(m, layer.n_in, layer.n_out, <const real*>layer.delta, layer.stride, 1, w, layer.stride, True, NULL, 0,
+             errors_before(net, l), padded(layer.n_in), <real*>net.packed)
 
 
 cdef void weight_gradient(const fastbp_network* net, int l, const void* x, ptrdiff_t x_stride, ptrdiff_t m,
@@ -86,7 +73,7 @@ cdef void weight_gradient(const fastbp_network* net, int l, const void* x, ptrdi
         a = <const real*>net.layers[l - 1].output
         x_stride = net.layers[l - 1].stride
     if layer.n_out > 1:
-        multiply(layer.n_in, layer.stride // VLEN, m, a, 1, x_stride, d, layer.stride,
+        multiply(layer.n_in, layer.n_out, m, a, 1, x_stride, d, layer.stride, False,
                  g if accumulate else NULL, layer.stride, g, layer.stride, <real*>net.packed)
         column_sums(m, layer.stride // VLEN, d, layer.stride, g_bias if accumulate else NULL, g_bias)
         return

@@ -16,7 +16,7 @@ cdef void net_inputs(const fastbp_network* net, const fastbp_layer* layer, const
     elif m == 1:
         multiply_row(layer.stride // VLEN, layer.n_in, x, w, layer.stride, b, r)
     else:
-        multiply(m, layer.stride // VLEN, layer.n_in, x, x_stride, 1, w, layer.stride, b, 0, r, layer.stride,
+        multiply(m, layer.n_out, layer.n_in, x, x_stride, 1, w, layer.stride, False, b, 0, r, layer.stride,
                  <real*>net.packed)
 
 

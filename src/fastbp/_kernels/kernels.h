@@ -19,7 +19,10 @@
 #define FASTBP_BLOCK_ROWS 512
 /* A packed block of B: its rows, and the bytes of each. A smaller B is read where it stands. */
 #define FASTBP_PACK_DEPTH 256
-#define FASTBP_PACK_BYTES 1024
+#define FASTBP_PACK_BYTES 2048
+#define FASTBP_SMALL_BYTES (256 * 1024)
+/* That block, a strip of A, and what vectors write beyond its end. */
+#define FASTBP_PACKED_BYTES (FASTBP_PACK_DEPTH * FASTBP_PACK_BYTES + 12 * (8 * FASTBP_PACK_DEPTH + 64) + 4096)
 
 enum fastbp_activation {
     FASTBP_IDENTITY, FASTBP_THRESHOLD, FASTBP_SIGMOID, FASTBP_TANH, FASTBP_RELU, FASTBP_LEAKY_RELU, FASTBP_ELU,
@@ -40,7 +43,6 @@ typedef struct {
     void *net_input, *output;    /* (rows, stride); one array, unless the slope is taken at the net input */
     void *slope;                 /* (stride): g'(r) of a single row */
     void *delta;                 /* (rows, stride): first the error signal e = dE/da, then d = dE/dr */
-    void *transposed;            /* (n_out, n_in padded): W^T, made anew from W by every call that reads it */
 } fastbp_layer;
 
 typedef struct {

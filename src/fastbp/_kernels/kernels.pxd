@@ -4,7 +4,7 @@ from libc.stddef cimport ptrdiff_t
 cdef extern from "kernels.h" nogil:
     int FASTBP_KERNELS_ABI
     const char* FASTBP_CAPSULE
-    int FASTBP_BLOCK_ROWS, FASTBP_PACK_DEPTH, FASTBP_PACK_BYTES
+    int FASTBP_BLOCK_ROWS, FASTBP_PACK_DEPTH, FASTBP_PACK_BYTES, FASTBP_SMALL_BYTES, FASTBP_PACKED_BYTES
     int FASTBP_IDENTITY, FASTBP_THRESHOLD, FASTBP_SIGMOID, FASTBP_TANH, FASTBP_RELU, FASTBP_LEAKY_RELU, FASTBP_ELU
     int FASTBP_SOFTPLUS, FASTBP_SILU, FASTBP_GELU, FASTBP_SOFTSIGN, FASTBP_GAUSSIAN, FASTBP_SIN, FASTBP_EXP
     int FASTBP_SOFTMAX
@@ -18,7 +18,6 @@ cdef extern from "kernels.h" nogil:
         void* output
         void* slope
         void* delta
-        void* transposed
 
     ctypedef struct fastbp_network:
         int n_layers

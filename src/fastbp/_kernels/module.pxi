@@ -34,9 +34,11 @@ cdef extern from "simd.h" nogil:
     void REQUIRE(bint)
 
 cdef extern from "tile.h" nogil:
-    int TILE_ROWS
+    int TILE_ROWS, TILE_VECTORS
     void strip(int rows, ptrdiff_t vectors, ptrdiff_t depth, const real* a, ptrdiff_t a_row, ptrdiff_t a_col,
-               const real* b, ptrdiff_t b_row, const real* init, ptrdiff_t init_row, real* c, ptrdiff_t c_row)
+               const real* b, ptrdiff_t b_row, ptrdiff_t b_panel, const real* init, ptrdiff_t init_row,
+               real* c, ptrdiff_t c_row)
+    void transpose_vectors(int wide, ptrdiff_t depth, const real* w, ptrdiff_t w_row, real* out, ptrdiff_t out_row)
 
 cdef extern from "row.h" nogil:
     void row_sums(int vectors, ptrdiff_t depth, const real* a, const real* b, ptrdiff_t b_row, const real* init,

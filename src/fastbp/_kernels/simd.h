@@ -108,6 +108,45 @@ FORCE_INLINE vec v_fma(vec a, vec b, vec c) { return v_add(v_mul(a, b), c); }
 FORCE_INLINE vec v_fnma(vec a, vec b, vec c) { return v_sub(c, v_mul(a, b)); }
 #endif
 
+/* A lane is 128 bits, of LANE numbers. Lane k of v_load_lanes(p, distance) is read from p + k * distance on. */
+#define LANE PICK(2, 4)
+#if FASTBP_LEVEL > 0
+FORCE_INLINE PICK(__m256d, __m256) load_two_lanes(const real *p, ptrdiff_t distance)
+{
+    return PASTE(_mm256_insertf128, PICK(_pd, _ps), )(PASTE(_mm256_castp, PICK(d128_pd256, s128_ps256), )(
+        PICK(_mm_loadu_pd, _mm_loadu_ps)(p)), PICK(_mm_loadu_pd, _mm_loadu_ps)(p + distance), 1);
+}
+#endif
+FORCE_INLINE vec v_load_lanes(const real *p, ptrdiff_t distance)
+{
+#if FASTBP_LEVEL == 4
+    return PASTE(_mm512_insertf, PICK(64x4, 32x8), )(
+        PASTE(_mm512_castp, PICK(d256_pd512, s256_ps512), )(load_two_lanes(p, distance)),
+        load_two_lanes(p + 2 * distance, distance), 1);
+#elif FASTBP_LEVEL == 3
+    return load_two_lanes(p, distance);
+#else
+    (void)distance;
+    return v_load(p);
+#endif
+}
+/* In each lane, number k of r[q] becomes number q of r[k]. */
+FORCE_INLINE void v_transpose_lanes(vec *r)
+{
+#if FASTBP_DOUBLE
+    const vec low = OP(unpacklo)(r[0], r[1]);
+    r[1] = OP(unpackhi)(r[0], r[1]);
+    r[0] = low;
+#else
+    const vec low01 = OP(unpacklo)(r[0], r[1]), high01 = OP(unpackhi)(r[0], r[1]);
+    const vec low23 = OP(unpacklo)(r[2], r[3]), high23 = OP(unpackhi)(r[2], r[3]);
+    r[0] = OP(shuffle)(low01, low23, 0x44);
+    r[1] = OP(shuffle)(low01, low23, 0xee);
+    r[2] = OP(shuffle)(high01, high23, 0x44);
+    r[3] = OP(shuffle)(high01, high23, 0xee);
+#endif
+}
+
 /* Within each 128 bits: the sums of the four (float64: two) vectors from s on, one beside the other. */
 FORCE_INLINE vec v_lane_sums(const vec *s)
 {
@@ -119,7 +158,6 @@ FORCE_INLINE vec v_lane_sums(const vec *s)
     return v_add(OP(shuffle)(low, high, 0x44), OP(shuffle)(low, high, 0xee));
 #endif
 }
-#define LANE PICK(2, 4)
 
 #if FASTBP_LEVEL == 4
 #define OP_COMPARE PICK(_mm512_cmp_pd_mask, _mm512_cmp_ps_mask)
@@ -225,6 +263,23 @@ FORCE_INLINE vec v_sums(const vec *s)
 {
     return PICK(OP(padd)(s[0], s[1]), OP(padd)(OP(padd)(s[0], s[1]), OP(padd)(s[2], s[3])));
 }
+#define LANE PICK(2, 4)
+FORCE_INLINE vec v_load_lanes(const real *p, ptrdiff_t distance) { (void)distance; return v_load(p); }
+FORCE_INLINE void v_transpose_lanes(vec *r)
+{
+#if FASTBP_DOUBLE
+    const vec low = vtrn1q_f64(r[0], r[1]);
+    r[1] = vtrn2q_f64(r[0], r[1]);
+    r[0] = low;
+#else
+    const vec even01 = vtrn1q_f32(r[0], r[1]), odd01 = vtrn2q_f32(r[0], r[1]);
+    const vec even23 = vtrn1q_f32(r[2], r[3]), odd23 = vtrn2q_f32(r[2], r[3]);
+    r[0] = vcombine_f32(vget_low_f32(even01), vget_low_f32(even23));
+    r[1] = vcombine_f32(vget_low_f32(odd01), vget_low_f32(odd23));
+    r[2] = vcombine_f32(vget_high_f32(even01), vget_high_f32(even23));
+    r[3] = vcombine_f32(vget_high_f32(odd01), vget_high_f32(odd23));
+#endif
+}
 FORCE_INLINE vec v_shift_left_mantissa(vec a)
 {
     return UNBITS(PICK(vshlq_n_u64, vshlq_n_u32)(BITS(a), MANTISSA_BITS));
@@ -262,6 +317,9 @@ FORCE_INLINE int v_any(vmask m) { return m; }
 FORCE_INLINE vec v_select(vmask m, vec a, vec b) { return m ? a : b; }
 FORCE_INLINE real v_sum(vec a) { return a; }
 FORCE_INLINE vec v_sums(const vec *s) { return s[0]; }
+#define LANE 1
+FORCE_INLINE vec v_load_lanes(const real *p, ptrdiff_t distance) { (void)distance; return v_load(p); }
+FORCE_INLINE void v_transpose_lanes(vec *r) { (void)r; }
 FORCE_INLINE vec v_shift_left_mantissa(vec a) { return from_bits(to_bits(a) << MANTISSA_BITS); }
 #endif
 

@@ -53,19 +53,38 @@ FORCE_INLINE void tile(const int mr, const int nv, ptrdiff_t depth, const real *
             v_store(c + i * c_row + v * VLEN, acc[i][v]);
 }
 
-/* mr rows of C over any number of vectors. */
+/* mr rows of C over any number of vectors. B is read panel by panel, TILE_VECTORS vectors wide and b_panel apart. */
 FORCE_INLINE void strip(const int mr, ptrdiff_t vectors, ptrdiff_t depth, const real *a, ptrdiff_t a_row, ptrdiff_t a_col,
-                        const real *b, ptrdiff_t b_row, const real *init, ptrdiff_t init_row, real *c, ptrdiff_t c_row)
+                        const real *b, ptrdiff_t b_row, ptrdiff_t b_panel, const real *init, ptrdiff_t init_row,
+                        real *c, ptrdiff_t c_row)
 {
-    ptrdiff_t v = 0;
 #define STRIP_STEP(nv) \
-    tile(mr, nv, depth, a, a_row, a_col, b + v * VLEN, b_row, init ? init + v * VLEN : init, init_row, \
-         c + v * VLEN, c_row)
-    for (; v + TILE_VECTORS <= vectors; v += TILE_VECTORS) STRIP_STEP(TILE_VECTORS);
+    tile(mr, nv, depth, a, a_row, a_col, b, b_row, init, init_row, c, c_row)
+    for (; vectors >= TILE_VECTORS; vectors -= TILE_VECTORS) {
+        STRIP_STEP(TILE_VECTORS);
+        b += b_panel;
+        c += TILE_VECTORS * VLEN;
+        if (init) init += TILE_VECTORS * VLEN;
+    }
 #if TILE_VECTORS == 3
-    if (v + 2 <= vectors) { STRIP_STEP(2); v += 2; }
+    if (vectors == 2) STRIP_STEP(2);
 #endif
-    if (v < vectors) STRIP_STEP(1);
+    if (vectors == 1) STRIP_STEP(1);
 #undef STRIP_STEP
+}
+
+/* `wide` vectors of columns of the transpose of w, `depth` rows: row p of the result, at out + p * out_row, is column p
+ * of w; its element j stands in row j of w. Rows of w are read in whole lanes. */
+FORCE_INLINE void transpose_vectors(int wide, ptrdiff_t depth, const real *w, ptrdiff_t w_row, real *out, ptrdiff_t out_row)
+{
+    for (ptrdiff_t p = 0; p < depth; p += LANE)
+        for (int v = 0; v < wide; v++) {
+            vec r[LANE];
+            UNROLL for (int k = 0; k < LANE; k++)
+                r[k] = v_load_lanes(w + (v * VLEN + k) * w_row + p, LANE * w_row);
+            v_transpose_lanes(r);
+            UNROLL for (int k = 0; k < LANE; k++)
+                v_store(out + (p + k) * out_row + v * VLEN, r[k]);
+        }
 }
 #endif
