@@ -96,6 +96,16 @@ def test_shuffling_visits_every_sample_once(data, batch_size):
     np.testing.assert_allclose(history.error, net.error(X, T), rtol=1e-14)
 
 
+def test_every_order_is_as_likely():
+    net = fastbp.Network([1, 1], seed=0)
+    samples, rng = net._samples(np.zeros((3, 1)), np.zeros((3, 1))), np.random.default_rng(0)
+    orders = [tuple(samples.shuffle(rng)) for _ in range(6000)]
+    counts = [orders.count(order) for order in set(orders)]
+    # Six orders, 1000 each but for a deviation of 29; four of those are seen once in ten thousand.
+    assert len(counts) == 6
+    assert max(abs(count - 1000) for count in counts) < 4 * 29
+
+
 def test_fit_leaves_the_data_alone(data):
     X, T = data
     kept = X.copy(), T.copy()

@@ -54,8 +54,7 @@ def fit(net, X, T, epochs, batch_size, learning_rate, optimizer, shuffle, rng, d
     errors, rms, stop_reason = [], [], "epochs"
     try:
         for epoch in range(epochs):
-            order = rng.permutation(samples.m) if shuffle else None
-            error, squares = net._train_epoch(samples, order, batch, optimizer, epoch)
+            error, squares = net._train_epoch(samples, rng if shuffle else None, batch, optimizer, epoch)
             errors.append(error)
             rms.append(sqrt(squares / (samples.m * net.n_outputs)))
             if progress:
