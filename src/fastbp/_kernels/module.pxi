@@ -29,6 +29,7 @@ cdef extern from "simd.h" nogil:
     vec v_and(vec, vec)
     vec v_abs(vec)
     real v_sum(vec)
+    real v_sum_first(vec, ptrdiff_t)
     vec v_first_lanes(ptrdiff_t)
     vec v_load_first(const real*, ptrdiff_t)
     void REQUIRE(bint)

@@ -62,7 +62,8 @@ cdef bint narrow_step(const fastbp_network* net, const real* x, const real* t, c
         lanes = v_first_lanes(layer.n_out)
         if l > 0 and layer.n_out == 1:
             # The outputs before are at hand; the bias stands alone in its vector.
-            r = v_set1(v_sum(v_fma(a, v_load(params + layer.weights), v_load(params + layer.bias))))
+            r = v_fma(a, v_load(params + layer.weights), v_load(params + layer.bias))
+            r = v_set1(v_sum_first(r, layer.n_in))
         else:
             r = narrow_net_inputs(layer, params, inputs)
         a = v_activate(layer.activation, r, &slope)

@@ -24,11 +24,17 @@ FORCE_INLINE void row_sums(const int nv, ptrdiff_t depth, const real *a, const r
         }
         b += chains * b_row;
     }
+    if (p && nv == 1) {
+        acc[0] = v_add(acc[0], acc[2]);
+        acc[1] = v_add(acc[1], acc[3]);
+        acc[0] = v_add(acc[0], acc[1]);
+    } else if (p && nv == 2) {
+        acc[0] = v_add(acc[0], acc[2]);
+        acc[1] = v_add(acc[1], acc[3]);
+    }
     for (; p < depth; p++, b += b_row)
         UNROLL for (int v = 0; v < nv; v++)
             acc[v] = v_fma(v_set1(a[p]), v_load(b + v * VLEN), acc[v]);
-    if (nv == 1) { acc[0] = v_add(acc[0], acc[2]); acc[1] = v_add(acc[1], acc[3]); acc[0] = v_add(acc[0], acc[1]); }
-    if (nv == 2) { acc[0] = v_add(acc[0], acc[2]); acc[1] = v_add(acc[1], acc[3]); }
     UNROLL for (int v = 0; v < nv; v++)
         sums[v] = acc[v];
 }

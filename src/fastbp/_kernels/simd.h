@@ -6,6 +6,7 @@
  * and this header gives
  *     real, vec      the scalar and the vector of it        VLEN    lanes of a vec
  *     vmask          what a comparison returns              V_FMA   1 where v_fma rounds once, 0 where twice
+ *     v_sum_first(a, n)   the sum of a, all of whose lanes from n on are zero
  *     v_sums(s)      of an array s of VLEN vectors: the sum of s[k] in lane k
  * The level is named by setup.py and not read from the compiler's target macros, so that a user's -march=native
  * cannot turn the baseline into something that other processors refuse.
@@ -159,6 +160,17 @@ FORCE_INLINE vec v_lane_sums(const vec *s)
 #endif
 }
 
+/* The sum of the first n lanes of 128 bits; the others are zeros. */
+FORCE_INLINE real v_sum128(PICK(__m128d, __m128) a, ptrdiff_t n)
+{
+#if FASTBP_DOUBLE
+    return n > 1 ? _mm_cvtsd_f64(_mm_add_sd(a, _mm_unpackhi_pd(a, a))) : _mm_cvtsd_f64(a);
+#else
+    if (n > 2) a = _mm_add_ps(a, _mm_movehl_ps(a, a));
+    return _mm_cvtss_f32(_mm_add_ss(a, _mm_shuffle_ps(a, a, 1)));
+#endif
+}
+
 #if FASTBP_LEVEL == 4
 #define OP_COMPARE PICK(_mm512_cmp_pd_mask, _mm512_cmp_ps_mask)
 FORCE_INLINE vmask v_lt(vec a, vec b) { return OP_COMPARE(a, b, _CMP_LT_OQ); }
@@ -166,6 +178,10 @@ FORCE_INLINE vmask v_le(vec a, vec b) { return OP_COMPARE(a, b, _CMP_LE_OQ); }
 FORCE_INLINE int v_any(vmask m) { return m != 0; }
 FORCE_INLINE vec v_select(vmask m, vec a, vec b) { return OP(mask_blend)(m, b, a); }
 FORCE_INLINE real v_sum(vec a) { return OP(reduce_add)(a); }
+FORCE_INLINE real v_sum_first(vec a, ptrdiff_t n)
+{
+    return n > LANE ? v_sum(a) : v_sum128(PICK(_mm512_castpd512_pd128, _mm512_castps512_ps128)(a), n);
+}
 /* a's 128-bit lanes added in pairs, then b's. */
 FORCE_INLINE vec v_pairs(vec a, vec b)
 {
@@ -184,24 +200,17 @@ FORCE_INLINE vec v_shift_left_mantissa(vec a)
 }
 #else
 FORCE_INLINE int v_any(vmask m) { return OP(movemask)(m) != 0; }
-FORCE_INLINE real v_sum128(PICK(__m128d, __m128) a)
-{
-#if FASTBP_DOUBLE
-    return _mm_cvtsd_f64(_mm_add_sd(a, _mm_unpackhi_pd(a, a)));
-#else
-    a = _mm_add_ps(a, _mm_movehl_ps(a, a));
-    return _mm_cvtss_f32(_mm_add_ss(a, _mm_shuffle_ps(a, a, 1)));
-#endif
-}
 #if FASTBP_LEVEL == 3
 FORCE_INLINE vmask v_lt(vec a, vec b) { return OP(cmp)(a, b, _CMP_LT_OQ); }
 FORCE_INLINE vmask v_le(vec a, vec b) { return OP(cmp)(a, b, _CMP_LE_OQ); }
 FORCE_INLINE vec v_select(vmask m, vec a, vec b) { return OP(blendv)(b, a, m); }
-FORCE_INLINE real v_sum(vec a)
+FORCE_INLINE real v_sum_first(vec a, ptrdiff_t n)
 {
-    return v_sum128(PICK(_mm_add_pd(_mm256_castpd256_pd128(a), _mm256_extractf128_pd(a, 1)),
-                         _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1))));
+    PICK(__m128d, __m128) low = PICK(_mm256_castpd256_pd128, _mm256_castps256_ps128)(a);
+    if (n > LANE) low = PICK(_mm_add_pd, _mm_add_ps)(low, PICK(_mm256_extractf128_pd, _mm256_extractf128_ps)(a, 1));
+    return v_sum128(low, n);
 }
+FORCE_INLINE real v_sum(vec a) { return v_sum_first(a, 2 * LANE); }
 FORCE_INLINE vec v_sums(const vec *s)
 {
     const vec a = v_lane_sums(s), b = v_lane_sums(s + LANE);
@@ -216,7 +225,8 @@ FORCE_INLINE vec v_shift_left_mantissa(vec a)
 FORCE_INLINE vmask v_lt(vec a, vec b) { return OP(cmplt)(a, b); }
 FORCE_INLINE vmask v_le(vec a, vec b) { return OP(cmple)(a, b); }
 FORCE_INLINE vec v_select(vmask m, vec a, vec b) { return v_or(v_and(m, a), v_andnot(m, b)); }
-FORCE_INLINE real v_sum(vec a) { return v_sum128(a); }
+FORCE_INLINE real v_sum_first(vec a, ptrdiff_t n) { return v_sum128(a, n); }
+FORCE_INLINE real v_sum(vec a) { return v_sum128(a, LANE); }
 FORCE_INLINE vec v_sums(const vec *s) { return v_lane_sums(s); }
 FORCE_INLINE vec v_shift_left_mantissa(vec a)
 {
@@ -259,6 +269,7 @@ FORCE_INLINE vmask v_le(vec a, vec b) { return OP(cle)(a, b); }
 FORCE_INLINE int v_any(vmask m) { return vmaxvq_u32(PICK(vreinterpretq_u32_u64, )(m)) != 0; }
 FORCE_INLINE vec v_select(vmask m, vec a, vec b) { return OP(bsl)(m, a, b); }
 FORCE_INLINE real v_sum(vec a) { return PICK(vaddvq_f64, vaddvq_f32)(a); }
+FORCE_INLINE real v_sum_first(vec a, ptrdiff_t n) { (void)n; return v_sum(a); }
 FORCE_INLINE vec v_sums(const vec *s)
 {
     return PICK(OP(padd)(s[0], s[1]), OP(padd)(OP(padd)(s[0], s[1]), OP(padd)(s[2], s[3])));
@@ -316,6 +327,7 @@ FORCE_INLINE vmask v_le(vec a, vec b) { return a <= b; }
 FORCE_INLINE int v_any(vmask m) { return m; }
 FORCE_INLINE vec v_select(vmask m, vec a, vec b) { return m ? a : b; }
 FORCE_INLINE real v_sum(vec a) { return a; }
+FORCE_INLINE real v_sum_first(vec a, ptrdiff_t n) { (void)n; return a; }
 FORCE_INLINE vec v_sums(const vec *s) { return s[0]; }
 #define LANE 1
 FORCE_INLINE vec v_load_lanes(const real *p, ptrdiff_t distance) { (void)distance; return v_load(p); }
