@@ -46,7 +46,8 @@ def spread(values):
 
 def table(results):
     """Markdown: a row for each workload, with the best peer, how many times faster fastbp is, and all the others."""
-    lines = ["| workload | fastbp | best peer | fastbp is faster by | to reach | the others |", "|---|---|---|---|---|---|"]
+    lines = ["| workload | fastbp | best peer | fastbp is faster by | to reach | the others |",
+             "|---|---|---|---|---|---|"]
     for workload in WORKLOADS:
         if workload.name not in results["seconds"]:
             continue
@@ -56,7 +57,8 @@ def table(results):
         rivals = [peer for peer in times if peer not in OWN]
         error = spread(results["seconds"][workload.name]["fastbp"])
         others = ", ".join(f"{peer} {readable(times[peer])}" for peer in rivals[1:])
-        lines.append(f"| {workload.name} | {readable(own)} ± {error:.0f} %{bound} | {rivals[0]} {readable(times[rivals[0]])} "
+        best = f"{rivals[0]} {readable(times[rivals[0]])}"
+        lines.append(f"| {workload.name} | {readable(own)} ± {error:.0f} %{bound} | {best} "
                      f"| {times[rivals[0]] / own:.2f} | {workload.reach} | {others} |")
     return "\n".join(lines)
 
@@ -74,8 +76,9 @@ def draw(results, folder):
         points = [(medians(results, w)[peer] / medians(results, w)["fastbp"], row) for row, w in enumerate(names)
                   if peer in results["seconds"][w.name]]
         if points and peer != "fastbp":
-            axes.scatter(*zip(*points, strict=True), color=colour, marker=shape, s=45, edgecolors="black", linewidths=0.4,
-                         label=f"{peer} {results['versions'][peer]}" * (peer not in OWN) or peer, zorder=3)
+            label = peer if peer in OWN else f"{peer} {results['versions'][peer]}"
+            axes.scatter(*zip(*points, strict=True), color=colour, marker=shape, s=45, edgecolors="black",
+                         linewidths=0.4, label=label, zorder=3)
     axes.axvline(1, color=STYLES["fastbp"][0], linewidth=2, label="fastbp")
     axes.set_xscale("log")
     axes.set_yticks(range(len(names)), [workload.name for workload in names], fontsize=8)
@@ -92,9 +95,11 @@ def main(file):
     results = json.loads(Path(file).read_text())
     draw(results, ROOT / "benchmarks" / "results")
     versions = ", ".join(f"{peer} {version}" for peer, version in results["versions"].items() if peer not in OWN)
-    text = (f"![Time of every peer as a multiple of fastbp's](benchmarks/results/benchmark.png)\n\n{table(results)}\n\n"
-            f"Measured on {results['date']} at commit {results['commit']}: {results['machine']}, one core, one thread, Python "
-            f"{results['python']}, {results['compiler']}, instruction set {results['instruction_set'][-1]}. {versions}. "
+    text = ("![Time of every peer as a multiple of fastbp's](benchmarks/results/benchmark.png)\n\n"
+            f"{table(results)}\n\n"
+            f"Measured on {results['date']} at commit {results['commit']}: {results['machine']}, one core, one thread, "
+            f"Python {results['python']}, {results['compiler']}, instruction set {results['instruction_set'][-1]}. "
+            f"{versions}. "
             f"Medians of {results['rounds']} rounds by pyperf; ± is half the distance of the quartiles.\n")
     readme = ROOT / "README.md"
     before, rest = readme.read_text().split(BEGIN)

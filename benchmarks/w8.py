@@ -19,7 +19,8 @@ def wheel_kilobytes():
     """Size of the wheel that pip builds from this tree."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(__file__).parent.parent
-        subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, root], check=True)
+        words = ["pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, root]
+        subprocess.run([sys.executable, "-m", *words], check=True)
         return next(Path(folder).glob("*.whl")).stat().st_size / 1e3
 
 

@@ -71,7 +71,8 @@ def install(capsules):
     for i, capsule in enumerate((capsules[0], capsules[len(capsules) - 1])):
         table = <const fastbp_kernels*>PyCapsule_GetPointer(capsule, FASTBP_CAPSULE)
         if table.abi != FASTBP_KERNELS_ABI:
-            raise ImportError(f"kernels of ABI {table.abi}, expected {FASTBP_KERNELS_ABI}: the installation is mixed up")
+            raise ImportError(f"kernels of ABI {table.abi}, expected {FASTBP_KERNELS_ABI}: "
+                              "the installation is mixed up")
         in_force[table.real_bytes == sizeof(double)][i] = table
 
 
@@ -334,8 +335,8 @@ cdef class Core:
     cdef cnp.ndarray labels(self, object T, str name, cnp.ndarray x):
         labels = np.asarray(T)
         if labels.dtype.kind not in "iu":
-            raise TypeError(f"{name} must hold integer labels or rows of {self.n_outputs} targets, got an array of shape "
-                            f"{labels.shape} and dtype {labels.dtype}")
+            raise TypeError(f"{name} must hold integer labels or rows of {self.n_outputs} targets, got an array of "
+                            f"shape {labels.shape} and dtype {labels.dtype}")
         if labels.size != (1 if cnp.PyArray_NDIM(x) == 1 else cnp.PyArray_DIM(x, 0)):
             raise ValueError(f"{name} must hold one label for each sample, got {labels.size}")
         if labels.size and not (labels.min() >= 0 and labels.max() < self.n_outputs):

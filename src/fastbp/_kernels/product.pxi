@@ -100,8 +100,8 @@ cdef void multiply(ptrdiff_t m, ptrdiff_t columns, ptrdiff_t depth, const real* 
     REQUIRE(m >= 0 and depth >= 0 and columns > 0)
     REQUIRE(m <= 1 or c_row >= padded(columns))      # rows of whole vectors must not run into each other
     if not (large or transposed):
-        multiply_block(m, padded(columns) // VLEN, depth, a, a_row, a_col, b, b_row, panel_row, init, init_row, c, c_row,
-                       NULL)
+        multiply_block(m, padded(columns) // VLEN, depth, a, a_row, a_col, b, b_row, panel_row, init, init_row,
+                       c, c_row, NULL)
         return
     p = 0
     while p < depth:

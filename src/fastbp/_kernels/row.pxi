@@ -1,7 +1,7 @@
 # One sample: what on-line learning and the prediction of a single row do in place of the loops over many rows.
 #
-# A chain of narrow layers is a chain of waiting: what is stored and read again at once costs eight cycles and, where one
-# number was stored and a whole vector is read, some twenty. So a vector of net inputs becomes outputs, and in the
+# A chain of narrow layers is a chain of waiting: what is stored and read again at once costs eight cycles and, where
+# one number was stored and a whole vector is read, some twenty. So a vector of net inputs becomes outputs, and in the
 # last layer deltas, while it is in a register.
 
 cdef struct row_target:

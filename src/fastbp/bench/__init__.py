@@ -13,8 +13,8 @@ from fastbp.bench.workloads import WORKLOADS, flat
 # What a minute allows, peers' compilation included; torch.compile alone would take it all.
 QUICK = ("W1 4-8-3 f32", "W2 16-64-64-8 f32", "W3 8-32-32-1 f32 momentum", "W7 16-64-64-8 f32")
 QUICK_PEERS = tuple(name for name in peers.NAMES if name not in ("fastbp_bind", "torch_compiled"))
-# Largest distance from the answer in float64, relative to what was learnt or computed. A relu that one rounding flips at
-# its kink costs 1e-3, and FANN keeps its learning rate in float32.
+# Largest distance from the answer in float64, relative to what was learnt or computed. A relu that one rounding flips
+# at its kink costs 1e-3, and FANN keeps its learning rate in float32.
 TOLERANCE = {"float32": 1e-2, "float64": 1e-6}
 
 

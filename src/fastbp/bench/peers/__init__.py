@@ -1,9 +1,10 @@
 """One adapter a peer.
 
 An adapter module has `NAME`, `version()` (which raises ImportError where the peer is not installed) and
-`prepare(workload, layers, X, T)`. The latter returns None where the peer cannot do this work, else a pair: `run()`, which
-does it once and is what is timed, and `result()`, which returns the parameters as one flat vector (after training), or the
-outputs (after predicting). Everything that can be done once is done by `prepare`: compiling, allocating, conversions.
+`prepare(workload, layers, X, T)`. The latter returns None where the peer cannot do this work, else a pair: `run()`,
+which does it once and is what is timed, and `result()`, which returns the parameters as one flat vector (after
+training), or the outputs (after predicting). What can be done once is done by `prepare`: compiling, allocating,
+conversions.
 """
 
 import importlib

@@ -40,7 +40,8 @@ def prepare(workload, layers, X, T):
     fann.fann_create_standard_array.restype = ctypes.c_void_p
     sizes = (ctypes.c_uint * len(workload.sizes))(*workload.sizes)
     net = ctypes.c_void_p(fann.fann_create_standard_array(len(sizes), sizes))
-    for setter, (name, steepness) in (("hidden", ACTIVATIONS[workload.hidden]), ("output", ACTIVATIONS[workload.output])):
+    for setter in ("hidden", "output"):
+        name, steepness = ACTIVATIONS[getattr(workload, setter)]
         getattr(fann, f"fann_set_activation_function_{setter}")(net, name)
         # Steepnesses are of the network's own type.
         getattr(fann, f"fann_set_activation_steepness_{setter}")(net, real(steepness))

@@ -32,10 +32,8 @@ def prepare(workload, layers, X, T):
 
     def loss(params, x, t):
         y = forward(params, x)
-        if workload.loss == "cross_entropy":
-            total = -jnp.sum(t * jax.nn.log_softmax(y))
-        else:
-            total = jnp.sum((y - t) ** 2) / 2
+        cross_entropy = workload.loss == "cross_entropy"
+        total = -jnp.sum(t * jax.nn.log_softmax(y)) if cross_entropy else jnp.sum((y - t) ** 2) / 2
         return total / (1 if x.ndim == 1 else len(x))
 
     def step(carry, sample):

@@ -25,9 +25,9 @@ def tanh_32(r):
     """Lambert's continued fraction, nine levels of it: unlike math.tanh it is compiled to vector instructions."""
     r = min(max(r, np.float32(-7)), np.float32(7))
     q = r * r
-    upper = ((((q + np.float32(990)) * q + np.float32(135135)) * q + np.float32(4729725)) * q + np.float32(34459425)) * r
+    upper = (((q + np.float32(990)) * q + np.float32(135135)) * q + np.float32(4729725)) * q + np.float32(34459425)
     lower = (((np.float32(45) * q + np.float32(13860)) * q + np.float32(945945)) * q + np.float32(16216200)) * q
-    return upper / (lower + np.float32(34459425))
+    return upper * r / (lower + np.float32(34459425))
 
 
 def activation(name, dtype):

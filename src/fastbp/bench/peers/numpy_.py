@@ -113,7 +113,8 @@ def prepare(workload, layers, X, T):
     if workload.job in ("calls", "predict"):
         net = Network(workload, layers, None if workload.job == "calls" else len(X))
         if workload.job == "calls":
-            return loop(net.forward, [(x, net.a) for x in X]), lambda: np.array([net.forward(x, net.a).copy() for x in X])
+            run = loop(net.forward, [(x, net.a) for x in X])
+            return run, lambda: np.array([net.forward(x, net.a).copy() for x in X])
         return lambda: net.forward(X, net.a), lambda: net.a[-1]
     net = Network(workload, layers, None if batch == 1 else batch)
     if batch == 1:

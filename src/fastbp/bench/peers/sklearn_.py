@@ -22,7 +22,8 @@ def prepare(workload, layers, X, T):
     kind = MLPClassifier if workload.output == "softmax" else MLPRegressor
     targets = T.argmax(axis=1) if workload.output == "softmax" else T[:, 0] if T.shape[1] == 1 else T
     model = kind(
-        hidden_layer_sizes=workload.sizes[1:-1], activation=workload.hidden, solver="adam" if workload.optimizer == "adam" else "sgd",
+        hidden_layer_sizes=workload.sizes[1:-1], activation=workload.hidden,
+        solver="adam" if workload.optimizer == "adam" else "sgd",
         alpha=0.0, batch_size=workload.batch, learning_rate_init=workload.learning_rate, shuffle=workload.shuffle,
         momentum=MOMENTUM if workload.optimizer == "momentum" else 0.0, nesterovs_momentum=False, beta_1=BETA_1,
         beta_2=BETA_2, epsilon=EPSILON, random_state=0)

@@ -1,0 +1,85 @@
+"""The benchmark's adapters compute what they are timed for; nothing here is timed."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from reference import SGD, Adam, Reference
+
+from fastbp import bench, cli
+from fastbp.bench import peers
+from fastbp.bench.workloads import BETA_1, BETA_2, EPSILON, MOMENTUM, WORKLOADS
+
+
+def small(workload):
+    """The same work on narrower layers and fewer rows."""
+    batch = min(workload.batch, 16)
+    sizes = tuple(min(size, 20) for size in workload.sizes)
+    return replace(workload, sizes=sizes, batch=batch, samples=batch if workload.batch == workload.samples else 40,
+                   shuffle=False)
+
+
+SMALL = [small(workload) for workload in WORKLOADS]
+
+
+def oracle(workload):
+    layers, X, T = workload.problem()
+    activations = [workload.hidden] * (len(layers) - 1) + [workload.output]
+    net = Reference(layers, activations, loss=workload.loss, reduction="mean")
+    if workload.job in ("calls", "predict"):
+        return net.predict(X)
+    h = workload.learning_rate
+    optimizer = {"sgd": SGD(h), "momentum": SGD(h, MOMENTUM), "adam": Adam(h, BETA_1, BETA_2, EPSILON)}
+    for start in range(0, len(X), workload.batch):
+        rows = slice(start, start + workload.batch)
+        gradient = net.gradient(X[rows], T[rows])[1]
+        net.params = optimizer[workload.optimizer].step(net.params, gradient)
+    return net.params
+
+
+@pytest.mark.parametrize("peer", ["numpy", "fastbp", "fastbp_bind", "fann"])
+@pytest.mark.parametrize("workload", SMALL, ids=lambda workload: workload.name)
+def test_adapters_give_the_oracles_answer(workload, peer):
+    try:
+        adapter = peers.load(peer)
+    except ImportError as error:
+        pytest.skip(str(error))
+    expected = oracle(workload)
+    supported = bench.check(workload, adapter, expected)
+    if peer in ("numpy", "fastbp"):
+        assert supported
+    np.testing.assert_allclose(bench.answer_in_float64(workload), expected, rtol=1e-6, atol=1e-9)
+
+
+class Wrong:
+    NAME = "wrong"
+
+    @staticmethod
+    def prepare(workload, layers, X, T):
+        return lambda: None, lambda: np.zeros((len(X), workload.sizes[-1]))
+
+
+def test_a_wrong_answer_gets_no_number():
+    workload = next(workload for workload in SMALL if workload.job == "predict")
+    with pytest.raises(bench.WrongAnswer, match="off by"):
+        bench.check(workload, Wrong, oracle(workload))
+
+
+def test_the_table_shows_losses_and_who_has_no_number():
+    workload = WORKLOADS[0]
+    lines = bench.table(workload, {"fastbp": 2e-4, "other": 1e-4}, {"wrong": "wrong answer: off by 1.0"})
+    assert lines[1].split()[:3] == ["other", "100", "ns"]
+    assert "0.50 x fastbp's" in lines[1]
+    assert lines[2].split() == ["fastbp", "200", "ns"]
+    assert "wrong answer" in lines[3]
+
+
+def test_the_command_prints_a_table(monkeypatch, capsys):
+    monkeypatch.setattr(bench, "QUICK_PEERS", ("fastbp", "numpy"))
+    monkeypatch.setattr(bench, "measured", lambda runs: {name: 1e-3 for name in runs})
+    monkeypatch.setattr(peers, "one_thread", lambda: None)
+    assert cli.main(["bench", "W7 16"]) == 0
+    printed = capsys.readouterr().out
+    assert "W7 16-64-64-8 f32" in printed
+    assert "NumPy" in printed
+    assert "1.00 x fastbp's" in printed
