@@ -32,6 +32,7 @@ cdef extern from "simd.h" nogil:
     real v_sum_first(vec, ptrdiff_t)
     vec v_first_lanes(ptrdiff_t)
     vec v_load_first(const real*, ptrdiff_t)
+    void v_leave()
     void REQUIRE(bint)
 
 cdef extern from "tile.h" nogil:

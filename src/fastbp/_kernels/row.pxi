@@ -46,6 +46,7 @@ cdef void forward_row(const fastbp_network* net, const fastbp_layer* layer, cons
         for k in range(wide):
             finish_vector(layer, v + k, sums[k], net_input, output, target)
         v += wide
+    v_leave()
 
 
 cdef void errors_of_row(const fastbp_layer* layer, const real* w, const fastbp_layer* before, real* e) noexcept nogil:
