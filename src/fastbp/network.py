@@ -148,7 +148,8 @@ class Network(Core):
                  reduction="sum", dtype="float64", init="auto", seed=None):
         sizes = _layer_sizes(layer_sizes)
         activations = _activations(activation, output_activation, len(sizes) - 1)
-        kind, parameter = _loss(loss, activations[-1], sizes[-1])
+        loss = losses.DEFAULTS.get(loss, loss) if isinstance(loss, str) else loss
+        kind, parameter = _loss(loss, activations[-1])
         if activations[-1] == "softmax" and sizes[-1] == 1:
             raise ValueError("output_activation 'softmax' needs two or more outputs, got 1, which would always be 1; "
                              "'sigmoid' is the one for two classes")
@@ -368,14 +369,12 @@ def _activations(activation, output_activation, n_layers):
     return tuple(ALIASES.get(name, name) for name in names)
 
 
-def _loss(loss, output_activation, n_outputs):
+def _loss(loss, output_activation):
     """The loss as the core wants it: (a key of LOSSES or a callable, its parameter)."""
     if isinstance(loss, (losses.Huber, losses.Quantile)):
         return loss.kind, loss.parameter
     if callable(loss):
         return loss, 0.0
-    if isinstance(loss, str) and loss in losses.DEFAULTS:
-        return loss, losses.DEFAULTS[loss].parameter
     wanted = losses.ACTIVATIONS.get(one_of("loss", loss, LOSSES), output_activation)
     if output_activation != wanted:
         raise ValueError(f"loss {loss!r} needs output_activation {wanted!r}, got {output_activation!r}")

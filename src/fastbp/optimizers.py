@@ -130,7 +130,7 @@ class Nadam(_Moments):
 
     Parameters
     ----------
-    learning_rate, beta_1, beta_2, epsilon
+    learning_rate, beta_1, beta_2, epsilon : float
         As for `Adam`.
     **common : float or sequence
         l1, l2, clip_norm, max_norm and layer_rates, as for `SGD`.
@@ -160,7 +160,7 @@ class AdamW(_Moments):
 
     Parameters
     ----------
-    learning_rate, beta_1, beta_2, epsilon
+    learning_rate, beta_1, beta_2, epsilon : float
         As for `Adam`.
     decay : float, default 0.01
         Of the weights, not of the biases; at least 0, and below 1 / learning_rate.
@@ -282,7 +282,7 @@ class Rprop(Optimizer):
     Examples
     --------
     >>> import fastbp
-    >>> net = fastbp.Network([2, 3, 1], seed=1)
+    >>> net = fastbp.Network([2, 3, 1], "tanh", "sigmoid", seed=1)
     >>> X, T = [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]]
     >>> history = net.fit(X, T, epochs=200, batch_size="full", optimizer=fastbp.Rprop())
     >>> bool(history.rms[-1] < 0.1)
