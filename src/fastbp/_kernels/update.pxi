@@ -87,7 +87,7 @@ cdef void descend_by_adam(real* w, const real* g, ptrdiff_t n, double learning_r
 
 cdef void descend_by_squares(real* w, const real* g, ptrdiff_t n, double learning_rate,
                              const fastbp_optimizer* optimizer, real* squares) noexcept nogil:
-    """w <- w - h g / (sqrt(s) + epsilon), s the sum of g^2 (Adagrad, Duchi et al. 2011) or its running mean (RMSprop)."""
+    """w <- w - h g / (sqrt(s) + epsilon), s the sum of g^2 (Adagrad, Duchi et al. 2011) or a running mean (RMSprop)."""
     cdef bint running = optimizer.method == FASTBP_RMSPROP
     cdef vec h = v_set1(<real>learning_rate), epsilon = v_set1(<real>optimizer.epsilon)
     cdef vec before = v_set1(<real>(optimizer.beta_2 if running else 1))
