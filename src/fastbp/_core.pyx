@@ -1006,13 +1006,13 @@ cdef class Core:
         progress.penalty *= samples.m
         return 0
 
-    def _samples(self, X, T, sample_weight=None):
+    def _samples(self, X, T, sample_weight=None, bint normalise=True):
         """Samples checked once, for the epochs of a fit.
 
-        Where the loss is a mean, weights are scaled to a mean of 1, so that a batch is divided by its samples.
+        Where the loss is a mean, weights are normalised to a mean of 1, so that a batch is divided by its samples.
         """
         cdef Samples samples = self.samples(X, T, sample_weight)
-        if self.mean and samples.weights is not None:
+        if normalise and self.mean and samples.weights is not None:
             samples.weights = np.multiply(samples.weights, samples.m / samples.total_weight, dtype=self.dtype)
             samples.data.weights = cnp.PyArray_DATA(samples.weights)
         return samples
