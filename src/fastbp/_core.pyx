@@ -22,11 +22,16 @@ from libc.math cimport HUGE_VAL, sqrt
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy, memset
-from numpy.random cimport bitgen_t
 
 from fastbp._kernels.kernels cimport *
 
 cnp.import_array()
+
+# Declared here: a cimport would import numpy.random along with fastbp, which takes longer than all else.
+cdef extern from "numpy/random/bitgen.h":
+    ctypedef struct bitgen_t:
+        void* state
+        uint32_t (*next_uint32)(void*) noexcept
 
 cdef extern from "cpu.h":
     int fastbp_cpu_level()
