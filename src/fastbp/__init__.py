@@ -6,7 +6,7 @@ from fastbp._version import __version__
 from fastbp.io import FormatError, load
 from fastbp.network import Network, Trace, uniform
 from fastbp.optimizers import SGD, Adam
-from fastbp.training import History
+from fastbp.training import EpochState, History
 
-__all__ = ["SGD", "Adam", "DivergenceError", "FormatError", "History", "Network", "Trace", "__version__", "load",
-           "show_config", "uniform"]
+__all__ = ["SGD", "Adam", "DivergenceError", "EpochState", "FormatError", "History", "Network", "Trace", "__version__",
+           "load", "show_config", "uniform"]
