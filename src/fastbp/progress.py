@@ -41,7 +41,8 @@ class Lines:
         self.next = now + 0.1 if self.terminal else epoch + (self.epochs - self.done) / 10
         seconds = now - self.started
         left = seconds / (epoch - self.done) * (self.epochs - epoch)
-        line = f"epoch {epoch}/{self.epochs}  {figures(error, rms, validation)}  {self.samples / seconds:,.0f} samples/s"
+        line = f"epoch {epoch}/{self.epochs}  {figures(error, rms, validation)}"
+        line += f"  {self.samples / seconds:,.0f} samples/s"
         line += f"  {clock(left)} left" if epoch < self.epochs else ""
         self.width = max(self.width, len(line))  # a shorter line must cover the longer one before it
         print(f"\r{line:<{self.width}}" if self.terminal else line, end="" if self.terminal else "\n", flush=True)

@@ -1,7 +1,7 @@
 """Learning-rate schedules: small classes that say, epoch by epoch, by what to multiply the optimizer's own rate.
 
-`factors` of each is a generator: it gives the factor of an epoch and is sent that epoch's training error E. So a resumed
-training finds its place in the schedule by sending the errors that are in the checkpoint.
+`factors` of each is a generator: it gives the factor of an epoch and is sent that epoch's training error E. So a
+resumed training finds its place in the schedule by sending the errors that are in the checkpoint.
 """
 
 from dataclasses import dataclass
@@ -136,7 +136,8 @@ class Warmup:
 
     def __post_init__(self):
         positive_integer("epochs", self.epochs)
-        check("then", self.then)
+        if self.then is not None:
+            check("then", self.then)
 
     def factors(self, epochs):
         for epoch in range(self.epochs):

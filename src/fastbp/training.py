@@ -233,9 +233,10 @@ def fit(net, X, T, *, rng, epochs, batch_size, learning_rate, optimizer, shuffle
             sample_weight = sources.class_weights(net, T, class_weight, sample_weight)
         if validation_fraction is not None:
             net._samples(X, T)
-            X, T, sample_weight, validation_data = sources.hold_out(
-                X, T, sample_weight, validation_fraction,
-                None if not shuffle else rng if saved is None else checkpoints.generator_at(rng, saved[0]["random_start"]))
+            # The rows that a resumed training held out were chosen at its first beginning.
+            chooser = rng if saved is None else checkpoints.generator_at(rng, saved[0]["random_start"])
+            X, T, sample_weight, validation_data = sources.hold_out(X, T, sample_weight, validation_fraction,
+                                                                    chooser if shuffle else None)
         run.source = sources.Arrays(net, X, T, sample_weight, batch_size)
         if shuffle and (callbacks or checkpoint is not None or saved is not None):
             run.source.watch_order()
@@ -260,8 +261,7 @@ def train(run, callbacks, shown, checkpoint, checkpoint_every):
                 shown.show(len(run.records), run.source.seen, error, rms,
                            None if run.validation is None else validation_error)
             stop_reason = run.stopping.reason()
-            # Every callback is called, also after one that wants to stop.
-            if callbacks and any([callback.on_epoch(run.state()) for callback in callbacks]):
+            if callbacks and tell(callbacks, run.state()):
                 stop_reason = stop_reason or "callback"
             # Last, for a callback may have changed the network.
             if checkpoint is not None and (stop_reason or len(run.records) % checkpoint_every == 0):
@@ -276,6 +276,12 @@ def train(run, callbacks, shown, checkpoint, checkpoint_every):
     if run.best_params is not None:
         run.net.params = run.best_params
     return run.history(stop_reason)
+
+
+def tell(callbacks, state):
+    """Call them all; whether one wants to stop."""
+    wishes = [callback.on_epoch(state) for callback in callbacks]
+    return any(wishes)
 
 
 def checked_callbacks(callbacks):
