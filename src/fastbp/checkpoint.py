@@ -5,6 +5,7 @@ docs/file-format.md describes the file. As with networks, nothing in it is execu
 
 import json
 import os
+from math import inf
 
 import numpy as np
 
@@ -23,7 +24,7 @@ def write(path, run):
     state = run.optimizer._state()
     arrays = {
         "params": run.net.params,
-        "history": np.array(run.records, np.float64).ravel(),
+        "history": np.array(run.records, np.float64),
         "best": run.best_params,
         "order": None if run.source.order is None else run.source.order.astype(np.uint32),
         **{f"state.{name}": value for name, value in state.items() if isinstance(value, np.ndarray)},
@@ -44,7 +45,8 @@ def identity(run):
     """What a run must have in common with the one that it continues."""
     arguments = run.net._arguments()
     loss = arguments["loss"]
-    options = {"shuffle": run.shuffle, "patience": run.stopping.patience, "validation": run.validation}
+    options = {"shuffle": run.source.rng is not None, "patience": run.stopping.patience < inf,
+               "validation": run.validation}
     return {
         # A loss may be an object, told by its repr, or a function, told by its name.
         "network": {**arguments, "loss": loss if isinstance(loss, str) else getattr(loss, "__qualname__", repr(loss)),
@@ -117,8 +119,7 @@ def apply(saved, run):
     run.rng.bit_generator.state = header["random"]
     if order is not None:
         run.source.order[:] = order
-    run.records = [tuple(record) for record in arrays["history"].reshape(-1, RECORD).tolist()]
-    run.replay()
+    run.replay(arrays["history"].tolist())
 
 
 def random_state(rng):

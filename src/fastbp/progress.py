@@ -26,24 +26,22 @@ class Lines:
         self.next = 0.0
         self.width = 0
 
-    def start(self, done):
-        """Training begins, and `done` epochs are behind it."""
-        self.done, self.started, self.samples = done, time.perf_counter(), 0
+    def start(self, run):
+        """Training begins."""
+        self.run, self.done, self.started, self.samples = run, run.done, time.perf_counter(), 0
         if not self.terminal:
-            self.next = done + (self.epochs - done) / 10
+            self.next = self.done + (self.epochs - self.done) / 10
 
-    def show(self, epoch, samples, error, rms, validation):
-        """`epoch` epochs are done; the last went through so many samples."""
-        now = time.perf_counter()
-        self.samples += samples
+    def on_epoch(self, state):
+        epoch, now = state.epoch + 1, time.perf_counter()
+        self.samples += self.run.source.terms // self.run.net.n_outputs
         if epoch < self.epochs and (now if self.terminal else epoch) < self.next:
             return
         self.next = now + 0.1 if self.terminal else epoch + (self.epochs - self.done) / 10
         seconds = now - self.started
-        left = seconds / (epoch - self.done) * (self.epochs - epoch)
-        line = f"epoch {epoch}/{self.epochs}  {figures(error, rms, validation)}"
-        line += f"  {self.samples / seconds:,.0f} samples/s"
-        line += f"  {clock(left)} left" if epoch < self.epochs else ""
+        line = f"epoch {epoch}/{self.epochs}  {figures(state)}  {self.samples / seconds:,.0f} samples/s"
+        if epoch < self.epochs:
+            line += f"  {clock(seconds / (epoch - self.done) * (self.epochs - epoch))} left"
         self.width = max(self.width, len(line))  # a shorter line must cover the longer one before it
         print(f"\r{line:<{self.width}}" if self.terminal else line, end="" if self.terminal else "\n", flush=True)
 
@@ -58,11 +56,11 @@ class Bar:
     def __init__(self, tqdm, epochs):
         self.tqdm, self.epochs, self.bar = tqdm, epochs, None
 
-    def start(self, done):
-        self.bar = self.tqdm(total=self.epochs, initial=done, unit="epoch")
+    def start(self, run):
+        self.bar = self.tqdm(total=self.epochs, initial=run.done, unit="epoch")
 
-    def show(self, epoch, samples, error, rms, validation):
-        self.bar.set_postfix_str(figures(error, rms, validation), refresh=False)
+    def on_epoch(self, state):
+        self.bar.set_postfix_str(figures(state), refresh=False)
         self.bar.update()
 
     def end(self):
@@ -70,8 +68,9 @@ class Bar:
             self.bar.close()
 
 
-def figures(error, rms, validation):
-    return f"E {error:.6g}  RMS {rms:.6f}" + (f"  validation E {validation:.6g}" if validation is not None else "")
+def figures(state):
+    validation = f"  validation E {state.validation_error:.6g}" if state.validation_error is not None else ""
+    return f"E {state.error:.6g}  RMS {state.rms:.6f}{validation}"
 
 
 def clock(seconds):

@@ -12,13 +12,15 @@ from fastbp._core import DivergenceError
 class Arrays:
     """All samples at hand, in memory or in a memory map; the core takes them in an order of its own."""
 
-    def __init__(self, net, X, T, sample_weight, batch_size):
+    def __init__(self, net, X, T, sample_weight, batch_size, optimizer, rng, dropout):
         self.net, self.X, self.T = net, X, T
+        self.optimizer, self.rng, self.dropout = optimizer, rng, dropout
         self.samples = net._samples(X, T) if sample_weight is None else net._samples(X, T, sample_weight)
         if self.samples.single:
             raise ValueError(f"X must be a set of samples of shape (M, {net.n_inputs}), got one sample; "
                              "train_step takes single samples")
-        self.size = self.seen = self.samples.m
+        self.size = self.samples.m
+        self.terms = self.size * net.n_outputs  # squares that the RMS error is the mean of
         if isinstance(batch_size, str):
             one_of("batch_size", batch_size, ("full",))
             self.batch = self.size
@@ -31,9 +33,12 @@ class Arrays:
         self.order = self.samples.shuffle(np.random.default_rng(0))
         self.order[:] = np.arange(self.size)
 
-    def train(self, epoch, optimizer, rng, dropout):
+    def train(self, epoch):
         """One epoch, in a new order unless `rng` is None: (E, sum of squares)."""
-        return train(self.net, self.samples, rng, self.batch, optimizer, epoch, dropout)
+        if self.dropout is None:
+            return self.net._train_epoch(self.samples, self.rng, self.batch, self.optimizer, epoch)
+        return self.net._train_epoch(self.samples, self.rng, self.batch, self.optimizer, epoch,
+                                     *self.dropout.of_an_epoch())
 
     def last_batch(self):
         """(X, T) of the last batch of the last epoch."""
@@ -45,9 +50,10 @@ class Arrays:
 class Batches:
     """Batches (X, T) from an iterable that begins anew in each epoch, or from a function that returns one."""
 
-    def __init__(self, net, batches, epochs):
-        self.net, self.batches = net, batches
-        self.size, self.seen, self.order = 0, 0, None  # of samples, known only once an epoch has been gone through
+    size, order, rng = 0, None, None  # how many samples there are is not known, and their order is not ours
+
+    def __init__(self, net, batches, optimizer, dropout, epochs):
+        self.net, self.batches, self.optimizer, self.dropout = net, batches, optimizer, dropout
         self.last = None
         if not hasattr(batches, "__iter__") and not callable(batches):
             raise TypeError("X must be an array with its targets T, or an iterable of batches (X, T) where T is None; "
@@ -56,22 +62,23 @@ class Batches:
             raise ValueError(f"X must give its batches anew in each of the {epochs} epochs, got a generator, which is "
                              "exhausted after the first; pass the function that makes it")
 
-    def train(self, epoch, optimizer, rng, dropout):
+    def train(self, epoch):
         """One epoch: (E, sum of squares). If it fails, the network is what it was before it."""
         params = self.net.params
         try:
-            return self._train(epoch, optimizer, dropout)
+            return self._train(epoch)
         except Exception:
             self.net.params = params
             raise
 
-    def _train(self, epoch, optimizer, dropout):
+    def _train(self, epoch):
         error = squares = rows = 0
         for number_of_batch, batch in enumerate(self.batches() if callable(self.batches) else self.batches):
             # Not train_step, which knows neither the squares that the RMS error is made of nor dropout.
             samples = self._check(batch, f"batch {number_of_batch} of epoch {epoch}")
             try:
-                of_batch = train(self.net, samples, None, samples.m, optimizer, epoch, dropout)
+                masks = () if self.dropout is None else self.dropout.of_an_epoch()
+                of_batch = self.net._train_epoch(samples, None, samples.m, self.optimizer, epoch, *masks)
             except DivergenceError:
                 raise DivergenceError(epoch, rows) from None
             error += of_batch[0] * (samples.m if self.net.reduction == "mean" else 1)
@@ -81,7 +88,7 @@ class Batches:
         if rows == 0:
             raise ValueError(f"X gave no batches in epoch {epoch}; an iterator is exhausted after one epoch, so pass "
                              "an iterable that begins anew, or the function that makes it")
-        self.seen = rows
+        self.terms = rows * self.net.n_outputs
         return error / rows if self.net.reduction == "mean" else error, squares
 
     def _check(self, batch, name):
@@ -101,12 +108,15 @@ class Batches:
         return self.last
 
 
-def train(net, samples, rng, batch, optimizer, epoch, dropout):
-    """One epoch in the core; `dropout` is None or the rates and the generator that the masks are drawn from."""
-    if dropout is None:
-        return net._train_epoch(samples, rng, batch, optimizer, epoch)
-    rates, random = dropout
-    return net._train_epoch(samples, rng, batch, optimizer, epoch, rates, int(random.integers(2**63)))
+class Dropout:
+    """A rate for each hidden layer."""
+
+    def __init__(self, rates, rng):
+        self.rates, self.rng = rates, rng
+
+    def of_an_epoch(self):
+        """What the core wants to know of it: the rates, and the seed of the masks."""
+        return self.rates, int(self.rng.integers(2**63))
 
 
 def hold_out(X, T, weights, fraction, rng):

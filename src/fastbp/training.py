@@ -3,6 +3,7 @@
 import os
 import time
 from dataclasses import dataclass, field
+from itertools import count
 from math import inf, nan, sqrt
 
 import numpy as np
@@ -10,6 +11,9 @@ import numpy as np
 from fastbp import checkpoint as checkpoints
 from fastbp import optimizers, progress, schedules, sources
 from fastbp._checks import number, positive_integer
+
+RECORD = checkpoints.RECORD
+NONE = nan, nan  # the validation errors where there are no data
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,8 @@ class EpochState:
         The one that trains.
     error, rms, validation_error, learning_rate, seconds : float
         This epoch's entries of the History to come; validation_error is None without validation data.
+    last_batch : callable
+        Returns (X, T) of the epoch's last batch.
     """
 
     epoch: int
@@ -91,7 +97,7 @@ class EpochState:
     validation_error: float | None
     learning_rate: float
     seconds: float
-    _last_batch: object = field(repr=False)
+    last_batch: object = field(repr=False)
 
     def error_signals(self):
         """The error signals e = dE/da of each layer for the samples of the epoch's last batch.
@@ -103,7 +109,7 @@ class EpochState:
         list of ndarray, shape (M, n_out)
             As `Trace.error_signals`.
         """
-        return self.network.backprop(*self._last_batch()).error_signals
+        return self.network.backprop(*self.last_batch()).error_signals
 
 
 class Stopping:
@@ -111,38 +117,33 @@ class Stopping:
 
     def __init__(self, epochs, desired_error, patience, min_delta, time_limit):
         self.epochs = positive_integer("epochs", epochs)
-        self.desired_error, self.time_limit = desired_error, time_limit
-        self.patience, self.min_delta = patience, min_delta
-        if desired_error is not None:
-            number("desired_error", desired_error, 0, inf, low_allowed=True)
-        if time_limit is not None:
-            number("time_limit", time_limit, 0, inf)
-        if patience is not None:
-            positive_integer("patience", patience)
+        # What is not asked for is never reached.
+        self.desired_error = -1 if desired_error is None else number("desired_error", desired_error, 0, inf,
+                                                                     low_allowed=True)
+        self.time_limit = inf if time_limit is None else number("time_limit", time_limit, 0, inf)
+        self.patience, self.min_delta = inf if patience is None else positive_integer("patience", patience), min_delta
         if number("min_delta", min_delta, 0, inf, low_allowed=True) > 0 and patience is None:
             raise ValueError(f"min_delta needs patience, got min_delta={min_delta!r} and patience=None")
         self.started = time.perf_counter()
-        self.done, self.rms = 0, inf
         self.least, self.waited = inf, 0
 
-    def look(self, record):
-        """Take note of an epoch; whether its validation error is the least so far."""
-        _, self.rms, validation_error, *_ = record
+    def look(self, validation_error):
+        """Take note of an epoch's validation error; whether it is the least so far."""
         self.waited = 0 if validation_error < self.least - self.min_delta else self.waited + 1
-        self.done += 1
         is_best = validation_error < self.least
-        self.least = validation_error if is_best else self.least
+        if is_best:
+            self.least = validation_error
         return is_best
 
-    def reason(self):
-        """Why there must be no further epoch, or None."""
-        if self.desired_error is not None and self.rms <= self.desired_error:
+    def reason(self, done, rms):
+        """Why there must be no further epoch after so many, the last with this RMS error; or None."""
+        if rms <= self.desired_error:
             return "desired_error"
-        if self.patience is not None and self.waited >= self.patience:
+        if self.waited >= self.patience:
             return "patience"
-        if self.done >= self.epochs:
+        if done >= self.epochs:
             return "epochs"
-        if self.time_limit is not None and time.perf_counter() - self.started >= self.time_limit:
+        if self.time_limit < inf and time.perf_counter() - self.started >= self.time_limit:
             return "time_limit"
         return None
 
@@ -150,55 +151,64 @@ class Stopping:
 class Run:
     """One call of fit: what it trains with, and what has come of it so far."""
 
-    def __init__(self, net, optimizer, rng, shuffle, dropout, stopping, schedule):
-        self.net, self.optimizer, self.rng, self.shuffle, self.stopping = net, optimizer, rng, bool(shuffle), stopping
-        self.dropout = None if dropout is None else (dropout, rng)
+    def __init__(self, net, optimizer, rng, stopping, schedule):
+        self.net, self.optimizer, self.rng, self.stopping = net, optimizer, rng, stopping
         self.random_start = checkpoints.random_state(rng)
         self.base_rate = optimizer.learning_rate
         self.factors = None if schedule is None else schedules.factors(schedule, stopping.epochs)
         self.source = self.validation = None
-        self.records = []  # a tuple for each epoch: what History has of it, in the order of `record`
+        # RECORD numbers for each epoch. One flat list, for a tuple each would keep the garbage collector busy.
+        self.records = []
         self.best_params = None
         self.started = time.perf_counter()
 
-    def epoch(self):
-        """Train for one epoch and take note of it."""
+    @property
+    def done(self):
+        """Epochs behind it."""
+        return len(self.records) // RECORD
+
+    def epoch(self, epoch):
+        """Train for one epoch; why it must be the last one, or None."""
         if self.factors is not None:
-            self.optimizer.learning_rate = self.base_rate * self.next_factor(len(self.records))
-        error, squares = self.source.train(len(self.records), self.optimizer, self.rng if self.shuffle else None,
-                                           self.dropout)
-        rms = sqrt(squares / (self.source.seen * self.net.n_outputs))
-        validation = (nan, nan)
-        if self.validation is not None:
-            validation = self.net.error(*self.validation), self.net.rms(*self.validation)
-        record = (error, rms, *validation, self.optimizer.learning_rate, time.perf_counter() - self.started)
+            self.optimizer.learning_rate = self.base_rate * self.next_factor(epoch)
+        error, squares = self.source.train(epoch)
+        rms = sqrt(squares / self.source.terms)
+        validation_error, validation_rms = NONE if self.validation is None else self.validate()
         # Ctrl-C may come between any two of these lines: an epoch is there once it is among the records.
-        if self.stopping.look(record) and self.stopping.patience is not None:
+        self.records += (error, rms, validation_error, validation_rms, self.optimizer.learning_rate,
+                         time.perf_counter() - self.started)
+        return self.stopping.reason(epoch + 1, rms)
+
+    def validate(self):
+        errors = self.net.error(*self.validation), self.net.rms(*self.validation)
+        if self.stopping.look(errors[0]) and self.stopping.patience < inf:
             self.best_params = self.net.params
-        self.records.append(record)
+        return errors
 
     def next_factor(self, epoch):
         """The schedule's factor for this epoch; it is sent the error of the one before."""
-        return self.factors.send(self.records[epoch - 1][0] if epoch else None)
+        return self.factors.send(self.records[(epoch - 1) * RECORD] if epoch else None)
 
-    def replay(self):
+    def replay(self, records):
         """Go through the epochs of a checkpoint, as far as schedule and stopping are concerned."""
-        for epoch, record in enumerate(self.records):
-            self.stopping.look(record)
+        self.records = records
+        for epoch in range(self.done):
             if self.factors is not None:
                 self.next_factor(epoch)
-        if self.records:
-            self.started -= self.records[-1][-1]
+            if self.validation is not None:
+                self.stopping.look(records[epoch * RECORD + 2])
+        if records:
+            self.started -= records[-1]
 
     def state(self):
         """What a callback is told."""
-        error, rms, validation_error, _, learning_rate, seconds = self.records[-1]
-        return EpochState(len(self.records) - 1, self.net, self.optimizer, error, rms,
+        error, rms, validation_error, _, learning_rate, seconds = self.records[-RECORD:]
+        return EpochState(self.done - 1, self.net, self.optimizer, error, rms,
                           None if self.validation is None else validation_error, learning_rate, seconds,
                           self.source.last_batch)
 
     def history(self, stop_reason):
-        columns = np.array(self.records, np.float64).reshape(-1, checkpoints.RECORD).T.copy()
+        columns = np.array(self.records, np.float64).reshape(-1, RECORD).T.copy()
         error, rms, validation_error, validation_rms, learning_rate, seconds = columns
         if self.validation is None:
             validation_error = validation_rms = np.empty(0)
@@ -218,15 +228,16 @@ def fit(net, X, T, *, rng, epochs, batch_size, learning_rate, optimizer, shuffle
     schedules.check("schedule", schedule)
     callbacks = checked_callbacks(callbacks)
     check_checkpoint(checkpoint, checkpoint_every)
-    run = Run(net, optimizers.make(optimizer, learning_rate), rng, shuffle, dropout_rates(net, dropout), stopping,
-              schedule)
+    run = Run(net, optimizers.make(optimizer, learning_rate), rng, stopping, schedule)
+    rates = dropout_rates(net, dropout)
+    dropout = None if rates is None else sources.Dropout(rates, rng)
     shown = progress.make(verbose, stopping.epochs)
+    callbacks += (shown,) if shown else ()
     saved = None if resume is None else checkpoints.read(resume)
     if T is None and not hasattr(X, "__array__"):
         refuse_with_batches(batch_size=(batch_size, 1), sample_weight=(sample_weight, None),
                             class_weight=(class_weight, None), validation_fraction=(validation_fraction, None))
-        run.shuffle = False
-        run.source = sources.Batches(net, X, stopping.epochs)
+        run.source = sources.Batches(net, X, run.optimizer, dropout, stopping.epochs)
     else:
         if class_weight is not None:
             net._samples(X, T)  # an error of X or T is named as such
@@ -237,7 +248,8 @@ def fit(net, X, T, *, rng, epochs, batch_size, learning_rate, optimizer, shuffle
             chooser = rng if saved is None else checkpoints.generator_at(rng, saved[0]["random_start"])
             X, T, sample_weight, validation_data = sources.hold_out(X, T, sample_weight, validation_fraction,
                                                                     chooser if shuffle else None)
-        run.source = sources.Arrays(net, X, T, sample_weight, batch_size)
+        run.source = sources.Arrays(net, X, T, sample_weight, batch_size, run.optimizer, rng if shuffle else None,
+                                    dropout)
         if shuffle and (callbacks or checkpoint is not None or saved is not None):
             run.source.watch_order()
     if validation_data is not None:
@@ -252,19 +264,17 @@ def train(run, callbacks, shown, checkpoint, checkpoint_every):
     """Epochs until one of the reasons to stop."""
     try:
         if shown:
-            shown.start(len(run.records))
-        stop_reason = run.stopping.reason()  # a run that is resumed may have nothing left to do
-        while stop_reason is None:
-            run.epoch()
-            if shown:
-                error, rms, validation_error, *_ = run.records[-1]
-                shown.show(len(run.records), run.source.seen, error, rms,
-                           None if run.validation is None else validation_error)
-            stop_reason = run.stopping.reason()
+            shown.start(run)
+        # A run that is resumed may have nothing left to do.
+        stop_reason = run.stopping.reason(run.done, run.records[1 - RECORD] if run.records else inf)
+        for epoch in count(run.done):
+            if stop_reason:
+                break
+            stop_reason = run.epoch(epoch)
             if callbacks and tell(callbacks, run.state()):
                 stop_reason = stop_reason or "callback"
-            # Last, for a callback may have changed the network.
-            if checkpoint is not None and (stop_reason or len(run.records) % checkpoint_every == 0):
+            # After the callbacks, which may have changed the network.
+            if checkpoint is not None and (stop_reason or (epoch + 1) % checkpoint_every == 0):
                 checkpoints.write(checkpoint, run)
     except KeyboardInterrupt:
         stop_reason = "interrupted"
