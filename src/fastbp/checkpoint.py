@@ -16,7 +16,6 @@ MAGIC = b"\x89FBPCKP\n"
 STORED_DTYPES = {"float32": "<f4", "float64": "<f8", "uint32": "<u4"}
 HEADER_TYPES = {"network": dict, "optimizer": dict, "samples": int, "with": list, "state": dict, "random_start": dict,
                 "random": dict, "arrays": list}
-RECORD = 6  # numbers that the history has of each epoch
 
 
 def write(path, run):
@@ -86,7 +85,7 @@ def arrays_of(entries, body):
         if type(size) is not int or size < 0 or stop > len(body):
             raise io.FormatError(f"header: the array {name!r:.80} does not fit the {len(body)} bytes that are there")
         arrays[name], start = np.frombuffer(body[start:stop], stored).astype(dtype), stop
-    if start != len(body) or not {"params", "history"} <= arrays.keys() or arrays["history"].size % RECORD:
+    if start != len(body) or not {"params", "history"} <= arrays.keys():
         raise io.FormatError("header: arrays do not fit the bytes that are there")
     return arrays
 
@@ -97,7 +96,9 @@ def apply(saved, run):
     for key, ours in identity(run).items():
         if header[key] != ours:
             raise ValueError(f"resume: the checkpoint has {key} {header[key]}, this training has {ours}")
-    n_epochs = arrays["history"].size // RECORD
+    n_epochs, rest = divmod(arrays["history"].size, run.width)
+    if rest or arrays["history"].dtype != np.float64:
+        raise io.FormatError("resume: the history is none")
     if run.stopping.epochs < n_epochs:
         raise ValueError(f"epochs must be at least the {n_epochs} that the checkpoint has done, "
                          f"got {run.stopping.epochs}")

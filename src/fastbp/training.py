@@ -4,16 +4,13 @@ import os
 import time
 from dataclasses import dataclass, field
 from itertools import count
-from math import inf, nan, sqrt
+from math import inf, sqrt
 
 import numpy as np
 
 from fastbp import checkpoint as checkpoints
 from fastbp import optimizers, progress, schedules, sources
 from fastbp._checks import number, positive_integer
-
-RECORD = checkpoints.RECORD
-NONE = nan, nan  # the validation errors where there are no data
 
 
 @dataclass(frozen=True)
@@ -157,15 +154,16 @@ class Run:
         self.base_rate = optimizer.learning_rate
         self.factors = None if schedule is None else schedules.factors(schedule, stopping.epochs)
         self.source = self.validation = None
-        # RECORD numbers for each epoch. One flat list, for a tuple each would keep the garbage collector busy.
-        self.records = []
+        # E, RMS error, learning rate, seconds and the two validation errors, if any, of each epoch: one flat list, for
+        # a tuple each would keep the garbage collector busy.
+        self.records, self.width = [], 4
         self.best_params = None
         self.started = time.perf_counter()
 
     @property
     def done(self):
         """Epochs behind it."""
-        return len(self.records) // RECORD
+        return len(self.records) // self.width
 
     def epoch(self, epoch):
         """Train for one epoch; why it must be the last one, or None."""
@@ -173,11 +171,17 @@ class Run:
             self.optimizer.learning_rate = self.base_rate * self.next_factor(epoch)
         error, squares = self.source.train(epoch)
         rms = sqrt(squares / self.source.terms)
-        validation_error, validation_rms = NONE if self.validation is None else self.validate()
         # Ctrl-C may come between any two of these lines: an epoch is there once it is among the records.
-        self.records += (error, rms, validation_error, validation_rms, self.optimizer.learning_rate,
-                         time.perf_counter() - self.started)
+        if self.validation is None:
+            self.records += (error, rms, self.optimizer.learning_rate, time.perf_counter() - self.started)
+        else:
+            validation = self.validate()
+            self.records += (error, rms, self.optimizer.learning_rate, time.perf_counter() - self.started, *validation)
         return self.stopping.reason(epoch + 1, rms)
+
+    def validate_with(self, data):
+        """Have the errors of these data taken after each epoch."""
+        self.validation, self.width = data, 6
 
     def validate(self):
         errors = self.net.error(*self.validation), self.net.rms(*self.validation)
@@ -187,7 +191,7 @@ class Run:
 
     def next_factor(self, epoch):
         """The schedule's factor for this epoch; it is sent the error of the one before."""
-        return self.factors.send(self.records[(epoch - 1) * RECORD] if epoch else None)
+        return self.factors.send(self.records[(epoch - 1) * self.width] if epoch else None)
 
     def replay(self, records):
         """Go through the epochs of a checkpoint, as far as schedule and stopping are concerned."""
@@ -196,22 +200,19 @@ class Run:
             if self.factors is not None:
                 self.next_factor(epoch)
             if self.validation is not None:
-                self.stopping.look(records[epoch * RECORD + 2])
+                self.stopping.look(records[epoch * self.width + 4])
         if records:
-            self.started -= records[-1]
+            self.started -= records[3 - self.width]
 
     def state(self):
         """What a callback is told."""
-        error, rms, validation_error, _, learning_rate, seconds = self.records[-RECORD:]
-        return EpochState(self.done - 1, self.net, self.optimizer, error, rms,
-                          None if self.validation is None else validation_error, learning_rate, seconds,
-                          self.source.last_batch)
+        error, rms, learning_rate, seconds, *validation = self.records[-self.width:]
+        return EpochState(self.done - 1, self.net, self.optimizer, error, rms, validation[0] if validation else None,
+                          learning_rate, seconds, self.source.last_batch)
 
     def history(self, stop_reason):
-        columns = np.array(self.records, np.float64).reshape(-1, RECORD).T.copy()
-        error, rms, validation_error, validation_rms, learning_rate, seconds = columns
-        if self.validation is None:
-            validation_error = validation_rms = np.empty(0)
+        columns = np.array(self.records, np.float64).reshape(-1, self.width).T.copy()
+        error, rms, learning_rate, seconds, validation_error, validation_rms = (*columns, np.empty(0), np.empty(0))[:6]
         best_epoch = int(np.nanargmin(validation_error)) if (validation_error < inf).any() else None
         return History(error, rms, stop_reason, validation_error, validation_rms, learning_rate, seconds, best_epoch)
 
@@ -253,7 +254,7 @@ def fit(net, X, T, *, rng, epochs, batch_size, learning_rate, optimizer, shuffle
         if shuffle and (callbacks or checkpoint is not None or saved is not None):
             run.source.watch_order()
     if validation_data is not None:
-        run.validation = checked_validation(net, validation_data)
+        run.validate_with(checked_validation(net, validation_data))
     if saved is not None:
         checkpoints.apply(saved, run)
         run.random_start = saved[0]["random_start"]
@@ -266,7 +267,7 @@ def train(run, callbacks, shown, checkpoint, checkpoint_every):
         if shown:
             shown.start(run)
         # A run that is resumed may have nothing left to do.
-        stop_reason = run.stopping.reason(run.done, run.records[1 - RECORD] if run.records else inf)
+        stop_reason = run.stopping.reason(run.done, run.records[1 - run.width] if run.records else inf)
         for epoch in count(run.done):
             if stop_reason:
                 break
