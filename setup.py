@@ -7,6 +7,7 @@ or clang's sanitizers.
 import os
 import sys
 import sysconfig
+from glob import glob
 
 import numpy
 from Cython.Build import cythonize
@@ -46,7 +47,7 @@ def extension(name, macros=()):
         f"fastbp.{name}",
         [f"src/fastbp/{name.replace('.', '/')}.pyx"],
         include_dirs=["src/fastbp/_kernels"],
-        depends=[f"src/fastbp/_kernels/{h}" for h in os.listdir("src/fastbp/_kernels") if h.endswith((".h", ".pxi"))],
+        depends=glob("src/fastbp/*.pxi") + glob("src/fastbp/_kernels/*.pxi") + glob("src/fastbp/_kernels/*.h"),
         define_macros=[*macros, *debug],
     )
 

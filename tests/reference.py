@@ -10,6 +10,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from fastbp.losses import to_header
+
 
 def sigmoid(r):
     return 1 / (1 + np.exp(-r))
@@ -53,6 +55,32 @@ ACTIVATIONS = (*ELEMENTWISE, "softmax")
 KINKED = {"threshold", "relu", "leaky_relu"}  # no derivative at 0, so no central difference across it
 
 
+def xlogy(x, y):
+    return np.where(x == 0, 0.0, x * np.log(np.where(x == 0, 1.0, y)))
+
+
+# name: (E, dE/dy) of one output y and its target t; huber's delta and the quantile q where there is one.
+LOSSES = {
+    "squared_error": (lambda y, t, _: (y - t) ** 2 / 2, lambda y, t, _: y - t),
+    "absolute_error": (lambda y, t, _: abs(y - t), lambda y, t, _: np.sign(y - t)),
+    "huber": (
+        lambda y, t, delta: np.where(abs(y - t) <= delta, (y - t) ** 2 / 2, delta * (abs(y - t) - delta / 2)),
+        lambda y, t, delta: np.clip(y - t, -delta, delta),
+    ),
+    "log_cosh": (lambda y, t, _: np.log(np.cosh(y - t)), lambda y, t, _: np.tanh(y - t)),
+    "quantile": (
+        lambda y, t, q: np.maximum(q * (t - y), (q - 1) * (t - y)),
+        lambda y, t, q: np.where(y > t, 1 - q, np.where(y < t, -q, 0.0)),
+    ),
+    "poisson": (lambda y, t, _: y - t + xlogy(t, t / y), lambda y, t, _: 1 - t / y),
+    "binary_cross_entropy": (
+        lambda y, t, _: -xlogy(t, y) - xlogy(1 - t, 1 - y),
+        lambda y, t, _: (1 - t) / (1 - y) - t / y,
+    ),
+    "cross_entropy": (lambda y, t, _: -xlogy(t, y), lambda y, t, _: -t / y),
+}
+
+
 def activate(name, r):
     return softmax(r) if name == "softmax" else ELEMENTWISE[name][0](r)
 
@@ -68,16 +96,19 @@ def delta(name, r, error_signal):
 class Reference:
     """A network given by its layers [(W, b), ...] and one activation name per layer."""
 
-    def __init__(self, layers, activations, *, loss="squared_error", reduction="sum"):
+    def __init__(self, layers, activations, *, loss="squared_error", parameter=None, reduction="sum"):
         self.layers = [(np.array(W, float), np.array(b, float)) for W, b in layers]
         self.activations = activations
-        self.loss = loss
+        self.loss, self.loss_slope = LOSSES[loss]
+        self.parameter = parameter
         self.reduction = reduction
 
     @classmethod
     def of(cls, net):
         """The same network as a fastbp.Network, with the parameters it has now."""
-        return cls(zip(net.weights, net.biases, strict=True), net.activations, loss=net.loss, reduction=net.reduction)
+        loss, parameter = to_header(net.loss)
+        return cls(zip(net.weights, net.biases, strict=True), net.activations, loss=loss, parameter=parameter,
+                   reduction=net.reduction)
 
     @property
     def params(self):
@@ -101,8 +132,7 @@ class Reference:
 
     def error(self, X, T, sample_weight=1.0):
         Y, T = self.predict(X), np.asarray(T, float)
-        terms = (Y - T) ** 2 / 2 if self.loss == "squared_error" else -T * np.log(Y)
-        return (terms.sum(axis=1) * sample_weight).sum() / self._divisor(X, sample_weight)
+        return (self.loss(Y, T, self.parameter).sum(axis=1) * sample_weight).sum() / self._divisor(X, sample_weight)
 
     def rms(self, X, T):
         return math.sqrt(np.mean((self.predict(X) - T) ** 2))
@@ -111,8 +141,8 @@ class Reference:
         """Everything that one pass forward and one back compute, and E."""
         X, T = np.asarray(X, float), np.asarray(T, float)
         y = self.predict(X)
-        e = y - T if self.loss == "squared_error" else -T / y
-        e = e * np.broadcast_to(sample_weight, len(X))[:, None] / self._divisor(X, sample_weight)
+        weights = np.broadcast_to(sample_weight, len(X))[:, None] / self._divisor(X, sample_weight)
+        e = self.loss_slope(y, T, self.parameter) * weights
         trace = self._ripple_back(X, e)
         trace.error = self.error(X, T, sample_weight)
         return trace
@@ -182,6 +212,57 @@ class Adam:
         m_hat = self.m / (1 - self.beta_1**self.t)
         v_hat = self.v / (1 - self.beta_2**self.t)
         return w - self.h * m_hat / (np.sqrt(v_hat) + self.epsilon)
+
+
+class Nadam(Adam):
+    """Dozat, "Incorporating Nesterov momentum into Adam" (2016), algorithm 2, with a constant mu."""
+
+    def step(self, w, g):
+        super().step(w, g)
+        mu, t = self.beta_1, self.t
+        m_bar = mu * self.m / (1 - mu ** (t + 1)) + (1 - mu) * g / (1 - mu**t)
+        return w - self.h * m_bar / (np.sqrt(self.v / (1 - self.beta_2**t)) + self.epsilon)
+
+
+class RMSprop:
+    """Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning" (2012)."""
+
+    def __init__(self, learning_rate, rho=0.9, epsilon=1e-8):
+        self.h, self.before, self.now, self.epsilon, self.s = learning_rate, rho, 1 - rho, epsilon, 0.0
+
+    def step(self, w, g):
+        self.s = self.before * self.s + self.now * g**2
+        return w - self.h * g / (np.sqrt(self.s) + self.epsilon)
+
+
+class Adagrad(RMSprop):
+    """Duchi, Hazan and Singer (2011), with a diagonal matrix."""
+
+    def __init__(self, learning_rate, epsilon=1e-10):
+        super().__init__(learning_rate, epsilon=epsilon)
+        self.before = self.now = 1.0
+
+
+class Rprop:
+    """iRprop- of Igel and Huesken, "Improving the Rprop learning algorithm" (2000)."""
+
+    def __init__(self, learning_rate, grow=1.2, shrink=0.5, least=1e-6, largest=50.0):
+        self.first, self.grow, self.shrink, self.least, self.largest = learning_rate, grow, shrink, least, largest
+        self.steps = self.before = None
+
+    def step(self, w, g):
+        if self.steps is None:
+            self.steps, self.before = np.full(g.shape, self.first), np.zeros(g.shape)
+        w, g = w.copy(), g.copy()
+        for i in range(len(g)):
+            if g[i] * self.before[i] > 0:
+                self.steps[i] = min(self.steps[i] * self.grow, self.largest)
+            elif g[i] * self.before[i] < 0:
+                self.steps[i] = max(self.steps[i] * self.shrink, self.least)
+                g[i] = 0
+            w[i] -= np.sign(g[i]) * self.steps[i]
+        self.before = g
+        return w
 
 
 def random_problem(rng, layer_sizes, n_samples):

@@ -76,7 +76,7 @@ def test_the_table_shows_losses_and_who_has_no_number():
 
 def test_the_command_prints_a_table(monkeypatch, capsys):
     monkeypatch.setattr(bench, "QUICK_PEERS", ("fastbp", "numpy"))
-    monkeypatch.setattr(bench, "measured", lambda runs: {name: 1e-3 for name in runs})
+    monkeypatch.setattr(bench, "measured", lambda runs: dict.fromkeys(runs, 0.001))
     monkeypatch.setattr(peers, "one_thread", lambda: None)
     assert cli.main(["bench", "W7 16"]) == 0
     printed = capsys.readouterr().out

@@ -153,6 +153,7 @@ HONEST = {
     "layer_sizes": [2, 1],
     "activations": ["tanh"],
     "loss": "squared_error",
+    "loss_parameter": None,
     "reduction": "sum",
     "dtype": "float64",
 }
@@ -173,6 +174,9 @@ LIES = [
     {"activations": "tanh"},
     {"loss": "absolute"},
     {"loss": []},
+    {"loss_parameter": 1.0},
+    {"loss_parameter": "1"},
+    {"loss": "huber", "loss_parameter": -1.0},
     {"reduction": "median"},
     {"dtype": "float32"},
     {"dtype": "object"},

@@ -152,7 +152,7 @@ def test_labels_are_for_cross_entropy_only():
 
 @pytest.mark.parametrize(("output", "n_outputs"), [("sigmoid", 2), ("identity", 3), ("softmax", 1)])
 def test_cross_entropy_needs_a_softmax(output, n_outputs):
-    with pytest.raises(ValueError, match="softmax over two or more outputs"):
+    with pytest.raises(ValueError, match=r"needs output_activation 'softmax'|two or more outputs"):
         fastbp.Network([2, n_outputs], output, loss="cross_entropy")
 
 
@@ -162,3 +162,166 @@ def test_saved_and_copied_networks_keep_their_loss(rng, tmp_path):
     net.save(tmp_path / "net.fastbp")
     for other in (net.copy(), fastbp.load(tmp_path / "net.fastbp")):
         assert other.error(X, T) == net.error(X, T)
+
+
+# name or object, and the activation that the outputs must or may have.
+ELEMENTWISE = [
+    ("absolute_error", "identity"), ("huber", "tanh"), (fastbp.Huber(0.3), "identity"), ("log_cosh", "identity"),
+    ("quantile", "identity"), (fastbp.Quantile(0.9), "sigmoid"), ("poisson", "exp"),
+    ("binary_cross_entropy", "sigmoid"),
+]
+elementwise = pytest.mark.parametrize(("loss", "output"), ELEMENTWISE, ids=str)
+
+
+def case(rng, loss, output, n_outputs, dtype="float64", reduction="sum", n_samples=7):
+    sizes = [3, 6, n_outputs]
+    layers, X, T = random_problem(rng, sizes, n_samples)
+    T = {"poisson": abs(T) * 2, "binary_cross_entropy": (T > 0).astype(float)}.get(loss, T).astype(dtype)
+    net = fastbp.Network(sizes, "tanh", output, loss=loss, init=layers, dtype=dtype, reduction=reduction)
+    return net, X.astype(dtype), T
+
+
+@elementwise
+@pytest.mark.parametrize("n_outputs", [1, 2, 5])
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_losses_against_the_oracle(isa, dtype, rng, loss, output, n_outputs, reduction):
+    net, X, T = case(rng, loss, output, n_outputs, dtype, reduction)
+    oracle, weights = Reference.of(net), rng.uniform(0, 2, len(X))
+    for options in ({}, {"sample_weight": weights}):
+        error, gradient = net.gradient(X, T, **options)
+        expected_error, expected = oracle.gradient(X, T, **options)
+        assert_close(error, expected_error, dtype, 100)
+        assert_close(gradient, expected, dtype, 100)
+    assert_close(net.input_gradient(X, T), oracle.input_gradient(X, T), dtype, 100)
+    assert_close(net.jacobian(X), oracle.jacobian(X), dtype, 100)
+    trace, other = net.backprop(X, T), oracle.backprop(X, T)
+    for name in ("error_signals", "deltas"):
+        for actual, wanted in zip(getattr(trace, name), getattr(other, name), strict=True):
+            assert_close(actual, wanted, dtype, 100)
+
+
+@elementwise
+@pytest.mark.parametrize("n_outputs", [1, 3])
+def test_gradients_are_those_of_the_losses(isa, rng, loss, output, n_outputs):
+    net, X, T = case(rng, loss, output, n_outputs)
+    oracle = Reference.of(net)
+    # No difference is so near to a kink of the loss that the steps cross it.
+    edges = [0.0] if loss not in ("huber", fastbp.Huber(0.3)) else [1.0, -1.0, 0.3, -0.3]
+    assert all(abs(oracle.predict(X) - T - edge).min() > 3e-3 for edge in edges)
+
+    def error_at(params):
+        net.params = params
+        return net.error(X, T)
+
+    params = net.params
+    differences = central_difference(error_at, params)
+    net.params = params
+    np.testing.assert_allclose(net.gradient(X, T)[1], differences, rtol=0, atol=2e-9)
+
+
+@elementwise
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_fit_descends_by_each_loss(isa, dtype, rng, loss, output, batch_size):
+    net, X, T = case(rng, loss, output, 2, dtype)
+    oracle = Reference.of(net)
+    net.fit(X, T, epochs=2, batch_size=batch_size, learning_rate=0.05, shuffle=False)
+    for start in [*range(0, len(X), batch_size)] * 2:
+        rows = slice(start, start + batch_size)
+        oracle.params = oracle.params - 0.05 * oracle.gradient(X[rows], T[rows])[1]
+    assert_close(net.params, oracle.params, dtype, 300)
+
+
+@pytest.mark.parametrize("net_input", [60.0, -60.0, 800.0, -800.0])
+def test_certain_and_wrong_binary_answers_have_a_finite_error(isa, dtype, net_input):
+    net = fastbp.Network([1, 1], "sigmoid", loss="binary_cross_entropy", dtype=dtype, init=[net_input, 0.0])
+    error, gradient = net.gradient([1.0], [float(net_input < 0)])
+    assert error == pytest.approx(abs(net_input))
+    np.testing.assert_allclose(gradient, np.sign([net_input, net_input]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("loss", "output", "bad"), [("binary_cross_entropy", "sigmoid", 1.5), ("binary_cross_entropy", "sigmoid", -0.1),
+                                ("poisson", "exp", -1.0)])
+def test_targets_out_of_range_are_refused(loss, output, bad):
+    net = fastbp.Network([1, 1], output, loss=loss, seed=0)
+    before = net.params
+    for call in (net.gradient, net.train_step, lambda X, T: net.fit(X, T, epochs=1)):
+        with pytest.raises(ValueError, match=f"[tT] must .*{bad}"):
+            call([[0.5], [0.5]], [[1.0], [bad]])
+    np.testing.assert_array_equal(net.params, before)
+
+
+@pytest.mark.parametrize(("loss", "output"), [("binary_cross_entropy", "tanh"), ("poisson", "identity")])
+def test_losses_that_need_an_activation_say_so(loss, output):
+    with pytest.raises(ValueError, match=f"{loss}.* needs output_activation"):
+        fastbp.Network([1, 1], output, loss=loss)
+
+
+def test_a_softmax_needs_two_outputs():
+    with pytest.raises(ValueError, match=r"softmax.* two or more outputs"):
+        fastbp.Network([2, 1], "softmax")
+
+
+@pytest.mark.parametrize("loss", [fastbp.Huber(0.25), fastbp.Quantile(0.1), "log_cosh"], ids=str)
+def test_losses_survive_files_and_copies(rng, tmp_path, loss):
+    net, X, T = case(rng, loss, "identity", 2)
+    net.save(tmp_path / "net.fastbp")
+    for other in (net.copy(), fastbp.load(tmp_path / "net.fastbp")):
+        assert other.loss == loss
+        assert other.error(X, T) == net.error(X, T)
+
+
+def fourth_power(Y, T):
+    return ((Y - T) ** 4).sum() / 4, (Y - T) ** 3
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize("n_outputs", [1, 2, 5])
+def test_a_loss_of_ones_own(isa, dtype, rng, n_outputs, reduction):
+    net, X, T = case(rng, fourth_power, "tanh", n_outputs, dtype, reduction)
+    oracle = Reference(zip(net.weights, net.biases, strict=True), net.activations, reduction=reduction)
+    oracle.loss, oracle.loss_slope = lambda y, t, _: (y - t) ** 4 / 4, lambda y, t, _: (y - t) ** 3
+    error, gradient = net.gradient(X, T)
+    assert_close(error, oracle.error(X, T), dtype, 100)
+    assert_close(gradient, oracle.gradient(X, T)[1], dtype, 100)
+    assert_close(net.input_gradient(X, T), oracle.input_gradient(X, T), dtype, 100)
+    assert_close(net.backprop(X, T).deltas[0], oracle.backprop(X, T).deltas[0], dtype, 100)
+    net.fit(X, T, epochs=2, batch_size=3, learning_rate=0.05, shuffle=False)
+    for start in [0, 3, 6] * 2:
+        rows = slice(start, start + 3)
+        oracle.params = oracle.params - 0.05 * oracle.gradient(X[rows], T[rows])[1]
+    assert_close(net.params, oracle.params, dtype, 300)
+    before = oracle.error(X[:1], T[:1])
+    assert net.train_step(X[0], T[0]) == pytest.approx(before, rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("loss", "error", "message"),
+    [
+        (lambda Y, T: 1.0, TypeError, "loss must return"),
+        (lambda Y, T: (1.0, Y[:, :1]), ValueError, "loss: dE/dY must have the shape"),
+        (lambda Y, T: (1.0, ["a"]), TypeError, "loss: dE/dY must hold real numbers"),
+        (lambda Y, T: 1 / 0, ZeroDivisionError, "division"),
+    ],
+)
+def test_a_wrong_loss_of_ones_own_leaves_the_network(loss, error, message):
+    net = fastbp.Network([2, 2], "identity", loss=loss, seed=0)
+    before = net.params
+    for call in (net.gradient, net.train_step, net.backprop, net.input_gradient):
+        with pytest.raises(error, match=message):
+            call([[1.0, 2.0]], [[0.0, 0.0]])
+    np.testing.assert_array_equal(net.params, before)
+    net.predict([1.0, 2.0])     # nobody is waited for
+
+
+def test_a_loss_of_ones_own_must_not_use_the_network_in_training():
+    net = fastbp.Network([2, 2], "identity", loss=lambda Y, T: (net.predict([0, 0]).sum(), Y), seed=0)
+    with pytest.raises(RuntimeError, match="must not use the network"):
+        net.train_step([1.0, 2.0], [0.0, 0.0])
+
+
+def test_a_loss_of_ones_own_cannot_be_saved(tmp_path):
+    net = fastbp.Network([2, 2], "identity", loss=fourth_power, seed=0)
+    with pytest.raises(ValueError, match="cannot be saved"):
+        net.save(tmp_path / "net.fastbp")
+    assert not [*tmp_path.iterdir()]

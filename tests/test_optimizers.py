@@ -6,6 +6,7 @@ import reference
 from reference import Reference, assert_close, random_problem
 
 import fastbp
+from fastbp.optimizers import NAMES
 
 RULES = [
     ("SGD", {"learning_rate": 0.2}),
@@ -13,6 +14,10 @@ RULES = [
     ("SGD", {"learning_rate": 0.2, "momentum": 0.5, "nesterov": True}),
     ("Adam", {"learning_rate": 0.02}),
     ("Adam", {"learning_rate": 0.02, "beta_1": 0.8, "beta_2": 0.9, "epsilon": 0.1}),
+    ("Nadam", {"learning_rate": 0.02, "beta_1": 0.8, "beta_2": 0.9}),
+    ("RMSprop", {"learning_rate": 0.02, "rho": 0.8, "epsilon": 1e-3}),
+    ("Adagrad", {"learning_rate": 0.1, "epsilon": 1e-3}),
+    ("Rprop", {"learning_rate": 0.05, "largest": 0.08, "least": 0.03}),
 ]
 rules = pytest.mark.parametrize(("name", "options"), RULES, ids=str)
 
@@ -56,7 +61,7 @@ def test_fit_takes_the_same_steps(isa, dtype, data, name, options):
     assert optimizer.steps == 9
 
 
-@pytest.mark.parametrize(("name", "optimizer"), [("sgd", fastbp.SGD), ("adam", fastbp.Adam)])
+@pytest.mark.parametrize(("name", "optimizer"), NAMES.items())
 def test_a_name_makes_a_new_optimizer(data, name, optimizer):
     by_name, by_object = network(), network()
     for _ in range(2):
@@ -106,6 +111,8 @@ def test_a_refused_step_leaves_the_optimizer_new(data):
 
 @rules
 def test_divergence_leaves_the_last_finite_parameters(isa, dtype, name, options):
+    if name == "Rprop":
+        options = options | {"learning_rate": 0.04}
     # x and t are numbers of the dtype, the product of x and e = y - t is none.
     net = fastbp.Network([1, 1], "identity", dtype=dtype, init=[1, 0])
     largest = float(np.finfo(dtype).max)
@@ -128,3 +135,153 @@ def test_plain_descent_has_no_state_and_serves_any_network():
         x, t = np.ones(sizes[0]), np.zeros(sizes[-1])
         assert net.train_step(x, t, optimizer=optimizer) == twin.train_step(x, t, learning_rate=0.5)
         np.testing.assert_array_equal(net.params, twin.params)
+
+
+def is_weight(net):
+    """A mask over `params`: True for the weights, False for the biases."""
+    parts = [np.full(part.size, kind) for W, b in zip(net.weights, net.biases, strict=True)
+             for part, kind in ((W, True), (b, False))]
+    return np.concatenate(parts)
+
+
+REGULARISED = [(sizes, reduction) for sizes in ([3, 5, 2], [3, 9, 1], [4, 1], [2, 17, 16, 3])
+               for reduction in ("sum", "mean")]
+regularised = pytest.mark.parametrize(("sizes", "reduction"), REGULARISED, ids=str)
+
+
+def problem(rng, sizes, dtype, reduction):
+    layers, X, T = random_problem(rng, sizes, 6)
+    net = fastbp.Network(sizes, "tanh", init=layers, dtype=dtype, reduction=reduction)
+    return net, Reference.of(net), X, T
+
+
+@regularised
+def test_penalties_spare_the_biases(isa, dtype, rng, sizes, reduction):
+    net, oracle, X, T = problem(rng, sizes, dtype, reduction)
+    weights, rule = is_weight(net), reference.SGD(0.1, 0.9)
+    net.weights[0][0, 0] = 0        # at which |w| has no slope
+    oracle.params = net.params
+    optimizer = fastbp.SGD(0.1, momentum=0.9, l1=0.01, l2=0.1)
+    for _ in range(4):
+        w = oracle.params
+        gradient = oracle.gradient(X, T)[1] + weights * (0.1 * w + 0.01 * np.sign(w))
+        oracle.params = rule.step(w, gradient)
+        error = net.train_step(X, T, optimizer=optimizer)
+    assert_close(net.params, oracle.params, dtype, terms=200)
+    oracle.params = w
+    assert error == pytest.approx(oracle.error(X, T), rel=1e-4)      # without the penalty
+
+
+@regularised
+@pytest.mark.parametrize("clip", [1e-3, 0.5, 1e6])
+def test_clipping_keeps_the_direction(isa, dtype, rng, sizes, reduction, clip):
+    net, oracle, X, T = problem(rng, sizes, dtype, reduction)
+    gradient = oracle.gradient(X, T)[1]
+    norm = np.linalg.norm(gradient)
+    net.train_step(X, T, optimizer=fastbp.SGD(0.5, clip_norm=clip))
+    assert_close(net.params, oracle.params - 0.5 * gradient * min(1, clip / norm), dtype, terms=100)
+
+
+@regularised
+def test_weights_into_a_neuron_have_a_largest_norm(isa, dtype, rng, sizes, reduction):
+    net, oracle, X, T = problem(rng, sizes, dtype, reduction)
+    oracle.params -= 0.1 * oracle.gradient(X, T)[1]
+    net.train_step(X, T, optimizer=fastbp.SGD(0.1, max_norm=0.4))
+    limited = 0
+    for (W, b), V, c in zip(oracle.layers, net.weights, net.biases, strict=True):
+        norms = np.linalg.norm(W, axis=0)
+        limited += (norms > 0.4).sum()
+        assert_close(V, W * np.minimum(1, 0.4 / norms), dtype, terms=100)
+        assert_close(c, b, dtype, terms=100)
+    assert limited
+
+
+@regularised
+def test_decay_is_apart_from_the_gradient(isa, dtype, rng, sizes, reduction):
+    net, oracle, X, T = problem(rng, sizes, dtype, reduction)
+    rule, optimizer = reference.Adam(0.05), fastbp.AdamW(0.05, decay=0.5)
+    for _ in range(3):
+        gradient = oracle.gradient(X, T)[1]
+        oracle.params = rule.step(oracle.params * (1 - 0.05 * 0.5 * is_weight(net)), gradient)
+        net.train_step(X, T, optimizer=optimizer)
+    assert_close(net.params, oracle.params, dtype, terms=200)
+
+
+@rules
+def test_layers_have_rates_of_their_own_and_may_freeze(isa, dtype, rng, name, options):
+    if name == "Rprop":
+        options = options | {"least": 0.0001}
+    net, oracle, X, T = problem(rng, [3, 5, 4, 2], dtype, "mean")
+    before = net.params
+    rule = getattr(reference, name)(**options)
+    optimizer = getattr(fastbp, name)(**options, layer_rates=[1, 0, 0.5])
+    factors = np.repeat([1, 0, 0.5], [W.size + b.size for W, b in oracle.layers])
+    gradient = oracle.gradient(X, T)[1]
+    net.train_step(X, T, optimizer=optimizer)
+    assert_close(net.params, before + factors * (rule.step(before, gradient) - before), dtype, terms=100)
+    np.testing.assert_array_equal(net.params[factors == 0], before[factors == 0])
+
+
+def test_rates_must_be_one_for_each_layer(data):
+    net = network()
+    before = net.params
+    with pytest.raises(ValueError, match="layer_rates must hold one number for each of the 2 layers, got 3"):
+        net.train_step(*data, optimizer=fastbp.SGD(layer_rates=[1, 1, 1]))
+    np.testing.assert_array_equal(net.params, before)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_sample_weights_in_training(isa, dtype, rng, batch_size, reduction):
+    net, oracle, X, T = problem(rng, [3, 5, 2], dtype, reduction)
+    weights = rng.uniform(0, 2, len(X))
+    # Where the loss is a mean over all samples, a batch has its share of it.
+    shares = weights * (len(X) / weights.sum() if reduction == "mean" else 1)
+    samples = net._samples(X, T, weights)
+    net._train_epoch(samples, None, batch_size, fastbp.SGD(0.1), 0)
+    oracle.reduction = "sum"
+    for start in range(0, len(X), batch_size):
+        rows = slice(start, start + batch_size)
+        count = len(X[rows]) if reduction == "mean" else 1
+        oracle.params = oracle.params - 0.1 * oracle.gradient(X[rows], T[rows], shares[rows])[1] / count
+    assert_close(net.params, oracle.params, dtype, terms=200)
+
+
+def test_dropout_follows_the_oracle(isa, dtype, rng):
+    # The masks are found out by what the dropped neurons' weights do: nothing.
+    net, oracle, X, T = problem(rng, [3, 40, 2], dtype, "sum")
+    before = net.params
+    net._train_epoch(net._samples(X[:1], T[:1]), None, 1, fastbp.SGD(0.1), 0, (0.5,), 7)
+    kept = (net.weights[0] != oracle.layers[0][0]).any(axis=0)
+    assert 5 < kept.sum() < 35
+    (W, b), (V, c) = oracle.layers
+    thinned = Reference([(W[:, kept], b[kept]), (V[kept] * 2, c)], ["tanh", "tanh"])
+    _, gradient = thinned.gradient(X[:1], T[:1])
+    moved = (before - net.params) / 0.1
+    expected = np.zeros((3, 40))
+    expected[:, kept] = gradient[:3 * kept.sum()].reshape(3, -1)
+    assert_close(moved[:120], expected.ravel(), dtype, terms=2000)
+
+
+def test_dropout_is_a_function_of_its_seed(rng):
+    net, _, X, T = problem(rng, [3, 40, 2], "float64", "sum")
+    results = []
+    for seed in (7, 7, 8):
+        twin = net.copy()
+        samples = twin._samples(X, T)
+        for epoch in range(3):
+            twin._train_epoch(samples, None, 2, fastbp.SGD(0.1), epoch, (0.3,), seed + epoch)
+        results.append(twin.params)
+    np.testing.assert_array_equal(results[0], results[1])
+    assert (results[0] != results[2]).any()
+
+
+@rules
+def test_state_goes_out_and_in(data, name, options):
+    net, optimizer = network(), getattr(fastbp, name)(**options, l2=0.01)
+    steps(net, optimizer, data)
+    twin, other = network(), getattr(fastbp, name)(**options, l2=0.01)
+    twin.params = net.params
+    other._restore(twin, optimizer._state())
+    np.testing.assert_array_equal(steps(twin, other, data), steps(net, optimizer, data))
+    assert other.steps == optimizer.steps

@@ -4,9 +4,10 @@ from fastbp._core import DivergenceError
 from fastbp._dispatch import show_config
 from fastbp._version import __version__
 from fastbp.io import FormatError, load
+from fastbp.losses import Huber, Quantile
 from fastbp.network import Network, Trace, uniform
-from fastbp.optimizers import SGD, Adam
+from fastbp.optimizers import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop, Rprop
 from fastbp.training import EpochState, History
 
-__all__ = ["SGD", "Adam", "DivergenceError", "EpochState", "FormatError", "History", "Network", "Trace", "__version__",
-           "load", "show_config", "uniform"]
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "DivergenceError", "EpochState", "FormatError", "History", "Huber",
+           "Nadam", "Network", "Quantile", "RMSprop", "Rprop", "Trace", "__version__", "load", "show_config", "uniform"]

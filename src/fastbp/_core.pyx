@@ -39,13 +39,19 @@ ACTIVATIONS = {
     "silu": FASTBP_SILU, "gelu": FASTBP_GELU, "softsign": FASTBP_SOFTSIGN, "gaussian": FASTBP_GAUSSIAN,
     "sin": FASTBP_SIN, "exp": FASTBP_EXP, "softmax": FASTBP_SOFTMAX,
 }
-LOSSES = {"squared_error": FASTBP_SQUARED_ERROR, "cross_entropy": FASTBP_CROSS_ENTROPY}
-METHODS = {"sgd": FASTBP_SGD, "momentum": FASTBP_MOMENTUM, "nesterov": FASTBP_NESTEROV, "adam": FASTBP_ADAM}
+LOSSES = {
+    "squared_error": FASTBP_SQUARED_ERROR, "absolute_error": FASTBP_ABSOLUTE_ERROR, "huber": FASTBP_HUBER,
+    "log_cosh": FASTBP_LOG_COSH, "quantile": FASTBP_QUANTILE, "poisson": FASTBP_POISSON,
+    "binary_cross_entropy": FASTBP_BINARY_CROSS_ENTROPY, "cross_entropy": FASTBP_CROSS_ENTROPY,
+}
 COMPILER = FASTBP_COMPILER.decode()
 FLAGS = FASTBP_FLAGS.decode()
 
 # Activations whose slope is taken at the net input r, which must then outlive the output a (activation.h).
 cdef tuple AT_NET_INPUT = (FASTBP_SOFTPLUS, FASTBP_SILU, FASTBP_GELU, FASTBP_GAUSSIAN, FASTBP_SIN)
+
+# Losses of probabilities or counts, which want the net inputs r too and send back d = dE/dr (loss.pxi).
+cdef tuple FUSED = (FASTBP_POISSON, FASTBP_BINARY_CROSS_ENTROPY, FASTBP_CROSS_ENTROPY)
 
 # Multiplications above which a call releases the GIL: some ten microseconds; releasing it costs 20 ns and more.
 cdef enum:
@@ -122,16 +128,17 @@ cdef inline Py_ssize_t padded(Py_ssize_t n, Py_ssize_t lanes) noexcept nogil:
 
 
 cdef class Workspace:
-    """The arrays of a training step for up to `rows` rows at a time."""
+    """The arrays of a training step for up to `rows` rows at a time; `dropout` is None or one rate a hidden layer."""
     cdef fastbp_network net
     cdef Py_ssize_t rows
     cdef list arrays
+    cdef tuple dropout
 
-    def __cinit__(self, Core core, rows, bint keep_net_inputs):
+    def __cinit__(self, Core core, rows, bint keep_net_inputs, tuple dropout):
         cdef Py_ssize_t lanes = core.lanes, itemsize = core.itemsize
         cdef fastbp_layer* layer
         cdef int l
-        self.rows = rows
+        self.rows, self.dropout = rows, dropout
         self.arrays = []
         self.net = core.net
         self.net.layers = <fastbp_layer*>self.array(core.net.n_layers * sizeof(fastbp_layer))
@@ -147,7 +154,10 @@ cdef class Workspace:
             layer.output = self.array(size)
             layer.delta = self.array(size)
             layer.slope = self.array(padded(layer.stride, lanes) * itemsize)
-            # Cross-entropy is a function of the outputs' logarithms, which the net inputs still tell when they are 0.
+            if dropout is not None and l + 1 < self.net.n_layers and dropout[l] > 0:
+                layer.dropout = dropout[l]
+                layer.mask, layer.kept = self.array(size), self.array(size)
+            # A fused loss is a function of the outputs' logarithms, which the net inputs still tell when they are 0.
             keep_it = keep_net_inputs or layer.activation in AT_NET_INPUT or (l + 1 == self.net.n_layers
                                                                               and self.net.fused)
             layer.net_input = self.array(size) if keep_it else layer.output
@@ -167,8 +177,14 @@ cdef class Core:
         Number of inputs, then of neurons in each layer; all positive.
     activations : sequence of str
         One of the keys of `ACTIVATIONS` for each layer.
-    loss, reduction : str
-        As `fastbp.Network` has checked them.
+    loss : object
+        As the user gave it.
+    kind : str or callable
+        A key of `LOSSES`, or the loss itself.
+    parameter : float
+        Of that loss, where it has one.
+    reduction : str
+        As `fastbp.Network` has checked it.
     dtype : numpy.dtype
         float32 or float64.
     """
@@ -180,21 +196,23 @@ cdef class Core:
     cdef bint mean
     cdef readonly Py_ssize_t n_inputs, n_outputs, n_params
     cdef readonly tuple layer_sizes, activations, weights, biases
-    cdef readonly str loss, reduction
-    cdef readonly object dtype
+    cdef readonly str reduction
+    cdef readonly object dtype, loss
+    cdef object custom       # the loss where it is a callable
     cdef object storage
     cdef Workspace workspace
     cdef Memory scratch
     cdef int waiting         # threads in wait()
     cdef int active          # calls that run without the GIL: -1 one that trains, n > 0 n predictions
     cdef object idle         # a condition: `active` has become 0
+    cdef object caller       # the thread that calls a custom loss
 
     def __cinit__(self, *args, **kwargs):
         # Until __init__ has run, no array fits.
         self.n_inputs = -1
         self.idle = threading.Condition()
 
-    def __init__(self, layer_sizes, activations, loss, reduction, dtype):
+    def __init__(self, layer_sizes, activations, loss, kind, double parameter, reduction, dtype):
         cdef fastbp_layer* layer
         cdef bint is_double, is_wide
         cdef int l, n_layers = len(layer_sizes) - 1
@@ -203,8 +221,10 @@ cdef class Core:
         self.layer_sizes, self.activations = tuple(layer_sizes), tuple(activations)
         self.loss, self.reduction, self.dtype = loss, reduction, dtype
         self.mean = reduction == "mean"
-        self.net.loss = LOSSES[loss]
-        self.net.fused = loss == "cross_entropy"
+        self.custom = kind if callable(kind) else None
+        self.net.loss = FASTBP_CUSTOM if callable(kind) else LOSSES[kind]
+        self.net.loss_parameter = parameter
+        self.net.fused = self.net.loss in FUSED
         self.n_params = self.widest = 0
         self.typenum = (<cnp.dtype>dtype).num
         self.itemsize = dtype.itemsize
@@ -251,6 +271,8 @@ cdef class Core:
 
     cdef int wait(self, bint exclusive) except -1:
         """Return once nothing runs that may not run beside this call."""
+        if self.active < 0 and self.caller == threading.get_ident():
+            raise RuntimeError("a loss function must not use the network that is being trained with it")
         # A while, for other threads may come in between waking up and returning.
         while self.active < 0 or (exclusive and self.active > 0):
             self.waiting += 1
@@ -275,19 +297,22 @@ cdef class Core:
                 self.idle.notify_all()
         return 0
 
-    cdef fastbp_network* work(self, Py_ssize_t m) except NULL:
+    cdef fastbp_network* work(self, Py_ssize_t m, tuple dropout=None) except NULL:
         """The training workspace, large enough for blocks of m rows; for a caller whose turn it is."""
         cdef Py_ssize_t rows = 1
-        if self.workspace is None or self.workspace.rows < min(m, <Py_ssize_t>FASTBP_BLOCK_ROWS):
+        cdef uint64_t random = 0 if self.workspace is None else self.workspace.net.random
+        if (self.workspace is None or self.workspace.rows < min(m, <Py_ssize_t>FASTBP_BLOCK_ROWS)
+                or self.workspace.dropout != dropout):
             while rows < min(m, <Py_ssize_t>FASTBP_BLOCK_ROWS):
                 rows *= 2
-            self.workspace = Workspace(self, rows, False)
+            self.workspace = Workspace(self, rows, False, dropout)
+            self.workspace.net.random = random
         return &self.workspace.net
 
-    cdef fastbp_network* enter_training(self, Py_ssize_t m) except NULL:
+    cdef fastbp_network* enter_training(self, Py_ssize_t m, tuple dropout=None) except NULL:
         self.enter(True)
         try:
-            return self.work(m)
+            return self.work(m, dropout)
         except MemoryError:
             self.leave()
             raise
@@ -364,6 +389,15 @@ cdef class Core:
             raise ValueError(f"{name} must be finite, got {array[where]} at index {where} (as {self.dtype})")
         return 0
 
+    cdef int demand_targets(self, cnp.ndarray t, str name) except -1:
+        """Finite, and within the range of which the loss is a function."""
+        self.demand_finite(t, name)
+        if self.net.loss == FASTBP_BINARY_CROSS_ENTROPY and not (t.min() >= 0 and t.max() <= 1):
+            raise ValueError(f"{name} must be from 0 to 1 for binary_cross_entropy, got {t.min()} to {t.max()}")
+        if self.net.loss == FASTBP_POISSON and not t.min() >= 0:
+            raise ValueError(f"{name} must not be negative for the poisson loss, got {t.min()}")
+        return 0
+
     cdef int demand_apart(self, cnp.ndarray out, cnp.ndarray other, str names) except -1:
         """Both are contiguous."""
         cdef uintptr_t start = <uintptr_t>cnp.PyArray_DATA(out), other_start = <uintptr_t>cnp.PyArray_DATA(other)
@@ -397,6 +431,8 @@ cdef class Core:
         self.point(&samples.data, samples.x, samples.t)
         samples.total_weight = samples.m
         if sample_weight is not None:
+            if self.custom is not None:
+                raise ValueError("sample_weight must be None beside a loss function of one's own, which is not told")
             samples.weights = self.vector(sample_weight, "sample_weight", samples.m)
             samples.data.weights = cnp.PyArray_DATA(samples.weights)
             samples.total_weight = np.sum(samples.weights, dtype=np.float64)
@@ -405,7 +441,7 @@ cdef class Core:
                                  f"{samples.total_weight} and a least of {np.min(samples.weights)}")
         if finite:
             self.demand_finite(samples.x, "X")
-            self.demand_finite(samples.t, "T")
+            self.demand_targets(samples.t, "T")
         return samples
 
     cdef cnp.ndarray vector(self, object values, str name, Py_ssize_t length):
@@ -526,33 +562,68 @@ cdef class Core:
 
     # ---------------------------------------------------------------- loss and gradient
 
-    cdef fastbp_progress backpropagate(self, Samples samples, cnp.ndarray gradient) except *:
-        """E and the sum of squares, by going forward; where a gradient is given, it is filled by going back."""
-        cdef bint forward_only = gradient is None
-        cdef fastbp_network* net
-        cdef fastbp_progress progress
+    cdef int propagate(self, fastbp_network* net, Samples samples, double scale, bint forward_only,
+                       fastbp_progress* progress) except -1:
+        """E and the sum of squares, by going forward; the gradient in the workspace, by going back."""
         cdef Py_ssize_t start = 0, m
         cdef const char* x = <const char*>samples.data.x
-        cdef double scale = 1 / samples.total_weight if self.mean else 1
-        progress.error = progress.squares = progress.done = 0
-        net = self.enter_training(samples.m)
-        with nogil:
-            while start < samples.m:
-                m = min(samples.m - start, <Py_ssize_t>FASTBP_BLOCK_ROWS)
+        while start < samples.m:
+            m = min(samples.m - start, <Py_ssize_t>FASTBP_BLOCK_ROWS)
+            if self.custom is None:
+                with nogil:
+                    self.kernels.forward(net, x, self.n_inputs, m)
+                    self.kernels.output_error(net, &samples.data, start, m, scale, progress)
+            else:
                 self.kernels.forward(net, x, self.n_inputs, m)
-                self.kernels.output_error(net, &samples.data, start, m, scale, &progress)
-                if not forward_only:
+                self.custom_error(net, samples, start, m, scale, progress)
+            if not forward_only:
+                with nogil:
                     self.kernels.backward(net, x, self.n_inputs, m, start > 0)
-                x += m * self.n_inputs * self.itemsize
-                start += m
-        if not forward_only:
-            self.copy_flat(<char*>net.gradient, cnp.PyArray_BYTES(gradient), True)
-        self.leave()
+            x += m * self.n_inputs * self.itemsize
+            start += m
+        return 0
+
+    cdef int custom_error(self, fastbp_network* net, Samples samples, Py_ssize_t start, Py_ssize_t m, double scale,
+                          fastbp_progress* progress) except -1:
+        """What the kernels' output_error does, by the user's function."""
+        cdef fastbp_layer* layer = &net.layers[net.n_layers - 1]
+        cdef cnp.ndarray outputs = np.empty((m, self.n_outputs), self.dtype), slopes
+        cdef Py_ssize_t i, n = self.n_outputs * self.itemsize
+        cdef object targets = samples.t.reshape(samples.m, self.n_outputs)[start:start + m]
+        self.take_rows(layer.output, layer, outputs, 0, m)
+        result = self.custom(outputs, targets)
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise TypeError(f"loss must return (E, dE/dY), got {type(result).__name__}")
+        error = float(result[0])
+        slopes = as_reals(result[1], "loss: dE/dY", self.dtype)
+        if np.shape(slopes) != np.shape(outputs):
+            raise ValueError(f"loss: dE/dY must have the shape {np.shape(outputs)} of Y, got {np.shape(slopes)}")
+        slopes = np.multiply(slopes, scale, dtype=self.dtype)
+        for i in range(m):
+            memcpy(<char*>layer.delta + i * layer.stride * self.itemsize, cnp.PyArray_BYTES(slopes) + i * n, n)
+        progress.error += error
+        progress.squares += np.sum(np.square(np.subtract(outputs, targets, dtype=np.float64)))
+        return 0
+
+    cdef fastbp_progress backpropagate(self, Samples samples, cnp.ndarray gradient) except *:
+        """E and the sum of squares; where a gradient is given, it is filled."""
+        cdef fastbp_network* net
+        cdef fastbp_progress progress
+        cdef double scale = 1 / samples.total_weight if self.mean else 1
+        memset(&progress, 0, sizeof(progress))
+        net = self.enter_training(samples.m)
+        self.caller = threading.get_ident() if self.custom is not None else None
+        try:
+            self.propagate(net, samples, scale, gradient is None, &progress)
+            if gradient is not None:
+                self.copy_flat(<char*>net.gradient, cnp.PyArray_BYTES(gradient), True)
+        finally:
+            self.leave()
         progress.error *= scale
         return progress
 
-    def error(self, X, T):
-        """The loss E over all samples: ``1/2 sum (y - t)**2``, divided by M where the reduction is "mean".
+    def error(self, X, T, sample_weight=None):
+        """The loss E over all samples, divided by M where the reduction is "mean".
 
         Parameters
         ----------
@@ -560,6 +631,8 @@ cdef class Core:
             Inputs; at least one sample.
         T : array_like, shape (n_outputs,) or (M, n_outputs)
             Targets; (M,) is taken too where there is one output.
+        sample_weight : array_like, shape (M,), optional
+            Factor of each sample's error, not negative; all 1 by default. A mean divides by their sum.
 
         Returns
         -------
@@ -568,7 +641,7 @@ cdef class Core:
         Raises
         ------
         ValueError, TypeError
-            If X or T has the wrong shape, length or dtype.
+            If an argument has the wrong shape, length or dtype.
 
         Examples
         --------
@@ -577,7 +650,7 @@ cdef class Core:
         >>> net.error([[1.0], [2.0]], [[2.0], [7.0]])
         4.5
         """
-        return self.backpropagate(self.samples(X, T, None, False), None).error
+        return self.backpropagate(self.samples(X, T, sample_weight, False), None).error
 
     def rms(self, X, T):
         """Root of the mean squared error, ``sqrt(sum (y - t)**2 / (M n_outputs))``: what training reports.
@@ -655,7 +728,7 @@ cdef class Core:
         """What happens on the way forth and back: the fields of `fastbp.network.Trace`, sample axis included."""
         cdef Samples samples = self.samples(X, T)
         cdef Py_ssize_t start = 0, m
-        cdef Workspace workspace = Workspace(self, min(samples.m, FASTBP_BLOCK_ROWS), True)
+        cdef Workspace workspace = Workspace(self, min(samples.m, FASTBP_BLOCK_ROWS), True, None)
         cdef fastbp_network* net = &workspace.net
         cdef fastbp_layer* layer
         cdef fastbp_progress progress, ignored
@@ -676,7 +749,10 @@ cdef class Core:
                 self.kernels.output_error(net, &samples.data, start, m, scale, &ignored)
                 self.take_rows(net.layers[n_layers - 1].delta, &net.layers[n_layers - 1], e[n_layers - 1], start, m)
                 net.fused = True
-            self.kernels.output_error(net, &samples.data, start, m, scale, &progress)
+            if self.custom is None:
+                self.kernels.output_error(net, &samples.data, start, m, scale, &progress)
+            else:
+                self.custom_error(net, samples, start, m, scale, &progress)
             for l in range(n_layers - 1, -1, -1):
                 layer = &net.layers[l]
                 self.take_rows(layer.net_input, layer, r[l], start, m)
@@ -749,16 +825,23 @@ cdef class Core:
         cdef char* to = cnp.PyArray_BYTES(gradient)
         cdef const char* x = <const char*>samples.data.x
         cdef double scale = 1.0 / samples.m if self.mean else 1
-        cdef Py_ssize_t start = 0, m
+        cdef Py_ssize_t start = 0, m, row = self.n_inputs * self.itemsize
         net = self.enter_training(samples.m)
-        with nogil:
+        self.caller = threading.get_ident() if self.custom is not None else None
+        try:
             while start < samples.m:
                 m = min(samples.m - start, <Py_ssize_t>FASTBP_BLOCK_ROWS)
-                self.kernels.forward(net, x + start * self.n_inputs * self.itemsize, self.n_inputs, m)
-                self.kernels.output_error(net, &samples.data, start, m, scale, &progress)
-                self.take_input_errors(net, to + start * self.n_inputs * self.itemsize, self.n_inputs, m)
+                with nogil:
+                    self.kernels.forward(net, x + start * row, self.n_inputs, m)
+                    if net.loss != FASTBP_CUSTOM:
+                        self.kernels.output_error(net, &samples.data, start, m, scale, &progress)
+                if self.custom is not None:
+                    self.custom_error(net, samples, start, m, scale, &progress)
+                with nogil:
+                    self.take_input_errors(net, to + start * row, self.n_inputs, m)
                 start += m
-        self.leave()
+        finally:
+            self.leave()
         return gradient
 
     def jacobian(self, X):
@@ -800,6 +883,7 @@ cdef class Core:
         self.demand_finite(x, "X")
         net = self.enter_training(total)
         last = &net.layers[net.n_layers - 1]
+        net.fused = False       # what is sent back is dy/dy, not the loss's delta
         with nogil:
             while start < total:
                 m = min(total - start, <Py_ssize_t>FASTBP_BLOCK_ROWS)
@@ -811,6 +895,7 @@ cdef class Core:
                     self.take_input_errors(net, to + (start * self.n_outputs + n) * row, self.n_outputs * self.n_inputs,
                                            m)
                 start += m
+        net.fused = self.net.fused
         self.leave()
         return jacobian[0] if cnp.PyArray_NDIM(x) == 1 else jacobian
 
@@ -827,8 +912,8 @@ cdef class Core:
             Targets, finite; (M,) is taken too where there is one output.
         learning_rate : float, default 0.1
             h in ``w <- w - h dE/dw``; positive and finite. An optimizer has its own.
-        optimizer : SGD or Adam, optional
-            Makes the update in place of plain descent, and goes on from its last one.
+        optimizer : optimizer, optional
+            One of `fastbp.optimizers`. Makes the update in place of plain descent, and goes on from its last one.
 
         Returns
         -------
@@ -859,7 +944,7 @@ cdef class Core:
         cdef fastbp_samples samples
         cdef fastbp_progress progress
         if optimizer is None:
-            numbers.method = FASTBP_SGD
+            memset(&numbers, 0, sizeof(numbers))
             numbers.learning_rate = 0.1 if learning_rate is None else checked_rate(learning_rate)
         else:
             if not isinstance(optimizer, Optimizer):
@@ -870,13 +955,16 @@ cdef class Core:
         if m == 0:
             raise ValueError("x must hold at least one sample, got none")
         self.demand_finite(inputs, "x")
-        self.demand_finite(targets, "t")
+        self.demand_targets(targets, "t")
         if optimizer is not None:
             numbers = (<Optimizer>optimizer).attach(self)[0]
             # Kept alive here, whatever another thread's reset() does meanwhile.
             _mean, _square = (<Optimizer>optimizer).mean, (<Optimizer>optimizer).square
-        self.point(&samples, inputs, targets)
-        self.train(&samples, 0, m, m, &numbers, &progress)
+        if self.custom is None:
+            self.point(&samples, inputs, targets)
+            self.train(&samples, 0, m, m, &numbers, &progress)
+        else:
+            self.custom_step(inputs, targets, None, &numbers, &progress)
         if optimizer is not None:
             (<Optimizer>optimizer).numbers.steps = numbers.steps
         if progress.done < m:
@@ -884,46 +972,89 @@ cdef class Core:
         return progress.error / m if self.mean else progress.error
 
     cdef int train(self, const fastbp_samples* samples, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t batch,
-                   fastbp_optimizer* optimizer, fastbp_progress* progress) except -1:
+                   fastbp_optimizer* optimizer, fastbp_progress* progress, tuple dropout=None) except -1:
         cdef fastbp_network* net
         if self.typenum == cnp.NPY_FLOAT and not (0 < <float>optimizer.learning_rate < HUGE_VAL):
             raise ValueError(f"learning_rate must be positive and finite in float32, got {optimizer.learning_rate!r}")
-        progress.error = progress.squares = 0
+        progress.error = progress.squares = progress.penalty = 0
         if 3.0 * (stop - start) * self.net.n_params < LONG_WORK:
             self.wait(True)
-            net = self.work(min(batch, stop - start))
+            net = self.work(min(batch, stop - start), dropout)
             self.kernels.train(net, samples, start, stop, batch, self.mean, optimizer, progress)
         else:
-            net = self.enter_training(min(batch, stop - start))
+            net = self.enter_training(min(batch, stop - start), dropout)
             with nogil:
                 self.kernels.train(net, samples, start, stop, batch, self.mean, optimizer, progress)
             self.leave()
         return 0
 
-    def _samples(self, X, T):
-        """Samples checked once, for the epochs of a fit."""
-        return self.samples(X, T)
+    cdef int custom_step(self, cnp.ndarray x, cnp.ndarray t, tuple dropout, fastbp_optimizer* optimizer,
+                         fastbp_progress* progress) except -1:
+        """One update by a loss that is a Python function."""
+        cdef Samples samples = self.samples(x, t, None, False)
+        cdef fastbp_network* net
+        cdef double scale = 1.0 / samples.m if self.mean else 1
+        memset(progress, 0, sizeof(progress[0]))
+        net = self.enter_training(samples.m, dropout)
+        self.caller = threading.get_ident()
+        try:
+            self.propagate(net, samples, scale, False, progress)
+            if np.isfinite(progress.error) and self.kernels.update(net, optimizer, scale, &progress.penalty):
+                progress.done = samples.m
+        finally:
+            self.leave()
+        progress.penalty *= samples.m
+        return 0
 
-    def _train_epoch(self, Samples samples, rng, Py_ssize_t batch, Optimizer optimizer, epoch):
-        """One epoch over the samples, in a new order from the generator unless that is None; (E, sum of squares)."""
+    def _samples(self, X, T, sample_weight=None):
+        """Samples checked once, for the epochs of a fit.
+
+        Where the loss is a mean, weights are scaled to a mean of 1, so that a batch is divided by its samples.
+        """
+        cdef Samples samples = self.samples(X, T, sample_weight)
+        if self.mean and samples.weights is not None:
+            samples.weights = np.multiply(samples.weights, samples.m / samples.total_weight, dtype=self.dtype)
+            samples.data.weights = cnp.PyArray_DATA(samples.weights)
+        return samples
+
+    def _train_epoch(self, Samples samples, order, Py_ssize_t batch, Optimizer optimizer, epoch, tuple dropout=None,
+                     seed=0):
+        """One epoch over the samples; (E, sum of squares).
+
+        order: a numpy.random.Generator that makes a new one, an order, or None: as they stand. dropout: rates of the
+        hidden layers, whose masks follow from the seed.
+        """
         cdef fastbp_progress progress
         cdef fastbp_optimizer numbers = optimizer.attach(self)[0]
         cdef Memory _mean = optimizer.mean, _square = optimizer.square      # kept alive, as in train_step
-        cdef double error = 0, squares = 0
+        cdef double error = 0, squares = 0, penalty = 0
         cdef Py_ssize_t start = 0, stop
         cdef Py_ssize_t chunk = max(1, <Py_ssize_t>(PATIENCE / (3.0 * self.net.n_params * batch))) * batch
-        if rng is not None:
-            samples.shuffle(rng)
+        if order is not None:
+            samples.reorder(order)
+        if dropout is not None:
+            self.wait(True)
+            self.work(batch, dropout).random = seed
+        if self.custom is not None:
+            chunk = batch
         while start < samples.m:
             stop = min(start + chunk, samples.m)
-            self.train(&samples.data, start, stop, batch, &numbers, &progress)
+            if self.custom is None:
+                self.train(&samples.data, start, stop, batch, &numbers, &progress, dropout)
+            else:
+                rows = slice(start, stop) if order is None else samples.order[start:stop]
+                self.custom_step(np.ascontiguousarray(samples.x[rows]), np.ascontiguousarray(samples.t[rows]), dropout,
+                                 &numbers, &progress)
             optimizer.numbers.steps = numbers.steps
             error += progress.error
             squares += progress.squares
+            penalty += progress.penalty
             start += progress.done
             if start < stop:
-                raise DivergenceError(epoch, start if rng is None else samples.data.order[start])
+                raise DivergenceError(epoch, start if order is None else samples.data.order[start])
             PyErr_CheckSignals()
+        samples.penalty = penalty / samples.m
+        samples.last = (samples.m - 1) // batch * batch
         return error / samples.m if self.mean else error, squares
 
     def bind(self, x, t=None, out=None, learning_rate=0.1):
@@ -978,68 +1109,12 @@ cdef class Core:
             self.demand_apart(bound.out, bound.t, "t")
             if bound.m == 0:
                 raise ValueError("x must hold at least one sample to train on, got none")
-        bound.descent.method = FASTBP_SGD
         bound.descent.learning_rate = checked_rate(learning_rate)
         self.point(&bound.samples, bound.x, bound.x if t is None else bound.t)
         return bound
 
 
-cdef class Optimizer:
-    """Numbers and state of an optimizer; `fastbp.optimizers` has the classes that users make.
-
-    Parameters
-    ----------
-    method : str
-        A key of `METHODS`.
-    learning_rate, beta_1, beta_2, epsilon : float
-        As `fastbp_optimizer` in kernels.h has them.
-    """
-    cdef fastbp_optimizer numbers
-    cdef Memory mean, square
-    cdef Core net_like       # a network of the layout that the state has
-
-    def __init__(self, method, learning_rate, beta_1=0.0, beta_2=0.0, epsilon=0.0):
-        self.numbers.method = METHODS[method]
-        self.numbers.beta_1, self.numbers.beta_2, self.numbers.epsilon = beta_1, beta_2, epsilon
-        self.learning_rate = learning_rate
-        self.reset()
-
-    @property
-    def learning_rate(self):
-        """h; positive and finite, and may be changed between steps."""
-        return self.numbers.learning_rate
-
-    @learning_rate.setter
-    def learning_rate(self, value):
-        self.numbers.learning_rate = checked_rate(value)
-
-    @property
-    def steps(self):
-        """Updates made since the state was new."""
-        return self.numbers.steps
-
-    def reset(self):
-        """Forget the state, as if no step had been made; another network may use the optimizer then."""
-        self.numbers.steps = 0
-        self.numbers.mean = self.numbers.square = NULL
-        self.mean = self.square = self.net_like = None
-
-    cdef fastbp_optimizer* attach(self, Core net) except NULL:
-        """The numbers for a step of this network."""
-        if self.net_like is net or self.numbers.method == FASTBP_SGD:
-            return &self.numbers        # plain descent has no state
-        if self.net_like is not None and (net.layer_sizes, net.dtype, net.lanes) != (
-                self.net_like.layer_sizes, self.net_like.dtype, self.net_like.lanes):
-            raise ValueError(f"optimizer holds the state of a network of layer_sizes {self.net_like.layer_sizes} and "
-                             f"{self.net_like.dtype}, this one has {net.layer_sizes} and {net.dtype}; reset() it first")
-        if self.net_like is None:
-            self.mean = Memory(net.net.n_params * net.itemsize)
-            self.numbers.mean = self.mean.data
-            if self.numbers.method == FASTBP_ADAM:
-                self.square = Memory(net.net.n_params * net.itemsize)
-                self.numbers.square = self.square.data
-        self.net_like = net
-        return &self.numbers
+include "optimizer.pxi"
 
 
 cdef class Samples:
@@ -1048,7 +1123,23 @@ cdef class Samples:
     cdef fastbp_samples data
     cdef readonly Py_ssize_t m
     cdef readonly bint single
+    cdef readonly double penalty    # of l1 and l2 in the last epoch: the mean of its batches'
     cdef double total_weight
+    cdef Py_ssize_t last            # where the last batch begins
+
+    def last_batch(self):
+        """The numbers of the samples in the last batch that was trained."""
+        return np.arange(self.last, self.m) if self.order is None else self.order[self.last:].copy()
+
+    def reorder(self, order):
+        """Take the samples in this order, or in a new one from this generator."""
+        if isinstance(order, np.random.Generator):
+            self.shuffle(order)
+            return
+        self.order = np.array(order, np.intp)
+        if not np.array_equal(np.sort(self.order), np.arange(self.m)):
+            raise ValueError(f"order must hold each number below {self.m} once")
+        self.data.order = <ptrdiff_t*>cnp.PyArray_DATA(self.order)
 
     def shuffle(self, rng):
         """A new random order, which is returned: Fisher and Yates's method on the bits of a numpy.random.Generator.
@@ -1102,7 +1193,10 @@ cdef class Bound:
         cdef fastbp_progress progress
         if self.t is None:
             raise ValueError("step needs targets: bind(x, t)")
-        self.net.train(&self.samples, 0, self.m, self.m, &self.descent, &progress)
+        if self.net.custom is None:
+            self.net.train(&self.samples, 0, self.m, self.m, &self.descent, &progress)
+        else:
+            self.net.custom_step(self.x, self.t, None, &self.descent, &progress)
         if progress.done < self.m:
             raise DivergenceError(0, 0)
         return progress.error / self.m if self.net.mean else progress.error

@@ -11,12 +11,13 @@ import os
 import stat
 import struct
 import zlib
+from types import NoneType
 
 import numpy as np
 
 # network.py saves through this module and this module builds networks, so each names the other as a module and
 # looks inside only when it is called.
-from fastbp import network
+from fastbp import losses, network
 
 # As in PNG, the first byte is not ASCII and a line end follows the name: a transfer that strips the eighth bit
 # or rewrites line ends spoils the magic, and the reader says at once that this is not one of our files.
@@ -25,7 +26,8 @@ FORMAT_VERSION = 1
 PREFIX = struct.Struct("<8sIIQ")  # magic, format version, bytes of the header, bytes of the parameters
 CHECKSUM = struct.Struct("<I")  # CRC-32 of all bytes before it
 
-HEADER_TYPES = {"layer_sizes": list, "activations": list, "loss": str, "reduction": str, "dtype": str}
+HEADER_TYPES = {"layer_sizes": list, "activations": list, "loss": str, "loss_parameter": (float, int, NoneType),
+                "reduction": str, "dtype": str}
 STORED_DTYPES = {"float32": "<f4", "float64": "<f8"}
 
 
@@ -53,11 +55,13 @@ def dumps(net):
     >>> bool((io.loads(io.dumps(net)).params == net.params).all())
     True
     """
+    loss, loss_parameter = losses.to_header(net.loss)
     header = json.dumps(
         {
             "layer_sizes": [int(size) for size in net.layer_sizes],
             "activations": list(net.activations),
-            "loss": net.loss,
+            "loss": loss,
+            "loss_parameter": loss_parameter,
             "reduction": net.reduction,
             "dtype": np.dtype(net.dtype).name,
         }
@@ -98,7 +102,7 @@ def loads(data):
         return network.Network(
             header["layer_sizes"],
             header["activations"],
-            loss=header["loss"],
+            loss=losses.from_header(header["loss"], header["loss_parameter"]),
             reduction=header["reduction"],
             dtype=header["dtype"],
             init=stored.astype(header["dtype"], copy=False),
@@ -140,7 +144,8 @@ def _parse_header(header, params_size):
         raise FormatError(f"the header must hold exactly {', '.join(HEADER_TYPES)}")
     for key, kind in HEADER_TYPES.items():
         if not isinstance(header[key], kind):
-            raise FormatError(f"header: {key} must be a {kind.__name__}, got {header[key]!r:.80}")
+            wanted = kind.__name__ if isinstance(kind, type) else "number or null"
+            raise FormatError(f"header: {key} must be a {wanted}, got {header[key]!r:.80}")
 
     sizes, activations, dtype = header["layer_sizes"], header["activations"], header["dtype"]
     # type() and not isinstance(): JSON's true would pass as the int 1.

@@ -5,7 +5,7 @@ from math import inf, sqrt
 
 import numpy as np
 
-from fastbp import io, training
+from fastbp import io, losses, training
 from fastbp._checks import number, one_of, positive_integer
 from fastbp._core import ACTIVATIONS, LOSSES, Core
 
@@ -93,10 +93,14 @@ class Network(Core):
         r >= 0, else 0, and its slope is taken as 1: on a single layer that is the perceptron rule.
     output_activation : str, optional
         Another activation for the last layer.
-    loss : {"squared_error", "cross_entropy"}, default "squared_error"
-        ``E = 1/2 sum (y - t)**2`` over outputs and samples; or ``E = -sum t log y``, for two or more outputs of a
-        softmax, with which it sends back the deltas ``d = y sum(t) - t`` (Bishop 2006, section 4.3.4). Targets are
-        then one row of probabilities for each sample, or its integer label.
+    loss : str, Huber, Quantile or callable, default "squared_error"
+        E of one output y and its target t, summed over outputs and samples: "squared_error" ``(y - t)**2 / 2``,
+        "absolute_error" ``|y - t|``, "huber", "log_cosh" ``log(cosh(y - t))``, "quantile"; "poisson", half the
+        deviance ``y - t + t log(t / y)``, for exp outputs and ``t >= 0``; "binary_cross_entropy"
+        ``-t log(y) - (1 - t) log(1 - y)`` for sigmoid outputs and t from 0 to 1; "cross_entropy" ``-t log(y)`` for a
+        softmax, whose targets are a row of probabilities for each sample or its integer label. `Huber` and `Quantile`
+        have a parameter. A function ``(Y, T) -> (E, dE/dY)`` is called with up to 512 samples at a time and must be a
+        sum over them. docs/method.md has the formulas and their sources.
     reduction : {"sum", "mean"}, default "sum"
         "mean" divides E and its gradient by the number of samples.
     dtype : {"float64", "float32"}, default "float64"
@@ -144,8 +148,13 @@ class Network(Core):
                  reduction="sum", dtype="float64", init="auto", seed=None):
         sizes = _layer_sizes(layer_sizes)
         activations = _activations(activation, output_activation, len(sizes) - 1)
-        _check_loss(loss, activations[-1], sizes[-1])
-        super().__init__(sizes, activations, loss, one_of("reduction", reduction, ("sum", "mean")), _dtype(dtype))
+        loss = losses.DEFAULTS.get(loss, loss) if isinstance(loss, str) else loss
+        kind, parameter = _loss(loss, activations[-1])
+        if activations[-1] == "softmax" and sizes[-1] == 1:
+            raise ValueError("output_activation 'softmax' needs two or more outputs, got 1, which would always be 1; "
+                             "'sigmoid' is the one for two classes")
+        super().__init__(sizes, activations, loss, kind, parameter, one_of("reduction", reduction, ("sum", "mean")),
+                         _dtype(dtype))
         self._rng = _generator(seed)
         self._initialise(init)
 
@@ -235,8 +244,9 @@ class Network(Core):
             Samples for each update: 1 is on-line learning, "full" batch learning. The last batch may be smaller.
         learning_rate : float, optional
             h in ``w <- w - h dE/dw``; positive and finite. By default that of the optimizer.
-        optimizer : {"sgd", "adam"}, SGD or Adam, default "sgd"
-            A name makes a new one with its default numbers; an object goes on from its last step, with its own rate.
+        optimizer : str or optimizer, default "sgd"
+            "sgd", "rprop", "rmsprop", "adagrad", "adam", "adamw" or "nadam", or an object of their classes. A name
+            makes a new one with its default numbers; an object goes on from its last step, with its own rate.
         shuffle : bool, default True
             Whether each epoch presents the samples in a new random order. Batches come in their own.
         seed : int or numpy.random.Generator, optional
@@ -413,10 +423,16 @@ def _activations(activation, output_activation, n_layers):
     return tuple(ALIASES.get(name, name) for name in names)
 
 
-def _check_loss(loss, output_activation, n_outputs):
-    if one_of("loss", loss, LOSSES) == "cross_entropy" and (output_activation != "softmax" or n_outputs == 1):
-        raise ValueError("loss 'cross_entropy' needs a softmax over two or more outputs, "
-                         f"got output_activation {output_activation!r} over {n_outputs}")
+def _loss(loss, output_activation):
+    """The loss as the core wants it: (a key of LOSSES or a callable, its parameter)."""
+    if isinstance(loss, (losses.Huber, losses.Quantile)):
+        return loss.kind, loss.parameter
+    if callable(loss):
+        return loss, 0.0
+    wanted = losses.ACTIVATIONS.get(one_of("loss", loss, LOSSES), output_activation)
+    if output_activation != wanted:
+        raise ValueError(f"loss {loss!r} needs output_activation {wanted!r}, got {output_activation!r}")
+    return loss, 0.0
 
 
 def _dtype(dtype):

@@ -1,12 +1,30 @@
 """The optimizers: small classes that hold numbers; the loops are in _kernels/update.pxi.
 
-An optimizer's state begins at the first step and belongs to one network's architecture; `reset` forgets it.
+An optimizer's state begins at the first step and belongs to one network's architecture; `reset` forgets it. All take
+the same keywords, which `SGD` explains.
 """
 
 from math import inf
 
 from fastbp._checks import number, one_of
 from fastbp._core import Optimizer
+
+
+def _common(l1=0.0, l2=0.0, clip_norm=None, max_norm=None, layer_rates=None):
+    """The keywords that all optimizers take, checked, by the core's names."""
+    rates = None
+    if layer_rates is not None:
+        rates = [number(f"layer_rates[{l}]", rate, 0, inf, low_allowed=True) for l, rate in enumerate(layer_rates)]
+    return {
+        "l1": number("l1", l1, 0, inf, low_allowed=True), "l2": number("l2", l2, 0, inf, low_allowed=True),
+        "clip": 0.0 if clip_norm is None else number("clip_norm", clip_norm, 0, inf),
+        "max_norm": 0.0 if max_norm is None else number("max_norm", max_norm, 0, inf),
+        "rates": rates,
+    }
+
+
+def _share(name, value):
+    return number(name, value, 0, 1, low_allowed=True)
 
 
 class SGD(Optimizer):
@@ -20,6 +38,17 @@ class SGD(Optimizer):
         mu; at least 0, below 1.
     nesterov : bool, default False
         Nesterov's form of the momentum, ``w <- w + mu v - h g`` with the new v (Sutskever et al. 2013).
+    **common : float or sequence
+        What follows, which every optimizer takes.
+    l1, l2 : float, default 0.0
+        The gradient is that of the loss plus ``l1 sum |w| + l2 / 2 sum w**2`` over all weights; biases are exempt, and
+        the E that training reports is without it. At least 0.
+    clip_norm : float, optional
+        A gradient of a larger Euclidean norm, over all parameters, is scaled down to it (Pascanu et al. 2013).
+    max_norm : float, optional
+        After an update, weights into a neuron of a larger Euclidean norm are scaled down to it (Srebro et al. 2004).
+    layer_rates : sequence of float, optional
+        A factor of the learning rate for each layer; 0 freezes a layer.
 
     Raises
     ------
@@ -30,24 +59,41 @@ class SGD(Optimizer):
     --------
     >>> import fastbp
     >>> net = fastbp.Network([2, 1], seed=1)
-    >>> optimizer = fastbp.SGD(0.5, momentum=0.9)
+    >>> optimizer = fastbp.SGD(0.5, momentum=0.9, l2=1e-4)
     >>> for _ in range(3):
     ...     E = net.train_step([0.0, 1.0], [1.0], optimizer=optimizer)
     >>> optimizer.steps
     3
     """
 
-    def __init__(self, learning_rate=0.1, momentum=0.0, nesterov=False):
-        self.momentum, self.nesterov = number("momentum", momentum, 0, 1, low_allowed=True), bool(nesterov)
+    def __init__(self, learning_rate=0.1, momentum=0.0, nesterov=False, **common):
+        self.momentum, self.nesterov = _share("momentum", momentum), bool(nesterov)
         if nesterov and momentum == 0:
             raise ValueError("nesterov needs a momentum above 0, got momentum=0.0")
-        super().__init__("nesterov" if nesterov else "momentum" if momentum else "sgd", learning_rate, self.momentum)
+        super().__init__("nesterov" if nesterov else "momentum" if momentum else "sgd", learning_rate,
+                         beta_1=self.momentum, **_common(**common))
 
     def __repr__(self):
         return f"SGD({self.learning_rate}, momentum={self.momentum}, nesterov={self.nesterov})"
 
 
-class Adam(Optimizer):
+class _Moments(Optimizer):
+    """What Adam and its kin share: running means of the gradient and of its square."""
+
+    method = "adam"
+
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, **common):
+        self.beta_1, self.beta_2 = _share("beta_1", beta_1), _share("beta_2", beta_2)
+        self.epsilon = number("epsilon", epsilon, 0, inf)
+        super().__init__(self.method, learning_rate, beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon,
+                         **common)
+
+    def __repr__(self):
+        return (f"{type(self).__name__}({self.learning_rate}, beta_1={self.beta_1}, beta_2={self.beta_2}, "
+                f"epsilon={self.epsilon})")
+
+
+class Adam(_Moments):
     """Adam (Kingma and Ba 2015, algorithm 1): steps scaled by running means of the gradient and its square.
 
     Parameters
@@ -58,6 +104,8 @@ class Adam(Optimizer):
         Decay of the means of the gradient and of its square; at least 0, below 1.
     epsilon : float, default 1e-8
         Added to the root of the mean square; positive and finite.
+    **common : float or sequence
+        l1, l2, clip_norm, max_norm and layer_rates, as for `SGD`.
 
     Raises
     ------
@@ -73,17 +121,189 @@ class Adam(Optimizer):
     True
     """
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
-        self.beta_1 = number("beta_1", beta_1, 0, 1, low_allowed=True)
-        self.beta_2 = number("beta_2", beta_2, 0, 1, low_allowed=True)
-        self.epsilon = number("epsilon", epsilon, 0, inf)
-        super().__init__("adam", learning_rate, self.beta_1, self.beta_2, self.epsilon)
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, **common):
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **_common(**common))
+
+
+class Nadam(_Moments):
+    """Adam with Nesterov's momentum (Dozat 2016, algorithm 2, at a constant beta_1).
+
+    Parameters
+    ----------
+    learning_rate, beta_1, beta_2, epsilon : float
+        As for `Adam`.
+    **common : float or sequence
+        l1, l2, clip_norm, max_norm and layer_rates, as for `SGD`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a number is out of range.
+
+    Examples
+    --------
+    >>> import fastbp
+    >>> net = fastbp.Network([2, 3, 1], seed=1)
+    >>> history = net.fit([[0, 0], [1, 1]], [[0], [1]], epochs=50, optimizer=fastbp.Nadam(0.05))
+    >>> bool(history.rms[-1] < history.rms[0])
+    True
+    """
+
+    method = "nadam"
+
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, **common):
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **_common(**common))
+
+
+class AdamW(_Moments):
+    """Adam whose weights decay apart from the gradient, ``w <- w - h decay w`` (Loshchilov and Hutter 2019).
+
+    Parameters
+    ----------
+    learning_rate, beta_1, beta_2, epsilon : float
+        As for `Adam`.
+    decay : float, default 0.01
+        Of the weights, not of the biases; at least 0, and below 1 / learning_rate.
+    **common : float or sequence
+        l1, l2, clip_norm, max_norm and layer_rates, as for `SGD`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a number is out of range.
+
+    Examples
+    --------
+    >>> import fastbp
+    >>> net = fastbp.Network([2, 3, 1], seed=1)
+    >>> history = net.fit([[0, 0], [1, 1]], [[0], [1]], epochs=50, optimizer=fastbp.AdamW(0.05, decay=0.1))
+    >>> bool(history.rms[-1] < history.rms[0])
+    True
+    """
+
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, decay=0.01, **common):
+        rate = number("learning_rate", learning_rate, 0, inf)
+        self.decay = number("decay", decay, 0, 1 / rate, low_allowed=True)
+        super().__init__(rate, beta_1, beta_2, epsilon, decay=self.decay, **_common(**common))
+
+
+class RMSprop(Optimizer):
+    """``w <- w - h g / (sqrt(s) + e)``, s a running mean of the gradient's square (Tieleman and Hinton 2012).
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.001
+        h; positive and finite.
+    rho : float, default 0.9
+        Decay of the mean: ``s <- rho s + (1 - rho) g**2``; at least 0, below 1.
+    epsilon : float, default 1e-8
+        e; positive and finite.
+    **common : float or sequence
+        l1, l2, clip_norm, max_norm and layer_rates, as for `SGD`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a number is out of range.
+
+    Examples
+    --------
+    >>> import fastbp
+    >>> net = fastbp.Network([2, 3, 1], seed=1)
+    >>> history = net.fit([[0, 0], [1, 1]], [[0], [1]], epochs=50, optimizer=fastbp.RMSprop(0.05))
+    >>> bool(history.rms[-1] < history.rms[0])
+    True
+    """
+
+    def __init__(self, learning_rate=0.001, rho=0.9, epsilon=1e-8, **common):
+        self.rho, self.epsilon = _share("rho", rho), number("epsilon", epsilon, 0, inf)
+        super().__init__("rmsprop", learning_rate, beta_2=self.rho, epsilon=self.epsilon, **_common(**common))
 
     def __repr__(self):
-        return f"Adam({self.learning_rate}, beta_1={self.beta_1}, beta_2={self.beta_2}, epsilon={self.epsilon})"
+        return f"RMSprop({self.learning_rate}, rho={self.rho}, epsilon={self.epsilon})"
 
 
-NAMES = {"sgd": SGD, "adam": Adam}
+class Adagrad(Optimizer):
+    """``w <- w - h g / (sqrt(s) + e)``, s the sum of the gradient's squares (Duchi, Hazan and Singer 2011).
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.01
+        h; positive and finite.
+    epsilon : float, default 1e-10
+        e; positive and finite.
+    **common : float or sequence
+        l1, l2, clip_norm, max_norm and layer_rates, as for `SGD`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a number is out of range.
+
+    Examples
+    --------
+    >>> import fastbp
+    >>> net = fastbp.Network([2, 3, 1], seed=1)
+    >>> history = net.fit([[0, 0], [1, 1]], [[0], [1]], epochs=50, optimizer=fastbp.Adagrad(0.5))
+    >>> bool(history.rms[-1] < history.rms[0])
+    True
+    """
+
+    def __init__(self, learning_rate=0.01, epsilon=1e-10, **common):
+        self.epsilon = number("epsilon", epsilon, 0, inf)
+        super().__init__("adagrad", learning_rate, epsilon=self.epsilon, **_common(**common))
+
+    def __repr__(self):
+        return f"Adagrad({self.learning_rate}, epsilon={self.epsilon})"
+
+
+class Rprop(Optimizer):
+    """Resilient backpropagation, iRprop- (Igel and Huesken 2000): for batch learning, and needs no tuning there.
+
+    Each parameter has a step of its own, which it goes against the sign of its gradient. The step grows while the sign
+    stays and shrinks where it changes. Mini-batches make signs noisy: use ``batch_size="full"``.
+
+    Parameters
+    ----------
+    learning_rate : float, default 0.1
+        The first step of every parameter; positive and finite.
+    grow, shrink : float, default 1.2 and 0.5
+        Factors of a step: above 1, and below 1.
+    least, largest : float, default 1e-6 and 50.0
+        Bounds of a step.
+    **common : float or sequence
+        l1, l2, clip_norm, max_norm and layer_rates, as for `SGD`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a number is out of range.
+
+    Examples
+    --------
+    >>> import fastbp
+    >>> net = fastbp.Network([2, 3, 1], "tanh", "sigmoid", seed=1)
+    >>> X, T = [[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]]
+    >>> history = net.fit(X, T, epochs=200, batch_size="full", optimizer=fastbp.Rprop())
+    >>> bool(history.rms[-1] < 0.1)
+    True
+    """
+
+    def __init__(self, learning_rate=0.1, grow=1.2, shrink=0.5, least=1e-6, largest=50.0, **common):
+        self.grow, self.shrink = number("grow", grow, 1, inf), number("shrink", shrink, 0, 1)
+        self.least, self.largest = number("least", least, 0, inf), number("largest", largest, 0, inf)
+        if not least <= largest:
+            raise ValueError(f"least must not be above largest, got least={least!r} and largest={largest!r}")
+        super().__init__("rprop", learning_rate, beta_1=self.grow, beta_2=self.shrink, epsilon=self.least,
+                         largest=self.largest, **_common(**common))
+
+    def __repr__(self):
+        return (f"Rprop({self.learning_rate}, grow={self.grow}, shrink={self.shrink}, least={self.least}, "
+                f"largest={self.largest})")
+
+
+NAMES = {"sgd": SGD, "rprop": Rprop, "rmsprop": RMSprop, "adagrad": Adagrad, "adam": Adam, "adamw": AdamW,
+         "nadam": Nadam}
 
 
 def make(optimizer, learning_rate):
@@ -94,4 +314,3 @@ def make(optimizer, learning_rate):
         return optimizer
     make = NAMES[one_of("optimizer", optimizer, NAMES)]
     return make() if learning_rate is None else make(learning_rate)
-

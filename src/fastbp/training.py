@@ -229,7 +229,10 @@ def fit(net, X, T, *, rng, epochs, batch_size, learning_rate, optimizer, shuffle
     schedules.check("schedule", schedule)
     callbacks = checked_callbacks(callbacks)
     check_checkpoint(checkpoint, checkpoint_every)
-    run = Run(net, optimizers.make(optimizer, learning_rate), rng, stopping, schedule)
+    optimizer = optimizers.make(optimizer, learning_rate)
+    if schedule is not None and isinstance(optimizer, optimizers.Rprop):
+        raise ValueError("schedule must be None beside Rprop, whose learning rate is only that of the first step")
+    run = Run(net, optimizer, rng, stopping, schedule)
     rates = dropout_rates(net, dropout)
     dropout = None if rates is None else sources.Dropout(rates, rng)
     shown = progress.make(verbose, stopping.epochs)

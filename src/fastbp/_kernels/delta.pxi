@@ -46,17 +46,19 @@ cdef void error_from_vector(const fastbp_network* net, int l, ptrdiff_t m) noexc
 
 
 cdef void error_signal(const fastbp_network* net, int l, ptrdiff_t m) noexcept nogil:
-    """e = d W^T of layer l into the delta of the layer before, for l = 0 into input_error."""
+    """e = d W^T of layer l into the delta of the layer before, for l = 0 into input_error; 0 where it was dropped."""
     cdef const fastbp_layer* layer = &net.layers[l]
     cdef const real* w = <const real*>net.params + layer.weights
+    cdef real* e = errors_before(net, l)
     if m == 1:
-        errors_of_row(layer, <const real*>net.params + layer.weights, NULL, errors_before(net, l))
-        return
-    if not needs_transpose(layer):
+        errors_of_row(layer, w, NULL, e)
+    elif not needs_transpose(layer):
         error_from_vector(net, l, m)
-        return
-    multiply(m, layer.n_in, layer.n_out, <const real*>layer.delta, layer.stride, 1, w, layer.stride, True, NULL, 0,
-             errors_before(net, l), padded(layer.n_in), <real*>net.packed)
+    else:
+        multiply(m, layer.n_in, layer.n_out, <const real*>layer.delta, layer.stride, 1, w, layer.stride, True, NULL, 0,
+                 e, padded(layer.n_in), <real*>net.packed)
+    if l > 0 and net.layers[l - 1].mask != NULL:
+        multiply_elements(e, <const real*>net.layers[l - 1].mask, e, padded(m * net.layers[l - 1].stride))
 
 
 cdef void weight_gradient(const fastbp_network* net, int l, const void* x, ptrdiff_t x_stride, ptrdiff_t m,
@@ -70,7 +72,7 @@ cdef void weight_gradient(const fastbp_network* net, int l, const void* x, ptrdi
     cdef real total
     cdef ptrdiff_t i, j, whole
     if l > 0:
-        a = <const real*>net.layers[l - 1].output
+        a = outputs_of(&net.layers[l - 1])
         x_stride = net.layers[l - 1].stride
     if layer.n_out > 1:
         multiply(layer.n_in, layer.n_out, m, a, 1, x_stride, d, layer.stride, False,

@@ -48,7 +48,7 @@ cdef void forward_layer(const fastbp_network* net, const fastbp_layer* layer, co
         activate(layer, net_input, output, m)
 
 
-cdef void forward(const fastbp_network* net, const void* x, ptrdiff_t x_stride, ptrdiff_t m) noexcept nogil:
+cdef void forward(fastbp_network* net, const void* x, ptrdiff_t x_stride, ptrdiff_t m) noexcept nogil:
     """All layers for m rows of x, kept in the workspace for the way back."""
     cdef const real* inputs = <const real*>x
     cdef const fastbp_layer* layer
@@ -56,7 +56,9 @@ cdef void forward(const fastbp_network* net, const void* x, ptrdiff_t x_stride, 
     for l in range(net.n_layers):
         layer = &net.layers[l]
         forward_layer(net, layer, inputs, x_stride, m, <real*>layer.net_input, <real*>layer.output)
-        inputs = <const real*>layer.output
+        if layer.mask != NULL:
+            drop_outputs(layer, m, &net.random)
+        inputs = outputs_of(layer)
         x_stride = layer.stride
 
 

@@ -11,8 +11,9 @@
 #define FASTBP_KERNELS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
-#define FASTBP_KERNELS_ABI 2
+#define FASTBP_KERNELS_ABI 3
 #define FASTBP_CAPSULE "fastbp._kernels"
 
 /* The core works through more rows than this in blocks, so that memory does not grow with the batch. */
@@ -29,9 +30,14 @@ enum fastbp_activation {
     FASTBP_SOFTPLUS, FASTBP_SILU, FASTBP_GELU, FASTBP_SOFTSIGN, FASTBP_GAUSSIAN, FASTBP_SIN, FASTBP_EXP, FASTBP_SOFTMAX
 };
 
-enum fastbp_loss { FASTBP_SQUARED_ERROR, FASTBP_CROSS_ENTROPY };
+enum fastbp_loss {
+    FASTBP_SQUARED_ERROR, FASTBP_ABSOLUTE_ERROR, FASTBP_HUBER, FASTBP_LOG_COSH, FASTBP_QUANTILE, FASTBP_POISSON,
+    FASTBP_BINARY_CROSS_ENTROPY, FASTBP_CROSS_ENTROPY, FASTBP_CUSTOM
+};
 
-enum fastbp_method { FASTBP_SGD, FASTBP_MOMENTUM, FASTBP_NESTEROV, FASTBP_ADAM };
+enum fastbp_method {
+    FASTBP_SGD, FASTBP_MOMENTUM, FASTBP_NESTEROV, FASTBP_ADAM, FASTBP_NADAM, FASTBP_RMSPROP, FASTBP_ADAGRAD, FASTBP_RPROP
+};
 
 typedef struct {
     ptrdiff_t n_in, n_out;
@@ -43,6 +49,8 @@ typedef struct {
     void *net_input, *output;    /* (rows, stride); one array, unless the slope is taken at the net input */
     void *slope;                 /* (stride): g'(r) of a single row */
     void *delta;                 /* (rows, stride): first the error signal e = dE/da, then d = dE/dr */
+    double dropout;              /* share of its outputs that training drops; where it is not 0: */
+    void *mask, *kept;           /* (rows, stride): 0 or 1 / (1 - dropout), and the outputs times that */
 } fastbp_layer;
 
 typedef struct {
@@ -50,10 +58,12 @@ typedef struct {
     ptrdiff_t n_params;          /* length of the flat arrays, padding included */
     fastbp_layer *layers;
     int loss;                    /* enum fastbp_loss */
+    double loss_parameter;       /* Huber's delta, or the quantile */
     int fused;                   /* the loss sends back the last layer's deltas d = dE/dr, not its e = dE/da */
     void *params, *gradient;
     void *inputs;                /* (rows, n_in): samples gathered in shuffled order */
     void *input_error;           /* (rows, n_in padded): dE/dx */
+    uint64_t random;             /* state of the generator of dropout's masks */
     void *packed;                /* a block of a large matrix in the order in which it is read */
 } fastbp_network;
 
@@ -68,15 +78,26 @@ typedef struct {
 typedef struct {
     int method;                  /* enum fastbp_method */
     double learning_rate;
-    double beta_1, beta_2;       /* decay of the mean of gradients (the momentum), and of their squares (Adam) */
-    double epsilon;
+    double beta_1, beta_2;       /* decay of the mean of gradients (the momentum), and of their squares; Rprop: factors */
+    double epsilon;              /* Rprop: the least step */
+    double largest;              /* Rprop: the largest step */
+    int plain_epsilon;           /* Adam's epsilon is added to sqrt(v), not to sqrt(v / (1 - beta_2^t)) */
     ptrdiff_t steps;             /* updates so far */
     void *mean, *square;         /* those means, of the flat arrays' layout; null where the method has none */
+    const double *rates;         /* one factor of the learning rate for each layer, 0 freezes it; null: all are 1 */
+    /* Of the weights, not of the biases; 0: none. */
+    double l1, l2;               /* the loss has l1 sum |w| + l2 / 2 sum w^2 */
+    double decay;                /* w <- w - h decay w, apart from the gradient */
+    double clip;                 /* largest norm of the gradient */
+    double max_norm;             /* largest norm of the weights into a neuron */
+    /* As scikit-learn has it: the divisor of a mean is the weight of the batch, and the penalty is divided by it. */
+    int batch_means;
 } fastbp_optimizer;
 
 typedef struct {
     double error;                /* E: each sample's before its update, not yet divided for a mean */
     double squares;              /* sum of (y - t)**2, for the RMS */
+    double penalty;              /* that of l1 and l2 at each batch, times the samples of the batch */
     ptrdiff_t done;              /* samples trained; where it falls short, the batch that follows diverged */
 } fastbp_progress;
 
@@ -86,7 +107,7 @@ typedef struct {
     /* Outputs of m rows; scratch holds two arrays of min(m, FASTBP_BLOCK_ROWS) rows of the widest stride. */
     void (*predict)(const fastbp_network *, const void *x, ptrdiff_t x_stride, ptrdiff_t m, void *out, void *scratch);
     /* The steps of backpropagation on one block of rows, in the network's workspace; l counts layers from 0. */
-    void (*forward)(const fastbp_network *, const void *x, ptrdiff_t x_stride, ptrdiff_t m);
+    void (*forward)(fastbp_network *, const void *x, ptrdiff_t x_stride, ptrdiff_t m);
     void (*output_error)(const fastbp_network *, const fastbp_samples *, ptrdiff_t start, ptrdiff_t m, double scale,
                          fastbp_progress *);
     void (*apply_slope)(const fastbp_network *, int l, ptrdiff_t m);
@@ -94,8 +115,10 @@ typedef struct {
     void (*error_signal)(const fastbp_network *, int l, ptrdiff_t m);
     /* The last three for every layer: from the output's error signal to the gradient of all parameters. */
     void (*backward)(const fastbp_network *, const void *x, ptrdiff_t x_stride, ptrdiff_t m, int accumulate);
+    /* From the gradient to the parameters; 0, and they are what they were, where a finite one could be lost. */
+    int (*update)(const fastbp_network *, fastbp_optimizer *, double scale, double *penalty);
     /* Forward, backward and update, batch after batch, over samples start .. stop - 1 of the order. */
-    void (*train)(const fastbp_network *, const fastbp_samples *, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t batch,
+    void (*train)(fastbp_network *, const fastbp_samples *, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t batch,
                   int mean, fastbp_optimizer *, fastbp_progress *);
 } fastbp_kernels;
 #endif

@@ -19,6 +19,47 @@ cdef real squared_error_row(const fastbp_layer* layer, const real* y, const real
     return v_sum(squares)
 
 
+cdef inline double element_loss(int loss, double parameter, bint fused, double r, double y, double t,
+                                double* slope) noexcept nogil:
+    """The loss of one output y = g(r) and its derivative with respect to y or, fused, to r.
+
+    huber: Huber 1964; quantile: Koenker and Bassett 1978; poisson: half the deviance, of y = exp(r); binary
+    cross-entropy of y = sigmoid(r). Fused, the last two look at r where y has underflowed or is rounded to 1.
+    """
+    cdef double difference = y - t, size = fabs(difference)
+    if loss == FASTBP_ABSOLUTE_ERROR:
+        slope[0] = (difference > 0) - (difference < 0) + 0 * difference
+        return size
+    if loss == FASTBP_HUBER:
+        slope[0] = max(-parameter, min(parameter, difference)) + 0 * difference
+        return difference * difference / 2 if size <= parameter else parameter * (size - parameter / 2)
+    if loss == FASTBP_LOG_COSH:
+        slope[0] = tanh(difference)
+        return size + log1p(exp(-2 * size)) - 0.6931471805599453
+    if loss == FASTBP_QUANTILE:
+        slope[0] = (1 - parameter) * (difference > 0) - parameter * (difference < 0) + 0 * difference
+        return slope[0] * difference
+    if loss == FASTBP_POISSON:
+        slope[0] = difference if fused else 1 - t / y
+        return difference + (t * (log(t) - r) if t != 0 else 0)
+    slope[0] = difference if fused else (-t / y if t != 0 else 0) + ((1 - t) / (1 - y) if t != 1 else 0)
+    return max(r, 0.0) - t * r + log1p(exp(-fabs(r)))
+
+
+cdef double elements_row(const fastbp_network* net, const fastbp_layer* layer, const real* r, const real* y,
+                         const real* t, real factor, real* e, double* squares) noexcept nogil:
+    """The sum of the losses of a row, and their derivatives times the factor."""
+    cdef double loss = 0, slope = 0
+    cdef ptrdiff_t j
+    for j in range(layer.n_out):
+        loss += element_loss(net.loss, net.loss_parameter, net.fused, r[j], y[j], t[j], &slope)
+        squares[0] += (<double>y[j] - t[j]) * (<double>y[j] - t[j])
+        e[j] = factor * <real>slope
+    for j in range(layer.n_out, layer.stride):
+        e[j] = 0
+    return loss
+
+
 cdef double cross_entropy_row(const fastbp_layer* layer, bint fused, const real* r, const real* y, const real* t,
                               ptrdiff_t label, real factor, real* e, double* squares) noexcept nogil:
     """E = -sum t log y of a row y = softmax(r), and e = -t / y or, fused, d = y sum(t) - t, times the factor.
@@ -71,6 +112,10 @@ cdef void output_error(const fastbp_network* net, const fastbp_samples* samples,
             squares = squared_error_row(layer, <const real*>layer.output + row, t, <real>(scale * weight),
                                         <real*>layer.delta + row)
             loss = 0.5 * squares
+        elif net.loss != FASTBP_CROSS_ENTROPY:
+            squares = 0
+            loss = elements_row(net, layer, <const real*>layer.net_input + row, <const real*>layer.output + row, t,
+                                <real>(scale * weight), <real*>layer.delta + row, &squares)
         else:
             squares = 0
             loss = cross_entropy_row(layer, net.fused, <const real*>layer.net_input + row,

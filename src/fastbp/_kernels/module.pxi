@@ -5,8 +5,9 @@
 # a network of them are below, one file for each part of the method.
 
 from cpython.pycapsule cimport PyCapsule_New
-from libc.math cimport isfinite, log, pow, sqrt
+from libc.math cimport exp, fabs, isfinite, log, log1p, pow, sqrt, tanh
 from libc.stddef cimport ptrdiff_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 cdef extern from "simd.h" nogil:
@@ -28,6 +29,13 @@ cdef extern from "simd.h" nogil:
     vec v_fnma(vec a, vec b, vec c)     # c - a * b
     vec v_and(vec, vec)
     vec v_abs(vec)
+    vec v_min(vec, vec)
+    vec v_max(vec, vec)
+    vec v_copysign(vec size, vec sign)
+    ctypedef struct vmask:
+        pass
+    vmask v_lt(vec, vec)
+    vec v_select(vmask, vec, vec)
     real v_sum(vec)
     real v_sum_first(vec, ptrdiff_t)
     vec v_first_lanes(ptrdiff_t)
@@ -58,10 +66,12 @@ from fastbp._kernels.kernels cimport *
 include "product.pxi"
 include "softmax.pxi"
 include "row.pxi"
+include "dropout.pxi"
 include "forward.pxi"
 include "loss.pxi"
 include "delta.pxi"
 include "update.pxi"
+include "penalty.pxi"
 include "narrow.pxi"
 include "online.pxi"
 include "train.pxi"
@@ -78,6 +88,7 @@ functions.apply_slope = apply_slope
 functions.weight_gradient = weight_gradient
 functions.error_signal = error_signal
 functions.backward = backward
+functions.update = update
 functions.train = train
 
 table = PyCapsule_New(&functions, FASTBP_CAPSULE, NULL)

@@ -61,7 +61,7 @@ cdef void online_deltas(const fastbp_network* net, const real* x, const fastbp_s
     target.scale = v_set1(<real>learning_rate)
     target.squares = v_zero()
     target.t = NULL
-    if net.loss == FASTBP_SQUARED_ERROR and net.layers[last].activation != FASTBP_SOFTMAX:
+    if net.loss == FASTBP_SQUARED_ERROR and samples.weights == NULL and net.layers[last].activation != FASTBP_SOFTMAX:
         target.t = <const real*>samples.t + samples.t_stride * (
             place if samples.order == NULL else samples.order[place])
     for l in range(net.n_layers):
@@ -92,7 +92,7 @@ cdef void train_online(const fastbp_network* net, const fastbp_samples* samples,
     """One update for every sample; stops before the first that would leave the finite numbers."""
     cdef const real* x
     cdef int l
-    if is_narrow(net):
+    if is_narrow(net) and samples.weights == NULL:
         train_narrow(net, samples, start, stop, learning_rate, progress)
         return
     while start < stop:

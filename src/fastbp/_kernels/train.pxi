@@ -29,22 +29,43 @@ cdef void backward(const fastbp_network* net, const void* x, ptrdiff_t x_stride,
         l -= 1
 
 
-cdef void train(const fastbp_network* net, const fastbp_samples* samples, ptrdiff_t start, ptrdiff_t stop,
+cdef double total_weight(const fastbp_samples* samples, ptrdiff_t start, ptrdiff_t m) noexcept nogil:
+    """Of m samples from place `start` of the order."""
+    cdef double total = 0
+    cdef ptrdiff_t i
+    if samples.weights == NULL:
+        return m
+    for i in range(start, start + m):
+        total += (<const real*>samples.weights)[i if samples.order == NULL else samples.order[i]]
+    return total
+
+
+cdef bint is_plain(const fastbp_network* net, const fastbp_optimizer* optimizer) noexcept nogil:
+    """Whether an update is w - h g of every parameter and nothing else."""
+    cdef int l
+    for l in range(net.n_layers):
+        if net.layers[l].mask != NULL:
+            return False
+    return (optimizer.method == FASTBP_SGD and optimizer.rates == NULL and not optimizer.batch_means
+            and optimizer.l1 == optimizer.l2 == optimizer.decay == optimizer.clip == optimizer.max_norm == 0)
+
+
+cdef void train(fastbp_network* net, const fastbp_samples* samples, ptrdiff_t start, ptrdiff_t stop,
                 ptrdiff_t batch, int mean, fastbp_optimizer* optimizer, fastbp_progress* progress) noexcept nogil:
     """One update for every `batch` samples; stops before the first update that would leave the finite numbers."""
     cdef ptrdiff_t done, m, in_batch, x_stride
     cdef fastbp_progress sums
     cdef const real* x
-    cdef double scale
+    cdef double size, scale
     progress.done = 0
-    if batch == 1 and optimizer.method == FASTBP_SGD:
+    if batch == 1 and is_plain(net, optimizer):
         train_online(net, samples, start, stop, optimizer.learning_rate, progress)
         return
     while start < stop:
         in_batch = min(batch, stop - start)
-        scale = 1.0 / in_batch if mean else 1.0
-        sums.error = 0
-        sums.squares = 0
+        size = total_weight(samples, start, in_batch) if optimizer.batch_means else in_batch
+        scale = 1 / size if mean else 1.0
+        sums.error = sums.squares = sums.penalty = 0
         done = 0
         while done < in_batch:
             m = min(in_batch - done, FASTBP_BLOCK_ROWS)
@@ -53,9 +74,10 @@ cdef void train(const fastbp_network* net, const fastbp_samples* samples, ptrdif
             output_error(net, samples, start + done, m, scale, &sums)
             backward(net, x, x_stride, m, done > 0)
             done += m
-        if not (isfinite(sums.error) and update(net, optimizer)):
+        if not (isfinite(sums.error) and update(net, optimizer, scale, &sums.penalty)):
             return
-        progress.error += sums.error
+        progress.error += sums.error * (in_batch / size)
+        progress.penalty += sums.penalty * in_batch
         progress.squares += sums.squares
         progress.done += in_batch
         start += in_batch

@@ -1,4 +1,4 @@
-# Updates of the parameters from the gradient g: plain descent w <- w - h g, with momentum, and Adam.
+# Updates of the parameters w from the gradient g.
 
 cdef vec add_sizes(vec sizes, const real* x, ptrdiff_t n) noexcept nogil:
     """sizes + |x|, vector by vector."""
@@ -29,71 +29,172 @@ cdef bint all_finite(const void* x, ptrdiff_t n) noexcept nogil:
     return sum_of_sizes(<const real*>x, n, 0) == 0
 
 
-cdef void descend(real* w, const real* g, ptrdiff_t vectors, double learning_rate) noexcept nogil:
+cdef void descend(real* w, const real* g, ptrdiff_t n, double learning_rate) noexcept nogil:
+    """w <- w - h g."""
     cdef vec h = v_set1(<real>learning_rate)
-    cdef ptrdiff_t v, i
-    for v in range(vectors):
-        i = v * VLEN
+    cdef ptrdiff_t i = 0
+    while i < n:
         v_store(w + i, v_fnma(h, v_load(g + i), v_load(w + i)))
+        i += VLEN
 
 
-cdef void descend_with_momentum(real* w, const real* g, ptrdiff_t vectors,
-                                const fastbp_optimizer* optimizer) noexcept nogil:
+cdef void descend_with_momentum(real* w, const real* g, ptrdiff_t n, double learning_rate,
+                                const fastbp_optimizer* optimizer, real* velocities) noexcept nogil:
     """v <- mu v - h g, w <- w + v; Nesterov's form looks one step ahead: w <- w + mu v - h g with the new v."""
-    cdef vec h = v_set1(<real>optimizer.learning_rate), mu = v_set1(<real>optimizer.beta_1), velocity, step
+    cdef vec h = v_set1(<real>learning_rate), mu = v_set1(<real>optimizer.beta_1), velocity, step
     cdef bint nesterov = optimizer.method == FASTBP_NESTEROV
-    cdef real* velocities = <real*>optimizer.mean
-    cdef ptrdiff_t v, i
-    for v in range(vectors):
-        i = v * VLEN
+    cdef ptrdiff_t i = 0
+    while i < n:
         step = v_mul(h, v_load(g + i))
         velocity = v_sub(v_mul(mu, v_load(velocities + i)), step)
         v_store(velocities + i, velocity)
         if nesterov:
             velocity = v_sub(v_mul(mu, velocity), step)
         v_store(w + i, v_add(v_load(w + i), velocity))
+        i += VLEN
 
 
-cdef void descend_by_adam(real* w, const real* g, ptrdiff_t vectors, const fastbp_optimizer* optimizer) noexcept nogil:
+cdef void descend_by_adam(real* w, const real* g, ptrdiff_t n, double learning_rate, const fastbp_optimizer* optimizer,
+                          real* means, real* squares) noexcept nogil:
     """w <- w - h m / (1 - beta_1^t) / (sqrt(v / (1 - beta_2^t)) + epsilon) (Kingma and Ba 2015, algorithm 1).
 
-    The corrections for the start are the same for all parameters, and taken out of the loop.
+    Nadam (Dozat 2016, algorithm 2) has beta_1 m / (1 - beta_1^(t + 1)) + (1 - beta_1) g / (1 - beta_1^t) in place of
+    m / (1 - beta_1^t). The corrections for the start are the same for all parameters, and taken out of the loop.
     """
+    cdef bint nadam = optimizer.method == FASTBP_NADAM
+    cdef double b_1 = optimizer.beta_1, start_1 = 1 - pow(b_1, optimizer.steps)
     cdef double correction = sqrt(1 - pow(optimizer.beta_2, optimizer.steps))
-    cdef vec h = v_set1(<real>(optimizer.learning_rate * correction / (1 - pow(optimizer.beta_1, optimizer.steps))))
-    cdef vec epsilon = v_set1(<real>(optimizer.epsilon * correction))
-    cdef vec beta_1 = v_set1(<real>optimizer.beta_1), rest_1 = v_set1(<real>(1 - optimizer.beta_1))
+    cdef vec of_mean = v_set1(<real>(learning_rate * correction * (
+        b_1 / (1 - pow(b_1, optimizer.steps + 1)) if nadam else 1 / start_1)))
+    cdef vec of_gradient = v_set1(<real>(learning_rate * correction * (1 - b_1) / start_1))
+    cdef vec epsilon = v_set1(<real>(optimizer.epsilon * (1 if optimizer.plain_epsilon else correction)))
+    cdef vec beta_1 = v_set1(<real>b_1), rest_1 = v_set1(<real>(1 - b_1))
     cdef vec beta_2 = v_set1(<real>optimizer.beta_2), rest_2 = v_set1(<real>(1 - optimizer.beta_2))
-    cdef real* means = <real*>optimizer.mean
-    cdef real* squares = <real*>optimizer.square
-    cdef vec gradient, mean, square
-    cdef ptrdiff_t v, i
-    for v in range(vectors):
-        i = v * VLEN
+    cdef vec gradient, mean, square, step
+    cdef ptrdiff_t i = 0
+    while i < n:
         gradient = v_load(g + i)
         mean = v_fma(beta_1, v_load(means + i), v_mul(rest_1, gradient))
         square = v_fma(beta_2, v_load(squares + i), v_mul(rest_2, v_mul(gradient, gradient)))
         v_store(means + i, mean)
         v_store(squares + i, square)
-        v_store(w + i, v_fnma(h, v_div(mean, v_add(v_sqrt(square), epsilon)), v_load(w + i)))
+        step = v_mul(of_mean, mean)
+        if nadam:
+            step = v_fma(of_gradient, gradient, step)
+        v_store(w + i, v_sub(v_load(w + i), v_div(step, v_add(v_sqrt(square), epsilon))))
+        i += VLEN
 
 
-cdef bint update(const fastbp_network* net, fastbp_optimizer* optimizer) noexcept nogil:
-    """One update of all parameters; False, and nothing changed, where a finite parameter could be lost by it."""
-    cdef real* w = <real*>net.params
-    cdef const real* g = <const real*>net.gradient
-    cdef ptrdiff_t vectors = net.n_params // VLEN
-    if optimizer.method == FASTBP_ADAM:
-        # Its step is bounded whatever g is, but g squared must be a number.
-        if not sum_of_sizes(g, net.n_params, 1) < sqrt(SAFE_UPDATE):
-            return False
-    elif not sum_of_sizes(g, net.n_params, <real>optimizer.learning_rate) < SAFE_UPDATE:
+cdef void descend_by_squares(real* w, const real* g, ptrdiff_t n, double learning_rate,
+                             const fastbp_optimizer* optimizer, real* squares) noexcept nogil:
+    """w <- w - h g / (sqrt(s) + epsilon), s the sum of g^2 (Adagrad, Duchi et al. 2011) or a running mean (RMSprop)."""
+    cdef bint running = optimizer.method == FASTBP_RMSPROP
+    cdef vec h = v_set1(<real>learning_rate), epsilon = v_set1(<real>optimizer.epsilon)
+    cdef vec before = v_set1(<real>(optimizer.beta_2 if running else 1))
+    cdef vec rest = v_set1(<real>(1 - optimizer.beta_2 if running else 1))
+    cdef vec gradient, square
+    cdef ptrdiff_t i = 0
+    while i < n:
+        gradient = v_load(g + i)
+        square = v_fma(before, v_load(squares + i), v_mul(rest, v_mul(gradient, gradient)))
+        v_store(squares + i, square)
+        v_store(w + i, v_fnma(h, v_div(gradient, v_add(v_sqrt(square), epsilon)), v_load(w + i)))
+        i += VLEN
+
+
+cdef void descend_by_signs(real* w, const real* g, ptrdiff_t n, double rate, const fastbp_optimizer* optimizer,
+                           real* signs, real* steps) noexcept nogil:
+    """iRprop- (Igel and Huesken 2000): each parameter goes its own step against the sign of g.
+
+    The step grows where the sign stays, and shrinks where it changes; then the parameter waits once. What is kept is
+    the sign and not the gradient, whose product with the next one might underflow.
+    """
+    cdef vec zero = v_zero(), one = v_set1(1), scale = v_set1(<real>rate)
+    cdef vec up = v_set1(<real>optimizer.beta_1), down = v_set1(<real>optimizer.beta_2)
+    cdef vec largest = v_set1(<real>optimizer.largest), least = v_set1(<real>optimizer.epsilon)
+    cdef vec gradient, sign, change, step
+    cdef ptrdiff_t i = 0
+    while i < n:
+        gradient = v_load(g + i)
+        sign = v_select(v_lt(zero, v_abs(gradient)), v_copysign(one, gradient), zero)
+        change = v_mul(sign, v_load(signs + i))
+        step = v_load(steps + i)
+        step = v_select(v_lt(zero, change), v_min(v_mul(step, up), largest), step)
+        step = v_select(v_lt(change, zero), v_max(v_mul(step, down), least), step)
+        sign = v_select(v_lt(change, zero), zero, sign)
+        v_store(signs + i, sign)
+        v_store(steps + i, step)
+        v_store(w + i, v_fnma(v_mul(scale, step), sign, v_load(w + i)))
+        i += VLEN
+
+
+cdef void descend_part(const fastbp_network* net, const fastbp_optimizer* optimizer, ptrdiff_t start, ptrdiff_t n,
+                       double rate) noexcept nogil:
+    """The update of n parameters from `start` on, at `rate` times the learning rate."""
+    cdef real* w = <real*>net.params + start
+    cdef const real* g = <const real*>net.gradient + start
+    # Null where the method has none, and then not looked at.
+    cdef real* mean = <real*>optimizer.mean + start
+    cdef real* square = <real*>optimizer.square + start
+    cdef double h = rate * optimizer.learning_rate
+    if optimizer.method == FASTBP_SGD:
+        descend(w, g, n, h)
+    elif optimizer.method == FASTBP_MOMENTUM or optimizer.method == FASTBP_NESTEROV:
+        descend_with_momentum(w, g, n, h, optimizer, mean)
+    elif optimizer.method == FASTBP_ADAM or optimizer.method == FASTBP_NADAM:
+        descend_by_adam(w, g, n, h, optimizer, mean, square)
+    elif optimizer.method == FASTBP_RPROP:
+        descend_by_signs(w, g, n, rate, optimizer, mean, square)
+    else:
+        descend_by_squares(w, g, n, h, optimizer, square)
+
+
+cdef bint is_safe_update(const fastbp_network* net, const fastbp_optimizer* optimizer) noexcept nogil:
+    """Whether no finite parameter can be lost by this gradient."""
+    cdef double rate = 1
+    cdef int l
+    if optimizer.method == FASTBP_RPROP:
+        return all_finite(net.gradient, net.n_params)
+    if not (optimizer.method == FASTBP_SGD or optimizer.method == FASTBP_MOMENTUM
+            or optimizer.method == FASTBP_NESTEROV):
+        # The step is bounded whatever g is, but g squared must be a number.
+        return sum_of_sizes(<const real*>net.gradient, net.n_params, 1) < sqrt(SAFE_UPDATE)
+    if optimizer.rates != NULL:
+        for l in range(net.n_layers):
+            rate = max(rate, optimizer.rates[l])
+    return sum_of_sizes(<const real*>net.gradient, net.n_params, <real>(rate * optimizer.learning_rate)) < SAFE_UPDATE
+
+
+cdef bint update(const fastbp_network* net, fastbp_optimizer* optimizer, double scale, double* penalty) noexcept nogil:
+    """One update of all parameters; False, and nothing changed, where a finite parameter could be lost by it.
+
+    scale: what the loss was multiplied by, for a mean over the batch. The penalty of l1 and l2 is added to `penalty`.
+    """
+    cdef const fastbp_layer* layer
+    cdef double rate = 1, share = scale if optimizer.batch_means else 1
+    cdef ptrdiff_t end
+    cdef int l
+    if optimizer.l1 > 0 or optimizer.l2 > 0:
+        penalty[0] += add_penalty(net, share * optimizer.l1, share * optimizer.l2)
+    if optimizer.clip > 0:
+        clip_gradient(<real*>net.gradient, net.n_params, optimizer.clip)
+    if not is_safe_update(net, optimizer):
         return False
     optimizer.steps += 1
-    if optimizer.method == FASTBP_SGD:
-        descend(w, g, vectors, optimizer.learning_rate)
-    elif optimizer.method == FASTBP_ADAM:
-        descend_by_adam(w, g, vectors, optimizer)
-    else:
-        descend_with_momentum(w, g, vectors, optimizer)
+    if optimizer.rates == NULL and optimizer.decay == 0 and optimizer.max_norm == 0:
+        descend_part(net, optimizer, 0, net.n_params, 1)
+        return True
+    for l in range(net.n_layers):
+        layer = &net.layers[l]
+        end = net.layers[l + 1].weights if l + 1 < net.n_layers else net.n_params
+        if optimizer.rates != NULL:
+            rate = optimizer.rates[l]
+        if rate == 0:
+            continue        # frozen
+        if optimizer.decay > 0:
+            scale_weights(<real*>net.params + layer.weights, layer.bias - layer.weights,
+                          1 - rate * optimizer.learning_rate * optimizer.decay)
+        descend_part(net, optimizer, layer.weights, end - layer.weights, rate)
+        if optimizer.max_norm > 0:
+            limit_norms(layer, <real*>net.params + layer.weights, optimizer.max_norm)
     return True

@@ -1,0 +1,35 @@
+# Dropout (Srivastava et al. 2014, section 10, "inverted"): in training, each output of a hidden layer is dropped with a
+# probability p, and the others are divided by 1 - p, so that their expectation is what a prediction uses.
+
+cdef inline uint32_t random_bits(uint64_t* state) noexcept nogil:
+    """The upper half of the next number of SplitMix64 (Steele, Lea and Flood 2014)."""
+    cdef uint64_t z
+    state[0] += <uint64_t>0x9E3779B97F4A7C15
+    z = state[0]
+    z = (z ^ (z >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
+    z = (z ^ (z >> 27)) * <uint64_t>0x94D049BB133111EB
+    return <uint32_t>((z ^ (z >> 31)) >> 32)
+
+
+cdef void multiply_elements(const real* x, const real* y, real* product, ptrdiff_t n) noexcept nogil:
+    """n is a number of whole vectors; arrays may be one."""
+    cdef ptrdiff_t i = 0
+    while i < n:
+        v_store(product + i, v_mul(v_load(x + i), v_load(y + i)))
+        i += VLEN
+
+
+cdef const real* outputs_of(const fastbp_layer* layer) noexcept nogil:
+    """What the next layer takes as its input."""
+    return <const real*>(layer.output if layer.mask == NULL else layer.kept)
+
+
+cdef void drop_outputs(const fastbp_layer* layer, ptrdiff_t m, uint64_t* random) noexcept nogil:
+    """A new mask, and the outputs that it leaves."""
+    cdef real* mask = <real*>layer.mask
+    cdef real kept = <real>(1 / (1 - layer.dropout))
+    cdef double bound = layer.dropout * 4294967296.0
+    cdef ptrdiff_t i
+    for i in range(m * layer.stride):
+        mask[i] = 0 if random_bits(random) < bound else kept
+    multiply_elements(mask, <const real*>layer.output, <real*>layer.kept, padded(m * layer.stride))

@@ -1,0 +1,98 @@
+"""The losses with a parameter, and what others ask of the last layer; the formulas are in _kernels/loss.pxi."""
+
+from dataclasses import dataclass
+from math import inf
+
+from fastbp._checks import number, one_of
+
+# The activation that the outputs must have: with it the delta is y - t.
+ACTIVATIONS = {"poisson": "exp", "binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
+
+
+@dataclass(frozen=True)
+class Huber:
+    """Squared error near the target, absolute error far from it (Huber 1964).
+
+    ``(y - t)**2 / 2`` where ``|y - t| <= delta``, else ``delta (|y - t| - delta / 2)``.
+
+    Parameters
+    ----------
+    delta : float, default 1.0
+        Positive and finite.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If delta is not.
+
+    Examples
+    --------
+    >>> import fastbp
+    >>> net = fastbp.Network([1, 1], "identity", loss=fastbp.Huber(0.5), init=[([[1.0]], [0.0])])
+    >>> net.error([[2.0]], [[0.0]])
+    0.875
+    """
+
+    delta: float = 1.0
+    kind = "huber"
+
+    def __post_init__(self):
+        number("delta", self.delta, 0, inf)
+
+    @property
+    def parameter(self):
+        """delta."""
+        return float(self.delta)
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """The loss whose expectation a quantile of the targets makes least (Koenker and Bassett 1978).
+
+    ``q (t - y)`` where ``t > y``, else ``(1 - q) (y - t)``.
+
+    Parameters
+    ----------
+    q : float, default 0.5
+        Above 0, below 1. 0.5 asks for the median.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If q is not.
+
+    Examples
+    --------
+    >>> import fastbp
+    >>> net = fastbp.Network([1, 1], "identity", loss=fastbp.Quantile(0.9), init=[([[1.0]], [0.0])])
+    >>> net.error([[2.0]], [[3.0]])
+    0.9
+    """
+
+    q: float = 0.5
+    kind = "quantile"
+
+    def __post_init__(self):
+        number("q", self.q, 0, 1)
+
+    @property
+    def parameter(self):
+        """q."""
+        return float(self.q)
+
+
+DEFAULTS = {loss.kind: loss for loss in (Huber(), Quantile())}
+
+
+def to_header(loss):
+    """A loss as a file holds it: its name, and its parameter or None."""
+    if isinstance(loss, (Huber, Quantile)):
+        return loss.kind, loss.parameter
+    if callable(loss):
+        raise ValueError(f"a network with a loss function of one's own cannot be saved, got {loss!r}; pickle it")
+    return loss, None
+
+
+def from_header(name, parameter):
+    """The loss that `to_header` described."""
+    return name if parameter is None else type(DEFAULTS[one_of("loss", name, DEFAULTS)])(parameter)
