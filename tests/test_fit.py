@@ -486,8 +486,8 @@ def test_history(data):
     assert repr(plain) == f"History(3 epochs, RMS {plain.rms[-1]:.6g}, stopped by epochs)"
 
     validated = network().fit(X, T, epochs=3, validation_data=(X, T))
-    assert f"validation RMS {validated.validation_rms[-1]:.6g}" in repr(validated)
-    assert f"epoch {validated.best_epoch} was best" in repr(validated)
+    assert f"validation E {validated.validation_error[-1]:.6g}" in repr(validated)
+    assert f"least in epoch {validated.best_epoch}: {validated.validation_error.min():.6g}" in repr(validated)
     for history in (plain, validated):
         as_dict = json.loads(json.dumps(history.to_dict()))
         assert as_dict["epochs"] == 3

@@ -53,8 +53,8 @@ class History:
     def __repr__(self):
         last = f", RMS {self.rms[-1]:.6g}" if len(self) else ""
         if self.best_epoch is not None:
-            last += (f", validation RMS {self.validation_rms[-1]:.6g}"
-                     f" (epoch {self.best_epoch} was best: {self.validation_rms[self.best_epoch]:.6g})")
+            last += (f", validation E {self.validation_error[-1]:.6g}"
+                     f" (least in epoch {self.best_epoch}: {self.validation_error[self.best_epoch]:.6g})")
         return f"History({len(self)} epochs{last}, stopped by {self.stop_reason})"
 
     def to_dict(self):
