@@ -68,7 +68,12 @@ def dumps(net):
     ).encode()
     params = net.params
     stored = params.astype(STORED_DTYPES[params.dtype.name], copy=False).tobytes()
-    content = PREFIX.pack(MAGIC, FORMAT_VERSION, len(header), len(stored)) + header + stored
+    return pack(MAGIC, header, stored)
+
+
+def pack(magic, header, body):
+    """The container of networks and checkpoints: prefix, header, raw arrays, checksum."""
+    content = PREFIX.pack(magic, FORMAT_VERSION, len(header), len(body)) + header + body
     return content + CHECKSUM.pack(zlib.crc32(content))
 
 
@@ -90,28 +95,9 @@ def loads(data):
         If the data are not from fastbp, of another format version, truncated, followed by other bytes, damaged,
         or do not describe a network.
     """
-    data = memoryview(data).cast("B")
-    if data[: len(MAGIC)] != MAGIC:
-        raise FormatError(f"not a fastbp network: expected {MAGIC!r} first, got {bytes(data[: len(MAGIC)])!r}")
-    if len(data) < PREFIX.size:
-        raise FormatError(f"truncated: {len(data)} bytes, but the prefix alone has {PREFIX.size}")
-    _, version, header_size, params_size = PREFIX.unpack_from(data)
-    if version != FORMAT_VERSION:
-        newer = ", written by a newer fastbp" if version > FORMAT_VERSION else ""
-        raise FormatError(f"format version {version}{newer}; this fastbp reads version {FORMAT_VERSION}")
-
-    header_end = PREFIX.size + header_size
-    params_end = header_end + params_size
-    expected = params_end + CHECKSUM.size
-    if len(data) < expected:
-        raise FormatError(f"truncated: {len(data)} bytes of the {expected} that the prefix announces")
-    if len(data) > expected:
-        raise FormatError(f"trailing data: {len(data)} bytes where the prefix announces {expected}")
-    if CHECKSUM.unpack_from(data, params_end) != (zlib.crc32(data[:params_end]),):
-        raise FormatError("damaged: the checksum does not match the content")
-
-    header = _parse_header(bytes(data[PREFIX.size : header_end]), params_size)
-    stored = np.frombuffer(data[header_end:params_end], STORED_DTYPES[header["dtype"]])
+    header, stored = unpack(data, MAGIC, "network")
+    header = _parse_header(header, len(stored))
+    stored = np.frombuffer(stored, STORED_DTYPES[header["dtype"]])
     try:
         return network.Network(
             header["layer_sizes"],
@@ -125,12 +111,35 @@ def loads(data):
         raise FormatError(f"the header does not describe a network: {error}") from error
 
 
-def _parse_header(text, params_size):
-    """The header as a dict of which keys, types and sizes are known to be sound; names are left to Network."""
+def unpack(data, magic, kind):
+    """The header and the body of a container of this magic; the header is known to be JSON."""
+    data = memoryview(data).cast("B")
+    if data[: len(magic)] != magic:
+        raise FormatError(f"not a fastbp {kind}: expected {magic!r} first, got {bytes(data[: len(magic)])!r}")
+    if len(data) < PREFIX.size:
+        raise FormatError(f"truncated: {len(data)} bytes, but the prefix alone has {PREFIX.size}")
+    _, version, header_size, body_size = PREFIX.unpack_from(data)
+    if version != FORMAT_VERSION:
+        newer = ", written by a newer fastbp" if version > FORMAT_VERSION else ""
+        raise FormatError(f"format version {version}{newer}; this fastbp reads version {FORMAT_VERSION}")
+
+    header_end = PREFIX.size + header_size
+    body_end = header_end + body_size
+    expected = body_end + CHECKSUM.size
+    if len(data) < expected:
+        raise FormatError(f"truncated: {len(data)} bytes of the {expected} that the prefix announces")
+    if len(data) > expected:
+        raise FormatError(f"trailing data: {len(data)} bytes where the prefix announces {expected}")
+    if CHECKSUM.unpack_from(data, body_end) != (zlib.crc32(data[:body_end]),):
+        raise FormatError("damaged: the checksum does not match the content")
     try:
-        header = json.loads(text)
+        return json.loads(bytes(data[PREFIX.size : header_end])), data[header_end:body_end]
     except (ValueError, RecursionError) as error:
         raise FormatError(f"the header is not JSON: {error}") from error
+
+
+def _parse_header(header, params_size):
+    """The header, a dict of which keys, types and sizes are known to be sound; names are left to Network."""
     if not isinstance(header, dict) or header.keys() != HEADER_TYPES.keys():
         raise FormatError(f"the header must hold exactly {', '.join(HEADER_TYPES)}")
     for key, kind in HEADER_TYPES.items():
@@ -181,11 +190,15 @@ def save(net, path):
     >>> loaded.layer_sizes == net.layer_sizes
     True
     """
-    content = dumps(net)
+    write(path, dumps(net))
+
+
+def write(path, content, argument="path"):
+    """Write a file, whole or not at all; `argument` is what its caller calls the path."""
     # A link stays a link: the file that it points to is replaced.
     target = os.path.realpath(os.fsdecode(path))
     if os.path.exists(target) and not os.path.isfile(target):
-        raise FileExistsError(f"path: {target!r} exists and is not a regular file")
+        raise FileExistsError(f"{argument}: {target!r} exists and is not a regular file")
     temporary = os.path.join(os.path.dirname(target), f".fastbp-{os.urandom(8).hex()}.tmp")
     try:
         with open(temporary, "xb") as file:

@@ -225,31 +225,75 @@ class Network(Core):
         return Trace(r, a, e, d, weight_gradients, bias_gradients, error)
 
     def fit(self, X, T, *, epochs=100, batch_size=1, learning_rate=None, optimizer="sgd", shuffle=True, seed=None,
-            desired_error=None, verbose=False):
-        """Train on a set of samples, epoch after epoch.
+            desired_error=None, verbose=False, sample_weight=None, class_weight=None, validation_data=None,
+            validation_fraction=None, patience=None, min_delta=0.0, time_limit=None, callbacks=(), schedule=None,
+            checkpoint=None, checkpoint_every=1, resume=None, dropout=0.0):
+        """Train on a set of samples, epoch after epoch, from the parameters that the network has.
 
         Parameters
         ----------
-        X : array_like, shape (M, n_inputs)
-            Inputs, finite; at least one sample.
-        T : array_like, shape (M, n_outputs)
-            Targets, finite; (M,) is taken too where there is one output.
+        X : array_like, shape (M, n_inputs); or batches
+            Inputs, finite; at least one sample. A contiguous array of the network's dtype, a memory map too, is read
+            where it stands. Where T is None: an iterable of batches (X, T), gone through anew in each epoch, or a
+            function without arguments that returns one. Each batch is one update.
+        T : array_like, shape (M, n_outputs), or None
+            Targets, finite; (M,) is taken too where there is one output. None beside batches.
         epochs : int, default 100
             How often all samples are presented, at most.
         batch_size : int or "full", default 1
             Samples for each update: 1 is on-line learning, "full" batch learning. The last batch may be smaller.
         learning_rate : float, optional
             h in ``w <- w - h dE/dw``; positive and finite. By default that of the optimizer.
-        optimizer : {"sgd", "adam"}, SGD or Adam, default "sgd"
-            A name makes a new one with its default numbers; an object goes on from its last step, with its own rate.
+        optimizer : str or optimizer, default "sgd"
+            "sgd", "rprop", "rmsprop", "adagrad", "adam", "adamw" or "nadam", or an object of their classes. A name
+            makes a new one with its default numbers; an object goes on from its last step, with its own rate.
         shuffle : bool, default True
-            Whether each epoch presents the samples in a new random order.
+            Whether each epoch presents the samples in a new random order. Batches come in their own.
         seed : int or numpy.random.Generator, optional
-            For that order; by default the generator that the network was made with goes on.
+            For that order, for `validation_fraction` and for `dropout`; by default the generator that the network was
+            made with goes on.
         desired_error : float, optional
             Stop after the first epoch whose RMS error is not above this.
-        verbose : bool, default False
-            Print the progress: one line that is rewritten on a terminal, else ten lines in all.
+        verbose : bool or "tqdm", default False
+            Print the progress: one line that is rewritten on a terminal, else ten lines in all; or tqdm's bar, which
+            needs ``pip install "fastbp[progress]"``.
+        sample_weight : array_like, shape (M,), optional
+            Factors of each sample's error; none negative. Validation errors are not weighted.
+        class_weight : dict or "balanced", optional
+            Factor of the samples of each class, by its label: an integer target, the position of the 1 in a row, or
+            the 0 or 1 of a single output. "balanced" is M / (number of classes * samples of the class). `sample_weight`
+            is multiplied with it.
+        validation_data : tuple (X, T), optional
+            Samples to compute the error of after each epoch, and not to train on.
+        validation_fraction : float, optional
+            Hold out this part of the samples for it: random rows, or the last ones with ``shuffle=False``. The rows
+            are copied if they are random, so a memory map must be cut by hand or in order.
+        patience : int, optional
+            Stop when the validation error has not fallen by more than `min_delta` below its least for so many epochs in
+            a row. The network gets back the parameters of the least validation error, whatever has ended training.
+        min_delta : float, default 0.0
+            See `patience`.
+        time_limit : float, optional
+            Stop after the first epoch that ends this many seconds after the call, or later.
+        callbacks : sequence of objects, optional
+            ``callback.on_epoch(state)`` is called after each epoch with an `EpochState`; training stops when one
+            returns True. What it raises ends training and goes through; the network keeps the finished epoch.
+        schedule : str, object of fastbp.schedules or callable, optional
+            What the optimizer's learning rate is multiplied by in each epoch: "constant", "invscaling", "adaptive",
+            "step", "cosine", "warmup", an object with parameters as ``fastbp.schedules.Step(every=20)``, or a function
+            of the epoch (from 0). The optimizer has its own rate again when training has ended.
+        checkpoint : str or os.PathLike, optional
+            File to write the state of the training to, after every `checkpoint_every` epochs and after the last; it is
+            replaced once the new one is complete on disk.
+        checkpoint_every : int, default 1
+            See `checkpoint`.
+        resume : str or os.PathLike, optional
+            Checkpoint to continue from. Parameters, optimizer, random numbers, History, early stopping and schedule go
+            on bit for bit as if training had never been interrupted; the data and all other arguments must be given
+            again, `epochs` counts from the first beginning.
+        dropout : float or sequence of float, default 0.0
+            Probability, below 1, with which each output of a hidden layer is left out of an update (Srivastava et al.
+            2014); one for all hidden layers or one for each.
 
         Returns
         -------
@@ -259,9 +303,15 @@ class Network(Core):
         Raises
         ------
         ValueError, TypeError
-            If an argument is out of range, or of the wrong shape, length or type; nothing has changed then.
+            If an argument is out of range, of the wrong shape, length or type, or contradicts another; the parameters
+            have not changed then. If a batch is wrong: they are those that the network had before its epoch.
         DivergenceError
-            If E or an update is not finite; the parameters are the last finite ones.
+            If E or an update is not finite; the parameters are the last finite ones, or, with batches, those before
+            the epoch.
+        FormatError
+            If the checkpoint to resume is damaged or none.
+        OSError
+            If a checkpoint cannot be written or read.
 
         Examples
         --------
@@ -271,9 +321,13 @@ class Network(Core):
         >>> history.stop_reason
         'desired_error'
         """
-        rng = self._rng if seed is None else _generator(seed)
-        return training.fit(self, X, T, epochs, batch_size, learning_rate, optimizer, shuffle, rng, desired_error,
-                            verbose)
+        return training.fit(self, X, T, rng=self._rng if seed is None else _generator(seed), epochs=epochs,
+                            batch_size=batch_size, learning_rate=learning_rate, optimizer=optimizer, shuffle=shuffle,
+                            desired_error=desired_error, verbose=verbose, sample_weight=sample_weight,
+                            class_weight=class_weight, validation_data=validation_data,
+                            validation_fraction=validation_fraction, patience=patience, min_delta=min_delta,
+                            time_limit=time_limit, callbacks=callbacks, schedule=schedule, checkpoint=checkpoint,
+                            checkpoint_every=checkpoint_every, resume=resume, dropout=dropout)
 
     def save(self, path):
         """Write the network to a file that `fastbp.load` reads; docs/file-format.md describes it.

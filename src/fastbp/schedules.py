@@ -1,0 +1,174 @@
+"""Learning-rate schedules: small classes that say, epoch by epoch, by what to multiply the optimizer's own rate.
+
+`factors` of each is a generator: it gives the factor of an epoch and is sent that epoch's training error E. So a
+resumed training finds its place in the schedule by sending the errors that are in the checkpoint.
+"""
+
+from dataclasses import dataclass
+from itertools import count
+from math import cos, inf, pi
+
+from fastbp._checks import number, one_of, positive_integer
+
+
+@dataclass(frozen=True)
+class InvScaling:
+    """``1 / k**power`` in the k-th epoch, the first being 1.
+
+    Parameters
+    ----------
+    power : float, default 0.5
+        Positive and finite.
+
+    Examples
+    --------
+    >>> import fastbp
+    >>> net = fastbp.Network([1, 1], "identity", seed=1)
+    >>> schedule = fastbp.schedules.InvScaling(power=1)
+    >>> net.fit([[1.0]], [[2.0]], epochs=4, learning_rate=0.5, schedule=schedule).learning_rate
+    array([0.5       , 0.25      , 0.16666667, 0.125     ])
+    """
+
+    power: float = 0.5
+
+    def __post_init__(self):
+        number("power", self.power, 0, inf)
+
+    def factors(self, epochs):
+        for k in count(1):
+            yield k**-self.power
+
+
+@dataclass(frozen=True)
+class Adaptive:
+    """Multiplied by `factor` whenever the training error has not fallen for a while.
+
+    Parameters
+    ----------
+    factor : float, default 0.2
+        Above 0, below 1.
+    patience : int, default 10
+        After so many epochs in a row in which E was not below the least E so far by more than `tol`.
+    tol : float, default 1e-4
+        At least 0.
+    minimum : float, default 1e-6
+        The least that the optimizer's own rate is multiplied by; above 0, at most 1.
+    """
+
+    factor: float = 0.2
+    patience: int = 10
+    tol: float = 1e-4
+    minimum: float = 1e-6
+
+    def __post_init__(self):
+        number("factor", self.factor, 0, 1)
+        positive_integer("patience", self.patience)
+        number("tol", self.tol, 0, inf, low_allowed=True)
+        if number("minimum", self.minimum, 0, inf) > 1:
+            raise ValueError(f"minimum must be at most 1, got {self.minimum!r}")
+
+    def factors(self, epochs):
+        current, least, waited = 1.0, inf, 0
+        while True:
+            error = yield current
+            waited = 0 if error < least - self.tol else waited + 1
+            least = min(least, error)
+            if waited == self.patience:
+                current, waited = max(current * self.factor, self.minimum), 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """Multiplied by `factor` again after every so many epochs.
+
+    Parameters
+    ----------
+    every : int, default 10
+    factor : float, default 0.5
+        Positive and finite.
+    """
+
+    every: int = 10
+    factor: float = 0.5
+
+    def __post_init__(self):
+        positive_integer("every", self.every)
+        number("factor", self.factor, 0, inf)
+
+    def factors(self, epochs):
+        for epoch in count():
+            yield self.factor ** (epoch // self.every)
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """Half a period of a cosine, from 1 in the first epoch down towards `final` (Loshchilov and Hutter 2017).
+
+    Parameters
+    ----------
+    final : float, default 0.0
+        Where it would be in the epoch after the last one; at least 0.
+    """
+
+    final: float = 0.0
+
+    def __post_init__(self):
+        number("final", self.final, 0, inf, low_allowed=True)
+
+    def factors(self, epochs):
+        for epoch in range(epochs):
+            yield self.final + (1 - self.final) * (1 + cos(pi * epoch / epochs)) / 2
+
+
+@dataclass(frozen=True)
+class Warmup:
+    """Rises evenly to 1 over the first epochs, ``k / epochs`` in the k-th; then follows another schedule.
+
+    Parameters
+    ----------
+    epochs : int, default 5
+    then : str, schedule or callable, optional
+        What follows, as `Network.fit` takes it; it begins at its own epoch 0. By default the factor stays 1.
+    """
+
+    epochs: int = 5
+    then: object = None
+
+    def __post_init__(self):
+        positive_integer("epochs", self.epochs)
+        if self.then is not None:
+            check("then", self.then)
+
+    def factors(self, epochs):
+        for epoch in range(self.epochs):
+            yield (epoch + 1) / self.epochs
+        yield from factors(self.then, epochs - self.epochs)
+
+
+NAMES = {"constant": None, "invscaling": InvScaling(), "adaptive": Adaptive(), "step": Step(), "cosine": Cosine(),
+         "warmup": Warmup()}
+
+
+def check(argument, schedule):
+    """Refuse what is not a schedule."""
+    if isinstance(schedule, str):
+        one_of(argument, schedule, NAMES)
+    elif schedule is not None and (isinstance(schedule, type) or not (hasattr(schedule, "factors")
+                                                                      or callable(schedule))):
+        raise TypeError(f"{argument} must be one of {', '.join(NAMES)}, an object of fastbp.schedules or a function of "
+                        f"the epoch, got {schedule!r}")
+
+
+def factors(schedule, epochs):
+    """The factors of the schedule, as a generator that is sent the error of each epoch."""
+    if isinstance(schedule, str):
+        schedule = NAMES[schedule]
+    if schedule is None:
+        return (1.0 for _ in count())
+    return schedule.factors(epochs) if hasattr(schedule, "factors") else map_epochs(schedule)
+
+
+def map_epochs(function):
+    """The factors of a user's function of the epoch, each looked at before it is used."""
+    for epoch in count():
+        yield number(f"schedule: the factor of epoch {epoch}", function(epoch), 0, inf)

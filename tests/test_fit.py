@@ -1,0 +1,702 @@
+"""fit beyond the epochs themselves: validation, stopping, schedules, callbacks, batches, History and what it refuses.
+
+What needs weights, dropout or an optimizer's state is in test_fit_core.py.
+"""
+
+import json
+import math
+import signal
+import sys
+import tracemalloc
+import types
+
+import numpy as np
+import pytest
+from reference import random_problem
+
+import fastbp
+from fastbp import progress, schedules, sources, training
+
+SIZES = [3, 5, 2]
+M = 10
+
+
+@pytest.fixture
+def data(rng):
+    return random_problem(rng, SIZES, M)[1:]
+
+
+def network(**options):
+    return fastbp.Network(SIZES, "tanh", **{"seed": 3, **options})
+
+
+class Watcher:
+    """A callback that keeps what it is told, with the parameters of each epoch."""
+
+    def __init__(self, stop_after=math.inf):
+        self.states, self.params, self.stop_after = [], [], stop_after
+
+    def on_epoch(self, state):
+        self.states.append(state)
+        self.params.append(state.network.params)
+        return len(self.states) >= self.stop_after
+
+
+# -------------------------------------------------------------------------------------------------------- validation
+
+
+def test_validation_errors_are_those_after_each_epoch(dtype, data):
+    X, T = data
+    net, watcher = network(dtype=dtype), Watcher()
+    # Neither dtype nor layout of the data is that of the network.
+    history = net.fit(X[:6], T[:6], epochs=4, validation_data=(X[6:].tolist(), np.asfortranarray(T[6:])),
+                      callbacks=[watcher])
+    for epoch, params in enumerate(watcher.params):
+        net.params = params
+        assert history.validation_error[epoch] == net.error(X[6:], T[6:])
+        assert history.validation_rms[epoch] == net.rms(X[6:], T[6:])
+    assert history.best_epoch == np.argmin(history.validation_error)
+
+
+def test_validation_changes_nothing(data):
+    X, T = data
+    alone, validated = network(), network()
+    alone.fit(X, T, epochs=3)
+    validated.fit(X, T, epochs=3, validation_data=(X, T))
+    np.testing.assert_array_equal(alone.params, validated.params)
+
+
+def test_validation_labels(rng):
+    net = fastbp.Network([3, 2], "softmax", loss="cross_entropy", seed=1)
+    X, labels = rng.normal(size=(8, 3)), rng.integers(0, 2, 8)
+    history = net.fit(X, labels, epochs=2, validation_data=(X, labels.tolist()))
+    assert history.validation_error[-1] == net.error(X, np.eye(2)[labels])
+
+
+def test_fraction_in_order_holds_out_the_last_rows(data):
+    X, T = data
+    by_hand, cut = network(), network()
+    expected = by_hand.fit(X[:7], T[:7], epochs=3, shuffle=False, validation_data=(X[7:], T[7:]))
+    history = cut.fit(X, T, epochs=3, shuffle=False, validation_fraction=0.3)
+    np.testing.assert_array_equal(cut.params, by_hand.params)
+    np.testing.assert_array_equal(history.validation_error, expected.validation_error)
+
+
+def test_fraction_at_random_splits_the_rows(rng):
+    X, T, weights = np.arange(40.0).reshape(20, 2), np.arange(20.0)[:, None], np.arange(20.0)
+    splits = []
+    for seed in range(2):
+        x, t, w, (vx, vt) = sources.hold_out(X, T, weights, 0.25, np.random.default_rng(seed))
+        assert (len(x), len(vx)) == (15, 5)
+        assert sorted([*t.ravel(), *vt.ravel()]) == T.ravel().tolist()
+        for part_x, part_t in ((x, t), (vx, vt)):
+            np.testing.assert_array_equal(part_x[:, 0], 2 * part_t[:, 0])
+        np.testing.assert_array_equal(w, t.ravel())
+        splits.append(vt.ravel().tolist())
+    assert splits[0] != splits[1]
+    assert splits[0] != [15, 16, 17, 18, 19]
+
+
+# ---------------------------------------------------------------------------------------------------------- stopping
+
+
+class Jolt:
+    """A callback that spoils the network from one epoch on."""
+
+    def __init__(self, epoch):
+        self.epoch, self.params = epoch, []
+
+    def on_epoch(self, state):
+        self.params.append(state.network.params)
+        if state.epoch >= self.epoch:
+            state.network.biases[-1][...] += 1.0
+
+
+def test_early_stopping_gives_the_best_parameters_back(data):
+    X, T = data
+    T = 0.5 * T
+    net, jolt = network(), Jolt(5)
+    history = net.fit(X, T, epochs=100, learning_rate=0.01, validation_data=(X, T), patience=4, callbacks=[jolt])
+    # The jolt of epoch 5 is seen by the validation of epoch 6, and errors only grow from there on.
+    assert history.best_epoch == 5
+    assert history.stop_reason == "patience"
+    assert len(history) == 5 + 1 + 4
+    np.testing.assert_array_equal(net.params, jolt.params[5])
+    assert net.error(X, T) == history.validation_error[5]
+
+
+def test_best_parameters_come_back_when_the_epochs_are_over(data):
+    X, T = data
+    net = network()
+    history = net.fit(X, 0.5 * T, epochs=8, learning_rate=0.01, validation_data=(X, 0.5 * T), patience=100,
+                      callbacks=[Jolt(5)])
+    assert (history.stop_reason, history.best_epoch) == ("epochs", 5)
+    assert net.error(X, 0.5 * T) == history.validation_error[5]
+
+
+def test_without_patience_the_last_parameters_stay(data):
+    X, T = data
+    net = network()
+    history = net.fit(X, 0.5 * T, epochs=8, learning_rate=0.01, validation_data=(X, 0.5 * T), callbacks=[Jolt(5)])
+    assert history.best_epoch == 5
+    assert net.error(X, 0.5 * T) > history.validation_error[5]
+
+
+@pytest.mark.parametrize(("min_delta", "epochs"), [(0.0, 6), (0.15, 4), (2.0, 4)])
+def test_patience_counts_epochs_without_an_improvement_of_min_delta(min_delta, epochs):
+    stopping = training.Stopping(100, None, 3, min_delta, None)
+    errors = [1.0, 0.9, 0.8, 0.8, 0.9, 0.8]
+    assert [stopping.look(error) for error in errors] == [True, True, True, False, False, False]
+    stopping = training.Stopping(100, None, 3, min_delta, None)
+    for epoch, error in enumerate(errors, 1):
+        stopping.look(error)
+        if stopping.reason(epoch, 1.0):
+            break
+    assert epoch == epochs
+
+
+def test_validation_that_is_not_a_number_is_no_improvement():
+    stopping = training.Stopping(100, None, 2, 0.0, None)
+    assert not stopping.look(math.nan)
+    assert not stopping.look(math.nan)
+    assert stopping.reason(2, 1.0) == "patience"
+
+
+def test_time_limit(data, monkeypatch):
+    # A clock that goes on by a second whenever it is looked at.
+    clock = iter(range(1000))
+    monkeypatch.setattr(training, "time", types.SimpleNamespace(perf_counter=lambda: float(next(clock))))
+    history = network().fit(*data, epochs=100, time_limit=10)
+    assert history.stop_reason == "time_limit"
+    assert 2 <= len(history) < 10
+    assert (np.diff(history.seconds) > 0).all()
+
+
+def test_interrupted_between_epochs(data):
+    class Interrupt:
+        def on_epoch(self, state):
+            if state.epoch == 2:
+                raise KeyboardInterrupt
+
+    watcher = Watcher()
+    net = network()
+    history = net.fit(*data, epochs=10, callbacks=[watcher, Interrupt()])
+    assert (history.stop_reason, len(history)) == ("interrupted", 3)
+    np.testing.assert_array_equal(net.params, watcher.params[2])
+
+
+def test_ctrl_c_ends_the_epoch(data):
+    class CtrlC:
+        def on_epoch(self, state):
+            if state.epoch == 1:
+                signal.raise_signal(signal.SIGINT)
+
+    net = network()
+    X, T = data
+    history = net.fit(X, T, epochs=10, validation_data=(X, T), patience=5, callbacks=[CtrlC()])
+    assert (history.stop_reason, history.epochs) == ("interrupted", 2)
+    assert net.error(X, T) == history.validation_error.min()
+
+
+# --------------------------------------------------------------------------------------------------------- schedules
+
+
+def rates(schedule, epochs, errors=None):
+    """The factors of so many epochs; `errors` are those of training."""
+    factors = schedules.factors(schedule, epochs)
+    return [factors.send(errors[epoch - 1] if epoch and errors else None) for epoch in range(epochs)]
+
+
+SCHEDULES = [
+    (None, [1, 1, 1]),
+    ("constant", [1, 1, 1]),
+    ("invscaling", [1, 1 / math.sqrt(2), 1 / math.sqrt(3), 1 / 2]),
+    (schedules.InvScaling(power=2), [1, 1 / 4, 1 / 9]),
+    ("step", [1] * 10 + [0.5] * 10 + [0.25]),
+    (schedules.Step(every=2, factor=3.0), [1, 1, 3, 3, 9]),
+    ("cosine", [1, (1 + math.sqrt(0.5)) / 2, 0.5, (1 - math.sqrt(0.5)) / 2]),
+    (schedules.Cosine(final=0.5), [1, 0.75]),
+    ("warmup", [0.2, 0.4, 0.6, 0.8, 1, 1, 1]),
+    (schedules.Warmup(2, then="step"), [0.5, 1] + [1] * 10 + [0.5]),
+    (schedules.Warmup(2, then=schedules.Cosine()), [0.5, 1, 1, 0.5]),
+    (lambda epoch: epoch + 1, [1, 2, 3]),
+    (schedules.Warmup(1, then=lambda epoch: epoch + 1), [1, 1, 2, 3]),
+]
+
+
+@pytest.mark.parametrize(("schedule", "expected"), SCHEDULES, ids=lambda value: str(value)[:30])
+def test_schedule(schedule, expected):
+    np.testing.assert_allclose(rates(schedule, len(expected)), expected, rtol=1e-12)
+
+
+def test_adaptive():
+    schedule = schedules.Adaptive(factor=0.5, patience=2, tol=0.1, minimum=0.2)
+    #         improves, by too little, by too little -> halved, improves, not, not -> halved, not, not -> the minimum
+    errors = [5.0, 4.0, 3.95, 3.9, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0]
+    expected = [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.2, 0.2]
+    assert rates(schedule, len(errors), errors) == expected
+
+
+def test_schedule_sets_the_rate_and_gives_it_back(data):
+    net, by_hand = network(), network()
+    optimizer = fastbp.SGD(0.2)
+    history = net.fit(*data, epochs=3, optimizer=optimizer, shuffle=False, schedule=schedules.Step(every=1))
+    assert history.learning_rate.tolist() == [0.2, 0.1, 0.05]
+    assert optimizer.learning_rate == 0.2
+    for rate in (0.2, 0.1, 0.05):
+        by_hand.fit(*data, epochs=1, learning_rate=rate, shuffle=False)
+    np.testing.assert_array_equal(net.params, by_hand.params)
+
+
+def test_rate_is_given_back_after_an_error(data):
+    optimizer = fastbp.SGD(0.2)
+    net, params = network(), []
+
+    def schedule(epoch):
+        params.append(net.params)
+        return [1.0, 0.5, 0.0][epoch]
+
+    with pytest.raises(ValueError, match=r"schedule.*epoch 2.*0\.0"):
+        net.fit(*data, epochs=5, optimizer=optimizer, schedule=schedule)
+    assert optimizer.learning_rate == 0.2
+    np.testing.assert_array_equal(net.params, params[2])
+
+
+def test_without_a_schedule_the_rate_is_the_callers(data):
+    class Slower:
+        def on_epoch(self, state):
+            state.optimizer.learning_rate /= 2
+
+    history = network().fit(*data, epochs=3, learning_rate=0.4, callbacks=[Slower()])
+    assert history.learning_rate.tolist() == [0.4, 0.2, 0.1]
+
+
+# --------------------------------------------------------------------------------------------------------- callbacks
+
+
+def test_callbacks_see_each_epoch(data):
+    X, T = data
+    net, watcher, optimizer = network(), Watcher(), fastbp.SGD(0.1)
+    history = net.fit(X, T, epochs=3, optimizer=optimizer, callbacks=[watcher], validation_data=(X, T))
+    assert [state.epoch for state in watcher.states] == [0, 1, 2]
+    for column in ("error", "rms", "validation_error", "learning_rate", "seconds"):
+        assert [getattr(state, column) for state in watcher.states] == getattr(history, column).tolist()
+    assert all(state.network is net and state.optimizer is optimizer for state in watcher.states)
+    bare = Watcher()
+    net.fit(X, T, epochs=1, callbacks=(bare,))
+    assert bare.states[0].validation_error is None
+
+
+def test_callback_stops(data):
+    first, second = Watcher(stop_after=2), Watcher()
+    history = network().fit(*data, epochs=10, callbacks=[first, second])
+    assert (history.stop_reason, len(history)) == ("callback", 2)
+    assert len(second.states) == 2  # it is called, too
+
+
+def test_callback_that_raises(data):
+    class Broken:
+        def on_epoch(self, state):
+            if state.epoch == 1:
+                raise RuntimeError("mine")
+
+    net, same = network(), network()
+    with pytest.raises(RuntimeError, match="mine"):
+        net.fit(*data, epochs=10, callbacks=[Broken()])
+    same.fit(*data, epochs=2)
+    np.testing.assert_array_equal(net.params, same.params)
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_error_signals_of_the_last_batch(data, shuffle):
+    X, T = data
+
+    class Signals:
+        def on_epoch(self, state):
+            x, t = state.last_batch()
+            self.rows = [int(np.flatnonzero((row == X).all(axis=1))[0]) for row in x]
+            np.testing.assert_array_equal(t, T[self.rows])
+            self.signals, self.expected = state.error_signals(), state.network.backprop(x, t).error_signals
+
+    net, signals = network(), Signals()
+    net.fit(X.tolist(), T, epochs=3, batch_size=4, shuffle=shuffle, callbacks=[signals], seed=1)
+    for signal_of_layer, expected in zip(signals.signals, signals.expected, strict=True):
+        np.testing.assert_array_equal(signal_of_layer, expected)
+    assert [e.shape for e in signals.signals] == [(2, 5), (2, 2)]
+    if shuffle:
+        samples, rng = network()._samples(X, T), np.random.default_rng(1)
+        assert signals.rows == [samples.shuffle(rng) for _ in range(3)][-1][8:].tolist()
+    else:
+        assert signals.rows == [8, 9]
+
+
+def test_callbacks_do_not_change_the_order(data):
+    watched, alone = network(), network()
+    watched.fit(*data, epochs=3, callbacks=[Watcher()])
+    alone.fit(*data, epochs=3)
+    np.testing.assert_array_equal(watched.params, alone.params)
+
+
+# ----------------------------------------------------------------------------------------------------------- batches
+
+
+def batches_of(X, T, size=4):
+    for start in range(0, len(X), size):
+        yield X[start:start + size], T[start:start + size]
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize("form", ["function", "list"])
+def test_batches_are_mini_batches(dtype, data, form, reduction):
+    X, T = data
+    streamed, whole = network(dtype=dtype, reduction=reduction), network(dtype=dtype, reduction=reduction)
+    batches = (lambda: batches_of(X, T)) if form == "function" else list(batches_of(X, T))
+    history = streamed.fit(batches, None, epochs=3, learning_rate=0.2)
+    expected = whole.fit(X, T, epochs=3, batch_size=4, learning_rate=0.2, shuffle=False)
+    np.testing.assert_array_equal(streamed.params, whole.params)
+    np.testing.assert_allclose(history.error, expected.error, rtol=1e-12)
+    np.testing.assert_allclose(history.rms, expected.rms, rtol=1e-12)
+
+
+def test_batches_and_train_step_share_an_optimizer(data):
+    X, T = data
+    fitted, stepped = network(), network()
+    one, other = fastbp.Adam(0.05), fastbp.Adam(0.05)
+    fitted.train_step(X[:4], T[:4], optimizer=one)
+    fitted.fit(list(batches_of(X, T)), None, epochs=2, optimizer=one)
+    stepped.train_step(X[:4], T[:4], optimizer=other)
+    for _ in range(2):
+        for x, t in batches_of(X, T):
+            stepped.train_step(x, t, optimizer=other)
+    np.testing.assert_array_equal(fitted.params, stepped.params)
+    assert one.steps == other.steps == 7
+
+
+def test_last_batch_of_batches(data):
+    watcher = Watcher()
+    network().fit(list(batches_of(*data)), None, epochs=1, callbacks=[watcher])
+    x, _ = watcher.states[0].last_batch()
+    np.testing.assert_array_equal(x, data[0][8:])
+    assert [e.shape for e in watcher.states[0].error_signals()] == [(2, 5), (2, 2)]
+
+
+def test_generator_is_good_for_one_epoch(data):
+    once, again = network(), network()
+    once.fit(batches_of(*data), None, epochs=1)
+    again.fit(list(batches_of(*data)), None, epochs=1)
+    np.testing.assert_array_equal(once.params, again.params)
+    with pytest.raises(ValueError, match=r"X .*generator.*exhausted"):
+        once.fit(batches_of(*data), None, epochs=2)
+    np.testing.assert_array_equal(once.params, again.params)
+
+
+def test_iterator_that_is_exhausted(data):
+    net, one_epoch = network(), network()
+    one_epoch.fit(list(batches_of(*data)), None, epochs=1)
+    with pytest.raises(ValueError, match=r"X gave no batches in epoch 1.*exhausted"):
+        net.fit(iter(list(batches_of(*data))), None, epochs=2)
+    np.testing.assert_array_equal(net.params, one_epoch.params)
+
+
+def spoilt_in_epoch(data, epoch, spoil):
+    """Batches of which the second goes wrong in one epoch."""
+    epochs = iter(range(100))
+
+    def batches():
+        now = next(epochs)
+        for i, batch in enumerate(batches_of(*data)):
+            yield spoil(*batch) if now == epoch and i == 1 else batch
+
+    return batches
+
+
+def raise_os_error(x, t):
+    raise OSError("the disk is gone")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "message"),
+    [
+        (lambda x, t: (x[:, :2], t), ValueError, r"batch 1 of epoch 1: X .*\(4, 2\)"),
+        (lambda x, t: (x, t[:, :1]), ValueError, r"batch 1 of epoch 1: T .*\(4, 1\)"),
+        (lambda x, t: (x[0], t[0]), ValueError, r"batch 1 of epoch 1: X .*one sample"),
+        (lambda x, t: (x * math.nan, t), ValueError, r"batch 1 of epoch 1: X must be finite"),
+        (lambda x, t: (x[:0], t[:0]), ValueError, r"batch 1 of epoch 1: X .*none"),
+        (lambda x, t: (x.astype(str), t), TypeError, r"batch 1 of epoch 1: X .*real"),
+        (lambda x, t: (x, t, x), ValueError, r"X must give batches .*batch 1 of epoch 1 is tuple"),
+        (lambda x, t: None, ValueError, r"X must give batches .*batch 1 of epoch 1 is NoneType"),
+        (lambda x, t: (x, 1e308 * np.ones_like(t)), fastbp.DivergenceError, "epoch 1 at sample 4"),
+        (raise_os_error, OSError, "the disk is gone"),
+    ],
+)
+def test_bad_batch_leaves_the_last_good_epoch(data, spoil, error, message):
+    net, one_epoch = network(), network()
+    one_epoch.fit(list(batches_of(*data)), None, epochs=1)
+    with pytest.raises(error, match=message):
+        net.fit(spoilt_in_epoch(data, 1, spoil), None, epochs=3)
+    np.testing.assert_array_equal(net.params, one_epoch.params)
+
+
+# -------------------------------------------------------------------------------------------------------- memory map
+
+
+def mapped(path, shape, dtype="float64"):
+    array = np.memmap(path, dtype, "w+", shape=shape)
+    array[...] = np.random.default_rng(0).uniform(-1, 1, shape)
+    array.flush()
+    return np.memmap(path, dtype, "r", shape=shape)
+
+
+def test_memory_map_is_not_copied(tmp_path):
+    X, T = mapped(tmp_path / "X", (20_000, 30)), mapped(tmp_path / "T", (20_000, 1))
+    net = fastbp.Network([30, 2, 1], seed=1)
+    net.fit(X[:10], T[:10], epochs=1)  # so that imports and workspaces are not counted
+    tracemalloc.start()
+    try:
+        net.fit(X, T, epochs=1, batch_size=100, validation_fraction=0.1, shuffle=False)
+        net.fit(X, T, epochs=1, batch_size=100, validation_data=(X, T), callbacks=[Watcher()])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < X.nbytes / 2  # workspaces, and the order of the samples with a number for each row
+    copied = fastbp.Network([30, 2, 1], seed=1)
+    mapped_too = fastbp.Network([30, 2, 1], seed=1)
+    copied.fit(np.array(X), np.array(T), epochs=1, batch_size=100)
+    mapped_too.fit(X, T, epochs=1, batch_size=100)
+    np.testing.assert_array_equal(copied.params, mapped_too.params)
+
+
+def test_random_rows_of_a_memory_map_are_not_copied_by_stealth(tmp_path):
+    X = mapped(tmp_path / "X", (20, 3))
+    with pytest.raises(ValueError, match=r"validation_fraction .*memory map"):
+        fastbp.Network([3, 1]).fit(X, np.zeros(20), validation_fraction=0.1)
+
+
+# ------------------------------------------------------------------------------------------------ History, verbosity
+
+
+def test_history(data):
+    X, T = data
+    plain = network().fit(X, T, epochs=3)
+    assert (plain.epochs, plain.best_epoch) == (3, None)
+    assert plain.validation_error.shape == plain.validation_rms.shape == (0,)
+    for column in (plain.error, plain.rms, plain.learning_rate, plain.seconds):
+        assert (column.shape, column.dtype) == ((3,), np.float64)
+    assert (np.diff(plain.seconds) > 0).all()
+    assert repr(plain) == f"History(3 epochs, RMS {plain.rms[-1]:.6g}, stopped by epochs)"
+
+    validated = network().fit(X, T, epochs=3, validation_data=(X, T))
+    assert f"validation E {validated.validation_error[-1]:.6g}" in repr(validated)
+    assert f"least in epoch {validated.best_epoch}: {validated.validation_error.min():.6g}" in repr(validated)
+    for history in (plain, validated):
+        as_dict = json.loads(json.dumps(history.to_dict()))
+        assert as_dict["epochs"] == 3
+        assert as_dict["error"] == history.error.tolist()
+        assert as_dict["validation_rms"] == history.validation_rms.tolist()
+        assert as_dict["stop_reason"] == "epochs"
+        assert as_dict["best_epoch"] == history.best_epoch
+
+
+def test_history_without_epochs(data):
+    class Interrupt:
+        def __iter__(self):
+            raise KeyboardInterrupt
+
+    history = network().fit(Interrupt(), None, epochs=3, validation_data=data)
+    assert (len(history), history.stop_reason, history.best_epoch) == (0, "interrupted", None)
+    assert repr(history) == "History(0 epochs, stopped by interrupted)"
+
+
+def test_lines_off_a_terminal(data, capsys):
+    X, T = data
+    history = network().fit(X, T, epochs=40, verbose=True, validation_data=(X, T))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 10
+    assert lines[-1].startswith(
+        f"epoch 40/40  E {history.error[-1]:.6g}  RMS {history.rms[-1]:.6f}  "
+        f"validation E {history.validation_error[-1]:.6g}"
+    )
+    assert "samples/s" in lines[0]
+    assert lines[0].endswith("left")
+    assert "left" not in lines[-1]
+
+
+def test_one_line_on_a_terminal(data, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(progress.time, "perf_counter", iter(np.arange(0, 1000, 0.5)).__next__)
+    network().fit(*data, epochs=5, verbose=True)
+    out = capsys.readouterr().out
+    assert out.count("\n") == 1
+    assert out.endswith("\n")
+    assert out.count("\r") == 5
+    assert "epoch 3/5" in out
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (59.6, "1:00"), (125, "2:05"), (3725, "1:02:05")])
+def test_clock(seconds, text):
+    assert progress.clock(seconds) == text
+
+
+def test_tqdm(data, monkeypatch):
+    bars = []
+
+    class Bar:
+        def __init__(self, **options):
+            self.options, self.updates, self.closed = options, 0, False
+            bars.append(self)
+
+        def set_postfix_str(self, text, refresh):
+            self.text = text
+
+        def update(self):
+            self.updates += 1
+
+        def close(self):
+            self.closed = True
+
+    monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))
+    monkeypatch.setitem(sys.modules, "tqdm.auto", types.SimpleNamespace(tqdm=Bar))
+    history = network().fit(*data, epochs=3, verbose="tqdm")
+    (bar,) = bars
+    assert (bar.options["total"], bar.options["initial"], bar.updates, bar.closed) == (3, 0, 3, True)
+    assert bar.text == f"E {history.error[-1]:.6g}  RMS {history.rms[-1]:.6f}"
+
+
+def test_tqdm_that_is_not_installed(data, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    net = network()
+    before = net.params
+    with pytest.raises(ImportError, match=r'pip install "fastbp\[progress\]"'):
+        net.fit(*data, verbose="tqdm")
+    np.testing.assert_array_equal(net.params, before)
+
+
+# ----------------------------------------------------------------------------------------------------------- refused
+
+
+X, T = np.zeros((4, 3)), np.zeros((4, 2))
+REFUSED = [
+    (ValueError, "patience", {"patience": 3}),
+    (ValueError, "patience", {"patience": 0, "validation_fraction": 0.5}),
+    (TypeError, "patience", {"patience": 1.5, "validation_fraction": 0.5}),
+    (ValueError, "min_delta", {"min_delta": 0.1}),
+    (ValueError, "min_delta", {"min_delta": -0.1, "patience": 2, "validation_fraction": 0.5}),
+    (ValueError, "validation_fraction", {"validation_data": (X, T), "validation_fraction": 0.5}),
+    (ValueError, "validation_fraction", {"validation_fraction": 0}),
+    (ValueError, "validation_fraction", {"validation_fraction": 1.0}),
+    (ValueError, "validation_fraction", {"validation_fraction": 0.1}),  # of 4 samples
+    (ValueError, "validation_fraction", {"validation_fraction": 0.9}),
+    (TypeError, "validation_fraction", {"validation_fraction": "half"}),
+    (ValueError, "validation_data", {"validation_data": X}),
+    (ValueError, "validation_data", {"validation_data": 5}),
+    (ValueError, "validation_data: X", {"validation_data": (X[:, :2], T)}),
+    (ValueError, "validation_data: T", {"validation_data": (X, T[:3])}),
+    (ValueError, "validation_data: X", {"validation_data": (X + math.inf, T)}),
+    (ValueError, "validation_data: X", {"validation_data": (X[0], T[0])}),
+    (ValueError, "time_limit", {"time_limit": 0}),
+    (TypeError, "time_limit", {"time_limit": "1 s"}),
+    (TypeError, "callbacks", {"callbacks": Watcher()}),
+    (TypeError, r"callbacks\[1\]", {"callbacks": [Watcher(), print]}),
+    (TypeError, r"callbacks\[0\]", {"callbacks": [Watcher]}),
+    (ValueError, "schedule", {"schedule": "fast"}),
+    (TypeError, "schedule", {"schedule": 0.5}),
+    (TypeError, "schedule", {"schedule": schedules.Step}),
+    (ValueError, "verbose", {"verbose": "loud"}),
+    (ValueError, "checkpoint_every", {"checkpoint_every": 2}),
+    (ValueError, "checkpoint_every", {"checkpoint": "here", "checkpoint_every": 0}),
+    (FileNotFoundError, "checkpoint", {"checkpoint": "no/such/directory/file"}),
+    (IsADirectoryError, "checkpoint", {"checkpoint": "."}),
+    (FileNotFoundError, "nothing", {"resume": "nothing"}),
+    (ValueError, "dropout", {"dropout": 1.0}),
+    (ValueError, "dropout", {"dropout": -0.1}),
+    (TypeError, "dropout", {"dropout": None}),
+    (ValueError, "dropout", {"dropout": (0.5, 0.5)}),
+    (ValueError, "dropout", {"dropout": "0"}),
+    (ValueError, r"dropout\[0\]", {"dropout": [1.5]}),
+    (ValueError, "class_weight", {"class_weight": "even"}),
+    (TypeError, "class_weight", {"class_weight": [1, 2]}),
+]
+
+
+@pytest.mark.parametrize(("error", "name", "options"), REFUSED, ids=lambda value: str(value)[:40])
+def test_refused_before_training(error, name, options, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    net = fastbp.Network([3, 4, 2], seed=0)
+    before = net.params
+    targets = np.eye(2)[[0, 1, 0, 1]] if "class_weight" in options else T
+    with pytest.raises(error, match=name):
+        net.fit(X, targets, **options)
+    np.testing.assert_array_equal(net.params, before)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"batch_size": 4}, {"batch_size": "full"}, {"sample_weight": np.ones(4)}, {"class_weight": "balanced"},
+     {"validation_fraction": 0.5}],
+    ids=str,
+)
+def test_batches_cannot_have(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        fastbp.Network([3, 4, 2]).fit([(X, T)], None, **options)
+
+
+def test_dropout_needs_a_hidden_layer():
+    with pytest.raises(ValueError, match="dropout needs a hidden layer"):
+        fastbp.Network([3, 2]).fit(X, T, dropout=0.5)
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "make"),
+    [
+        (ValueError, "power", lambda: schedules.InvScaling(0)),
+        (ValueError, "factor", lambda: schedules.Adaptive(factor=1)),
+        (ValueError, "patience", lambda: schedules.Adaptive(patience=0)),
+        (ValueError, "tol", lambda: schedules.Adaptive(tol=-1)),
+        (ValueError, "minimum", lambda: schedules.Adaptive(minimum=2)),
+        (ValueError, "every", lambda: schedules.Step(every=0)),
+        (ValueError, "factor", lambda: schedules.Step(factor=math.inf)),
+        (ValueError, "final", lambda: schedules.Cosine(-1)),
+        (ValueError, "epochs", lambda: schedules.Warmup(0)),
+        (ValueError, "then", lambda: schedules.Warmup(then="fast")),
+    ],
+)
+def test_schedule_refuses(error, name, make):
+    with pytest.raises(error, match=name):
+        make()
+
+
+# ----------------------------------------------------------------------------------------------------- class weights
+
+
+def test_class_weights_by_label():
+    net = fastbp.Network([1, 3], "softmax", loss="cross_entropy")
+    labels = np.array([0, 0, 2, 0])
+    expected = [1, 1, 5, 1]
+    for targets in (labels, np.eye(3)[labels]):
+        np.testing.assert_array_equal(sources.class_weights(net, targets, {0: 1, 2: 5}, None), expected)
+    np.testing.assert_array_equal(sources.class_weights(net, labels, {0: 1, 1: 9, 2: 5}, [2, 0, 2, 1]), [2, 0, 10, 1])
+    # M / (classes that occur * samples of the class), as in scikit-learn
+    np.testing.assert_allclose(sources.class_weights(net, labels, "balanced", None), [2 / 3, 2 / 3, 2, 2 / 3])
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 1)])
+def test_class_weights_of_one_output(shape):
+    net, targets = fastbp.Network([1, 1]), np.array([0.0, 1, 1, 1]).reshape(shape)
+    np.testing.assert_allclose(sources.class_weights(net, targets, "balanced", None), [2, 2 / 3, 2 / 3, 2 / 3])
+    np.testing.assert_allclose(sources.class_weights(net, targets, {0: 3, 1: 1}, None), [3, 1, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("sizes", "targets", "class_weight", "sample_weight", "name"),
+    [
+        ([1, 1], [0.5, 1], "balanced", None, "class_weight needs targets"),
+        ([1, 2], [[1, 1], [0, 1]], "balanced", None, "class_weight needs targets"),
+        ([1, 1], [0, 1], {0: 1}, None, "class_weight must name every label in T, got none for 1"),
+        ([1, 1], [0, 1], {0: 1, 1: 1, 2: 1}, None, "class_weight must have labels"),
+        ([1, 1], [0, 1], {0: 1, 1: -1}, None, "class_weight"),
+        ([1, 1], [0, 1], "balanced", [1, 2, 3], "sample_weight"),
+    ],
+)
+def test_class_weights_refuse(sizes, targets, class_weight, sample_weight, name):
+    with pytest.raises(ValueError, match=name):
+        sources.class_weights(fastbp.Network(sizes), np.array(targets), class_weight, sample_weight)
