@@ -29,7 +29,9 @@ LEVELS = {
 }
 # No -ffast-math: it breaks the rounding by magic numbers and, linked in, flushes subnormals in the whole process.
 # -ffp-contract=off: only what is written as a fused multiply-add is one, so that compilers agree on the bits.
-UNIX_FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-g0", "-fvisibility=hidden"]
+# Without tables to unwind the stack, which C does not use and which are a tenth of the size.
+UNIX_FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-g0", "-fvisibility=hidden",
+              "-fno-asynchronous-unwind-tables"]
 UNIX_DEBUG_FLAGS = ["-O1", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-g"]
 MSVC_FLAGS = ["/O2", "/fp:precise", "/std:c11"]
 
@@ -78,6 +80,8 @@ class BuildExt(build_ext):
             elif not (msvc or DEBUG or sys.platform == "darwin"):
                 ext.extra_link_args = ["-s"]
             if ext.name == "fastbp._core":
+                if not (msvc or DEBUG):
+                    ext.extra_compile_args.append("-O2")    # the last one counts: no loops here, and 15 % smaller
                 ext.include_dirs.append(numpy.get_include())
                 ext.define_macros.append(("FASTBP_FLAGS", f'"{" ".join(flags)}"'))
         super().build_extensions()

@@ -22,11 +22,16 @@ from libc.math cimport HUGE_VAL, sqrt
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy, memset
-from numpy.random cimport bitgen_t
 
 from fastbp._kernels.kernels cimport *
 
 cnp.import_array()
+
+# Declared here: a cimport would import numpy.random along with fastbp, which takes longer than all else.
+cdef extern from "numpy/random/bitgen.h":
+    ctypedef struct bitgen_t:
+        void* state
+        uint32_t (*next_uint32)(void*) noexcept
 
 cdef extern from "cpu.h":
     int fastbp_cpu_level()
@@ -1006,13 +1011,13 @@ cdef class Core:
         progress.penalty *= samples.m
         return 0
 
-    def _samples(self, X, T, sample_weight=None):
+    def _samples(self, X, T, sample_weight=None, bint normalise=True):
         """Samples checked once, for the epochs of a fit.
 
-        Where the loss is a mean, weights are scaled to a mean of 1, so that a batch is divided by its samples.
+        Where the loss is a mean, weights are normalised to a mean of 1, so that a batch is divided by its samples.
         """
         cdef Samples samples = self.samples(X, T, sample_weight)
-        if self.mean and samples.weights is not None:
+        if normalise and self.mean and samples.weights is not None:
             samples.weights = np.multiply(samples.weights, samples.m / samples.total_weight, dtype=self.dtype)
             samples.data.weights = cnp.PyArray_DATA(samples.weights)
         return samples

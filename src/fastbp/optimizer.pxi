@@ -41,9 +41,10 @@ cdef class Optimizer:
         self.learning_rate = learning_rate
         self.reset()
 
-    def _like_sklearn(self):
-        """Take means, penalties and Adam's epsilon as scikit-learn does (kernels.h)."""
+    def _like_sklearn(self, double alpha):
+        """Take means, the penalty alpha and Adam's epsilon as scikit-learn does (kernels.h)."""
         self.numbers.batch_means = self.numbers.plain_epsilon = True
+        self.numbers.l2 = alpha
 
     @property
     def learning_rate(self):

@@ -60,6 +60,7 @@ cdef void train(fastbp_network* net, const fastbp_samples* samples, ptrdiff_t st
     progress.done = 0
     if batch == 1 and is_plain(net, optimizer):
         train_online(net, samples, start, stop, optimizer.learning_rate, progress)
+        v_leave()
         return
     while start < stop:
         in_batch = min(batch, stop - start)

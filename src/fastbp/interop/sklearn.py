@@ -7,7 +7,6 @@ there, the next call takes these.
 """
 
 import warnings
-from itertools import pairwise
 from math import isfinite
 from types import SimpleNamespace
 
@@ -18,7 +17,7 @@ try:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.model_selection import train_test_split
     from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, BaseOptimizer, SGDOptimizer
-    from sklearn.utils import check_random_state, compute_sample_weight, gen_batches, shuffle  # noqa: F401
+    from sklearn.utils import compute_sample_weight, gen_batches, shuffle
     from sklearn.utils._param_validation import StrOptions
     from sklearn.utils.metaestimators import available_if
     from sklearn.utils.validation import validate_data
@@ -26,11 +25,11 @@ except ImportError as error:
     raise ImportError(f'scikit-learn is needed here: pip install "fastbp[sklearn]" ({error})') from None
 from scipy.sparse import issparse
 
-from fastbp import losses, optimizers
+from fastbp import optimizers
 from fastbp._core import DivergenceError, Optimizer
 from fastbp.network import Network
 
-NAMES = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu", "softmax": "softmax", "exp": "exp"}
+NAMES = {"logistic": "sigmoid"}      # the others are named alike
 HIDDEN = ("identity", "logistic", "tanh", "relu")
 MORE_SOLVERS = ("adamw", "nadam", "rmsprop", "adagrad", "rprop")
 MORE_LOSSES = ("absolute_error", "huber", "log_cosh", "quantile")
@@ -55,7 +54,7 @@ class _Compiled:
             loss = "cross_entropy" if self.out_activation_ == "softmax" else "binary_cross_entropy"
         sizes = [len(self.coefs_[0]), *(len(b) for b in self.intercepts_)]
         net = Network(
-            sizes, [NAMES[name] for name in (*hidden, self.out_activation_)], loss=loss, reduction="mean",
+            sizes, [NAMES.get(name, name) for name in (*hidden, self.out_activation_)], loss=loss, reduction="mean",
             dtype=np.result_type(*self.coefs_), init=list(zip(self.coefs_, self.intercepts_, strict=True)))
         self._net, self.coefs_, self.intercepts_ = net, list(net.weights), list(net.biases)
         return net
@@ -70,69 +69,53 @@ class _Compiled:
 
     def _make_optimizer(self, net):
         """scikit-learn's optimizer, for the schedule of its learning rate, and the compiled one, for the updates."""
-        rate, alpha = self.learning_rate_init, self.alpha
-        if self.solver == "sgd":
+        rate = self.learning_rate_init
+        if self._solver == "sgd":
             self._optimizer = SGDOptimizer([], rate, self.learning_rate, self.momentum, self.nesterovs_momentum,
                                            self.power_t)
-            self._compiled = Optimizer("nesterov" if self.nesterovs_momentum else "momentum", rate, l2=alpha,
+            self._compiled = Optimizer("nesterov" if self.nesterovs_momentum else "momentum", rate,
                                        beta_1=self.momentum)
-        elif self.solver == "adam":
+        elif self._solver == "adam":
             self._optimizer = AdamOptimizer([], rate, self.beta_1, self.beta_2, self.epsilon)
-            self._compiled = Optimizer("adam", rate, beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon,
-                                       l2=alpha)
+            self._compiled = Optimizer("adam", rate, beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon)
         else:
             self._optimizer = BaseOptimizer(rate)
-            self._compiled = optimizers.NAMES[self.solver](rate, l2=alpha)
-        self._compiled._like_sklearn()
+            self._compiled = optimizers.NAMES[self._solver](rate)
 
     # ---------------------------------------------------------------- training
 
     def _fit(self, X, y, sample_weight=None, incremental=False):
         activation, n_hidden = self.activation, np.size(self.hidden_layer_sizes)
-        if not isinstance(activation, str) and len(activation) != n_hidden:
-            raise ValueError(f"activation must hold one name for each of the {n_hidden} hidden layers, got {activation}")
+        if not isinstance(activation, str) and (len(activation) != n_hidden or not set(activation) <= set(HIDDEN)):
+            raise ValueError(f"activation must hold one of {', '.join(HIDDEN)} for each of the {n_hidden} hidden "
+                             f"layers, got {activation}")
         if getattr(self, "class_weight", None) is not None:
             of_class = compute_sample_weight(self.class_weight, y)
             sample_weight = of_class if sample_weight is None else of_class * np.asarray(sample_weight)
-        if self.solver not in MORE_SOLVERS:
-            return super()._fit(X, y, sample_weight=sample_weight, incremental=incremental)
-        # scikit-learn's _fit knows two names of solvers that run epochs; what they are is decided in _make_optimizer.
-        name, self._solver_in_use = self.solver, self.solver
+        # scikit-learn's _fit knows two names of solvers that run epochs; _make_optimizer knows them all.
+        self._solver = self.solver
+        self.solver = "adam" if self.solver in MORE_SOLVERS else self.solver
         try:
-            self.__dict__["solver"] = "adam"
-            return super()._fit(X, y, sample_weight=sample_weight, incremental=incremental)
+            super()._fit(X, y, sample_weight=sample_weight, incremental=incremental)
         finally:
-            self.__dict__["solver"] = name
-            del self._solver_in_use
+            self.solver = self._solver
+        self._network()     # now, for predictions must not change the estimator
+        return self
 
     def _check_solver(self):
         return self.solver in MORE_SOLVERS or super()._check_solver()
 
-    def _fit_stochastic(self, X, y, sample_weight, activations, deltas, coef_grads, intercept_grads, layer_units,
-                        incremental):
-        solver = self.solver
-        if issparse(X):
-            if hasattr(self, "_solver_in_use") or self.callbacks or not isinstance(self.activation, str):
-                raise ValueError("X must be dense for what scikit-learn does not have: its other solvers, callbacks and "
-                                 "activations for each layer")
-            self._net = None
-            self.coefs_, self.intercepts_ = ([np.ascontiguousarray(part) for part in parts]
-                                             for parts in (self.coefs_, self.intercepts_))
-            return super()._fit_stochastic(X, y, sample_weight, activations, deltas, coef_grads, intercept_grads,
-                                           layer_units, incremental)
+    def _fit_stochastic(self, X, y, sample_weight, *scratch_and_incremental):
+        incremental = scratch_and_incremental[-1]
         net = self._network()
-        self.__dict__["solver"] = getattr(self, "_solver_in_use", solver)
-        try:
-            if not incremental or not hasattr(self, "_optimizer"):
-                self._make_optimizer(net)
-            elif "_compiled" not in self.__dict__:
-                schedule = self._optimizer
-                self._make_optimizer(net)
-                self._optimizer = schedule
-                if "_compiled_state" in self.__dict__:
-                    self._compiled._restore(net, self.__dict__.pop("_compiled_state"))
-        finally:
-            self.__dict__["solver"] = solver
+        if not incremental or not hasattr(self, "_optimizer"):
+            self._make_optimizer(net)
+        elif "_compiled" not in self.__dict__:
+            schedule = self._optimizer
+            self._make_optimizer(net)
+            self._optimizer = schedule
+            self._compiled._restore(net, self.__dict__.pop("_compiled_state"))
+        self._compiled._like_sklearn(self.alpha)    # which may have changed since the last partial_fit
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         validation = X_val = y_val = weight_val = None
@@ -142,30 +125,30 @@ class _Compiled:
                 test_size=self.validation_fraction, stratify=y if self._stratifies() else None)
             X, X_val, y, y_val = parts[:4]
             sample_weight, weight_val = parts[4:] or (None, None)
-            if len(X_val) < 2:
+            if X_val.shape[0] < 2:
                 raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your "
                                  "dataset.")
             validation = (X_val, y_val.astype(X_val.dtype), weight_val)
             self.validation_loss_curve_ = []
             if hasattr(self, "_label_binarizer"):
                 y_val = self._label_binarizer.inverse_transform(y_val)
-        n = len(X)
+        n = X.shape[0]
         if self.batch_size != "auto" and self.batch_size > n:
             warnings.warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped",
                           stacklevel=2)
         batch = min(200 if self.batch_size == "auto" else self.batch_size, n)
-        samples = net._samples(X, y, sample_weight)
+        data = _Sparse(X, y, sample_weight) if issparse(X) else net._samples(X, y, sample_weight, False)
         order = np.arange(n)
         self.n_iter_ = 0
         try:
             for _ in range(self.max_iter):
                 if self.shuffle:
                     order = shuffle(order, random_state=self._random_state)
-                self._run_epoch(net, samples, order if self.shuffle else None, batch)
+                self._run_epoch(net, data, order if self.shuffle else None, batch)
                 if self.verbose:
                     print(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
                 if validation:
-                    self.validation_loss_curve_.append(self._reported(net.error(*validation), net))
+                    self.validation_loss_curve_.append(self._reported(_error(net, *validation), net))
                 if self._ends_epoch(self.early_stopping, X_val, y_val, weight_val) or incremental:
                     break
                 if self._asks_callbacks():
@@ -173,11 +156,15 @@ class _Compiled:
                 if self.n_iter_ == self.max_iter:
                     warnings.warn(f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
                                   "optimization hasn't converged yet.", ConvergenceWarning, stacklevel=2)
+        except DivergenceError:
+            if not self.early_stopping:
+                raise ValueError(NOT_FINITE) from None
+            self.validation_scores_.append(float("nan"))
+            warnings.warn("Training diverged; the best parameters are restored.", ConvergenceWarning, stacklevel=2)
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=2)
         if self.early_stopping:
             self.coefs_, self.intercepts_ = self._best_coefs, self._best_intercepts
-        return None
 
     def _stratifies(self):
         return hasattr(self, "_label_binarizer") and self.n_outputs_ == 1
@@ -186,15 +173,15 @@ class _Compiled:
         """scikit-learn reports the mean over outputs of the squared error, whose sum it descends."""
         return error / net.n_outputs if net.loss == "squared_error" else error
 
-    def _run_epoch(self, net, samples, order, batch):
+    def _run_epoch(self, net, data, order, batch):
         self._compiled.learning_rate = self._optimizer.learning_rate
-        try:
-            error, _ = net._train_epoch(samples, order, batch, self._compiled, self.n_iter_)
-        except DivergenceError:
-            raise ValueError(NOT_FINITE) from None
+        if isinstance(data, _Sparse):
+            error = data.train_epoch(net, order, batch, self._compiled)
+        else:
+            error, _ = net._train_epoch(data, order, batch, self._compiled, self.n_iter_)
         self.n_iter_ += 1
-        self.t_ += samples.m
-        self.loss_ = self._reported(error, net) + samples.penalty
+        self.t_ += data.m
+        self.loss_ = self._reported(error, net) + data.penalty
         self.loss_curve_.append(self.loss_)
 
     def _ends_epoch(self, early_stopping, X_val, y_val, weight_val):
@@ -214,12 +201,12 @@ class _Compiled:
         scores = self.validation_scores_
         state = SimpleNamespace(epoch=self.n_iter_, estimator=self, loss=self.loss_,
                                 validation_score=scores[-1] if scores else None)
-        return any([callback.on_epoch(state) is True for callback in self.callbacks])
+        # All of them are called, also behind one that stops.
+        return True in [callback.on_epoch(state) for callback in self.callbacks]
 
-    def _loss_grad_lbfgs(self, packed_coef_inter, X, y, sample_weight, activations, deltas, coef_grads, intercept_grads):
+    def _loss_grad_lbfgs(self, packed_coef_inter, X, y, sample_weight, *scratch):
         if issparse(X):
-            return super()._loss_grad_lbfgs(packed_coef_inter, X, y, sample_weight, activations, deltas, coef_grads,
-                                            intercept_grads)
+            return super()._loss_grad_lbfgs(packed_coef_inter, X, y, sample_weight, *scratch)
         net = self._network()
         parts = [*net.weights, *net.biases]
         for part, values in zip(parts, _cut(packed_coef_inter, [part.size for part in parts]), strict=True):
@@ -246,10 +233,11 @@ class _Compiled:
 
     def _ready_outputs(self, X):
         """Outputs for an array that needs no validation; None for any other."""
-        if type(X) is not np.ndarray or X.ndim != 2 or "coefs_" not in self.__dict__ or "feature_names_in_" in self.__dict__:
+        own = self.__dict__
+        if type(X) is not np.ndarray or X.ndim != 2 or "coefs_" not in own or "feature_names_in_" in own:
             return None
         net = self._network()
-        if X.dtype != net.dtype or X.shape[1] != net.n_inputs or not len(X) or not isfinite(np.add.reduce(X, axis=None)):
+        if X.dtype != net.dtype or X.shape[1] != net.n_inputs or not len(X) or not isfinite(np.add.reduce(X, None)):
             return None
         return net.predict(X)
 
@@ -261,16 +249,19 @@ class _Compiled:
         known = own.get("_validated")
         if (known is None or "_compiled" not in own or "feature_names_in_" in own or type(X) is not np.ndarray
                 or type(y) is not np.ndarray or X.ndim != 2 or len(X) != 1 or y.shape[:1] != (1,)
-                or not all([own[name] is value for name, value in known])):
+                or not all(own[name] is value for name, value in known)):
             return False
         net = self._network()
         if X.dtype != net.dtype or X.shape[1] != net.n_inputs:
             return False
         targets = self._ready_targets(y)
-        if targets is None or not isfinite(np.add.reduce(X, axis=None) + np.add.reduce(targets, axis=None)):
+        if targets is None or not isfinite(np.add.reduce(X, None) + np.add.reduce(targets, None)):
             return False
         self.n_iter_ = 0
-        self._run_epoch(net, net._samples(X, targets), None, 1)     # one sample is in order as it stands
+        try:
+            self._run_epoch(net, net._samples(X, targets), None, 1)     # one sample is in order as it stands
+        except DivergenceError:
+            raise ValueError(NOT_FINITE) from None
         self._ends_epoch(False, None, None, None)
         return True
 
@@ -281,17 +272,43 @@ class _Compiled:
             simple and not self.early_stopping and self.n_outputs_ == len(self.intercepts_[-1])) else None
 
 
+class _Sparse:
+    """Samples of a sparse X, made dense a batch at a time."""
+
+    def __init__(self, X, y, sample_weight):
+        self.X, self.y, self.sample_weight = X.tocsr(), y, sample_weight
+        self.m = X.shape[0]
+
+    def batches(self, net, order, size):
+        for rows in gen_batches(self.m, size):
+            at = rows if order is None else order[rows]
+            weight = None if self.sample_weight is None else self.sample_weight[at]
+            yield net._samples(self.X[at].toarray(), self.y[at], weight, False)
+
+    def train_epoch(self, net, order, size, optimizer):
+        error = penalty = 0.0
+        for batch in self.batches(net, order, size):
+            error += net._train_epoch(batch, None, size, optimizer, 0)[0] * batch.m
+            penalty += batch.penalty * batch.m
+        self.penalty = penalty / self.m
+        return error / self.m
+
+
+def _error(net, X, y, sample_weight):
+    """The network's loss; of a sparse X by its rows, so that it never stands dense as a whole."""
+    if not issparse(X):
+        return net.error(X, y, sample_weight)
+    weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+    errors = [net.error(X[row].toarray(), y[row:row + 1]) for row in range(X.shape[0])]
+    return np.average(errors, weights=weights)
+
+
 def _is(one, other):
     return one is other
 
 
 def _cut(flat, sizes):
     return np.split(flat, np.cumsum(sizes)[:-1])
-
-
-def _activations(hidden):
-    """Constraints of the parameter `activation`."""
-    return [StrOptions(set(HIDDEN)), list, tuple]
 
 
 class MLPClassifier(_Compiled, theirs.MLPClassifier):
@@ -327,7 +344,7 @@ beta_2, epsilon, n_iter_no_change, max_fun
     """
 
     _parameter_constraints = theirs.MLPClassifier._parameter_constraints | {
-        "activation": _activations(HIDDEN),
+        "activation": [StrOptions(set(HIDDEN)), list, tuple],
         "solver": [StrOptions({"lbfgs", "sgd", "adam", *MORE_SOLVERS})],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "callbacks": [list, tuple],
@@ -419,7 +436,8 @@ class MLPRegressor(_Compiled, theirs.MLPRegressor):
     Parameters
     ----------
     loss : str, default="squared_error"
-        scikit-learn's "squared_error" and "poisson", or "absolute_error", "huber", "log_cosh" or "quantile" (the median).
+        scikit-learn's "squared_error" and "poisson", or "absolute_error", "huber", "log_cosh" or "quantile" (its
+        median).
     hidden_layer_sizes, solver, alpha, batch_size, learning_rate, learning_rate_init, power_t, max_iter, shuffle, \
 random_state, tol, verbose, warm_start, momentum, nesterovs_momentum, early_stopping, validation_fraction, beta_1, \
 beta_2, epsilon, n_iter_no_change, max_fun
@@ -445,7 +463,7 @@ beta_2, epsilon, n_iter_no_change, max_fun
     """
 
     _parameter_constraints = theirs.MLPRegressor._parameter_constraints | {
-        "activation": _activations(HIDDEN),
+        "activation": [StrOptions(set(HIDDEN)), list, tuple],
         "solver": [StrOptions({"lbfgs", "sgd", "adam", *MORE_SOLVERS})],
         "loss": [StrOptions({"squared_error", "poisson", *MORE_LOSSES})],
         "callbacks": [list, tuple],
