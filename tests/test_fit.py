@@ -235,6 +235,8 @@ def test_adaptive():
     errors = [5.0, 4.0, 3.95, 3.9, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0]
     expected = [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.2, 0.2]
     assert rates(schedule, len(errors), errors) == expected
+    # What counts is the least error so far, not the one before.
+    assert rates(schedule, 4, [1.0, 9.0, 8.0, 0.0]) == [1, 1, 1, 0.5]
 
 
 def test_schedule_sets_the_rate_and_gives_it_back(data):
@@ -530,6 +532,9 @@ def test_one_line_on_a_terminal(data, capsys, monkeypatch):
     assert out.endswith("\n")
     assert out.count("\r") == 5
     assert "epoch 3/5" in out
+    # The last line is shorter, without the time left, and must cover the one before.
+    widths = [len(line) for line in out.rstrip("\n").split("\r")[1:]]
+    assert widths == sorted(widths)
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (59.6, "1:00"), (125, "2:05"), (3725, "1:02:05")])

@@ -111,11 +111,12 @@ def test_resumed_with_everything_at_once(dtype, data, path, crash, bit_generator
 
 def test_resumed_again_and_again(data, path):
     whole, net = network(), network()
-    whole.fit(*data, epochs=6, optimizer=fastbp.Adam(0.01))
-    net.fit(*data, epochs=1, optimizer=fastbp.Adam(0.01), checkpoint=path)
+    options = {"optimizer": "adam", "validation_fraction": 0.4}
+    whole.fit(*data, epochs=6, **options)
+    net.fit(*data, epochs=1, checkpoint=path, **options)
     for epochs in range(2, 7):
         net = network(seed=epochs)
-        history = net.fit(*data, epochs=epochs, optimizer=fastbp.Adam(0.01), checkpoint=path, resume=path)
+        history = net.fit(*data, epochs=epochs, checkpoint=path, resume=path, **options)
         assert len(history) == epochs
         assert (np.diff(history.seconds) > 0).all()
     assert net.params.tobytes() == whole.params.tobytes()
@@ -298,6 +299,13 @@ def test_header_that_lies_is_refused(data, path, spoil):
     spoil(header)
     path.write_bytes(io.pack(checkpoint.MAGIC, json.dumps(header).encode(), bytes(body)))
     refused(ValueError, "resume: ", network(), data, path, optimizer="adam")
+
+
+def test_bytes_that_no_array_claims_are_refused(data, path):
+    network().fit(*data, epochs=1, checkpoint=path)
+    header, body = io.unpack(path.read_bytes(), checkpoint.MAGIC, "checkpoint")
+    path.write_bytes(io.pack(checkpoint.MAGIC, json.dumps(header).encode(), bytes(body) + b"more"))
+    refused(fastbp.FormatError, "bytes that are there", network(), data, path)
 
 
 def test_order_that_is_none_is_refused(data, path):

@@ -108,7 +108,7 @@ def apply(saved, run):
             order is not None and not np.array_equal(np.sort(order), np.arange(run.source.size))):
         raise io.FormatError("resume: the order of the samples is none")
     params = {name: arrays[name] for name in ("params", "best") if name in arrays}
-    if any(array.shape != (run.net.n_params,) or array.dtype != run.net.dtype for array in params.values()):
+    if any(array.shape != (run.net.n_params,) for array in params.values()):
         raise io.FormatError("resume: the parameters do not fit the network")
     state = {**header["state"], **{name[6:]: array for name, array in arrays.items() if name.startswith("state.")}}
     try:
