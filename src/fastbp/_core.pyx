@@ -683,8 +683,13 @@ cdef class Core:
         >>> net.rms([[1.0], [2.0]], [[2.0], [6.0]])
         1.4142135623730951
         """
+        return self._error_and_rms(X, T)[1]
+
+    def _error_and_rms(self, X, T):
+        """What `error` and `rms` give, in one pass."""
         cdef Samples samples = self.samples(X, T, None, False)
-        return sqrt(self.backpropagate(samples, None).squares / (<double>samples.m * self.n_outputs))
+        cdef fastbp_progress progress = self.backpropagate(samples, None)
+        return progress.error, sqrt(progress.squares / (<double>samples.m * self.n_outputs))
 
     def gradient(self, X, T, out=None, sample_weight=None):
         """E and dE/dparams, in the form that ``scipy.optimize.minimize(..., jac=True)`` wants.

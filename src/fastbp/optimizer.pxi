@@ -104,19 +104,21 @@ cdef class Optimizer:
         return state
 
     def _restore(self, Core net, state):
-        """Take up a state that `_state` gave, for this network."""
-        cdef cnp.ndarray flat
+        """Take up a state that `_state` gave, for this network; nothing has changed where it does not fit."""
         cdef Memory memory
+        _, has_mean, has_square = self.layout
+        steps, flat = int(state["steps"]), {}
+        for name, has_it in (("mean", has_mean), ("square", has_square)):
+            # Without steps there is no state yet.
+            if (state[name] is None) == has_it and (has_it is False or steps > 0):
+                raise ValueError(f"optimizer {type(self).__name__} does not fit the state that was stored")
+            if state[name] is not None:
+                flat[name] = as_reals(state[name], name, net.dtype)
+                if np.shape(flat[name]) != (net.n_params,):
+                    raise ValueError(f"{name} must have the shape ({net.n_params},), got {np.shape(flat[name])}")
         self.reset()
         self.attach(net)
-        for name, array in (("mean", self.mean), ("square", self.square)):
-            # No state yet: the steps are those of a new optimizer.
-            if (array is None) != (state[name] is None) and state["steps"] > 0:
-                raise ValueError(f"optimizer {type(self).__name__} does not fit the state that was stored")
-            if array is not None and state[name] is not None:
-                memory = array
-                flat = as_reals(state[name], name, net.dtype)
-                if np.shape(flat) != (net.n_params,):
-                    raise ValueError(f"{name} must have the shape ({net.n_params},), got {np.shape(flat)}")
-                net.copy_flat(memory.data, cnp.PyArray_BYTES(flat), False)
-        self.numbers.steps = state["steps"]
+        for name, values in flat.items():
+            memory = self.mean if name == "mean" else self.square
+            net.copy_flat(memory.data, cnp.PyArray_BYTES(values), False)
+        self.numbers.steps = steps

@@ -10,24 +10,25 @@ from fastbp._checks import number, one_of
 from fastbp._core import Optimizer
 
 
-def _common(l1=0.0, l2=0.0, clip_norm=None, max_norm=None, layer_rates=None):
-    """The keywords that all optimizers take, checked, by the core's names."""
-    rates = None
-    if layer_rates is not None:
-        rates = [number(f"layer_rates[{l}]", rate, 0, inf, low_allowed=True) for l, rate in enumerate(layer_rates)]
-    return {
-        "l1": number("l1", l1, 0, inf, low_allowed=True), "l2": number("l2", l2, 0, inf, low_allowed=True),
-        "clip": 0.0 if clip_norm is None else number("clip_norm", clip_norm, 0, inf),
-        "max_norm": 0.0 if max_norm is None else number("max_norm", max_norm, 0, inf),
-        "rates": rates,
-    }
-
-
 def _share(name, value):
     return number(name, value, 0, 1, low_allowed=True)
 
 
-class SGD(Optimizer):
+class _Regularised(Optimizer):
+    """The keywords that all optimizers take; `numbers` are the method's own, by the core's names."""
+
+    def __init__(self, method, learning_rate, numbers, *, l1=0.0, l2=0.0, clip_norm=None, max_norm=None,
+                 layer_rates=None):
+        self.l1, self.l2 = (number(name, value, 0, inf, low_allowed=True) for name, value in (("l1", l1), ("l2", l2)))
+        self.clip_norm = None if clip_norm is None else number("clip_norm", clip_norm, 0, inf)
+        self.max_norm = None if max_norm is None else number("max_norm", max_norm, 0, inf)
+        self.layer_rates = None if layer_rates is None else tuple(
+            number(f"layer_rates[{l}]", rate, 0, inf, low_allowed=True) for l, rate in enumerate(layer_rates))
+        super().__init__(method, learning_rate, l1=self.l1, l2=self.l2, clip=self.clip_norm or 0.0,
+                         max_norm=self.max_norm or 0.0, rates=self.layer_rates, **numbers)
+
+
+class SGD(_Regularised):
     """Gradient descent, ``w <- w - h g``, on request with momentum: ``v <- mu v - h g, w <- w + v``.
 
     Parameters
@@ -71,22 +72,22 @@ class SGD(Optimizer):
         if nesterov and momentum == 0:
             raise ValueError("nesterov needs a momentum above 0, got momentum=0.0")
         super().__init__("nesterov" if nesterov else "momentum" if momentum else "sgd", learning_rate,
-                         beta_1=self.momentum, **_common(**common))
+                         {"beta_1": self.momentum}, **common)
 
     def __repr__(self):
         return f"SGD({self.learning_rate}, momentum={self.momentum}, nesterov={self.nesterov})"
 
 
-class _Moments(Optimizer):
+class _Moments(_Regularised):
     """What Adam and its kin share: running means of the gradient and of its square."""
 
     method = "adam"
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, **common):
+    def __init__(self, learning_rate, beta_1, beta_2, epsilon, decay, common):
         self.beta_1, self.beta_2 = _share("beta_1", beta_1), _share("beta_2", beta_2)
         self.epsilon = number("epsilon", epsilon, 0, inf)
-        super().__init__(self.method, learning_rate, beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon,
-                         **common)
+        super().__init__(self.method, learning_rate, {
+            "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "decay": decay}, **common)
 
     def __repr__(self):
         return (f"{type(self).__name__}({self.learning_rate}, beta_1={self.beta_1}, beta_2={self.beta_2}, "
@@ -122,7 +123,7 @@ class Adam(_Moments):
     """
 
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, **common):
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, **_common(**common))
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, 0.0, common)
 
 
 class Nadam(_Moments):
@@ -152,7 +153,7 @@ class Nadam(_Moments):
     method = "nadam"
 
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, **common):
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, **_common(**common))
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, 0.0, common)
 
 
 class AdamW(_Moments):
@@ -184,10 +185,10 @@ class AdamW(_Moments):
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, decay=0.01, **common):
         rate = number("learning_rate", learning_rate, 0, inf)
         self.decay = number("decay", decay, 0, 1 / rate, low_allowed=True)
-        super().__init__(rate, beta_1, beta_2, epsilon, decay=self.decay, **_common(**common))
+        super().__init__(rate, beta_1, beta_2, epsilon, self.decay, common)
 
 
-class RMSprop(Optimizer):
+class RMSprop(_Regularised):
     """``w <- w - h g / (sqrt(s) + e)``, s a running mean of the gradient's square (Tieleman and Hinton 2012).
 
     Parameters
@@ -217,13 +218,13 @@ class RMSprop(Optimizer):
 
     def __init__(self, learning_rate=0.001, rho=0.9, epsilon=1e-8, **common):
         self.rho, self.epsilon = _share("rho", rho), number("epsilon", epsilon, 0, inf)
-        super().__init__("rmsprop", learning_rate, beta_2=self.rho, epsilon=self.epsilon, **_common(**common))
+        super().__init__("rmsprop", learning_rate, {"beta_2": self.rho, "epsilon": self.epsilon}, **common)
 
     def __repr__(self):
         return f"RMSprop({self.learning_rate}, rho={self.rho}, epsilon={self.epsilon})"
 
 
-class Adagrad(Optimizer):
+class Adagrad(_Regularised):
     """``w <- w - h g / (sqrt(s) + e)``, s the sum of the gradient's squares (Duchi, Hazan and Singer 2011).
 
     Parameters
@@ -251,13 +252,13 @@ class Adagrad(Optimizer):
 
     def __init__(self, learning_rate=0.01, epsilon=1e-10, **common):
         self.epsilon = number("epsilon", epsilon, 0, inf)
-        super().__init__("adagrad", learning_rate, epsilon=self.epsilon, **_common(**common))
+        super().__init__("adagrad", learning_rate, {"epsilon": self.epsilon}, **common)
 
     def __repr__(self):
         return f"Adagrad({self.learning_rate}, epsilon={self.epsilon})"
 
 
-class Rprop(Optimizer):
+class Rprop(_Regularised):
     """Resilient backpropagation, iRprop- (Igel and Huesken 2000): for batch learning, and needs no tuning there.
 
     Each parameter has a step of its own, which it goes against the sign of its gradient. The step grows while the sign
@@ -294,8 +295,8 @@ class Rprop(Optimizer):
         self.least, self.largest = number("least", least, 0, inf), number("largest", largest, 0, inf)
         if not least <= largest:
             raise ValueError(f"least must not be above largest, got least={least!r} and largest={largest!r}")
-        super().__init__("rprop", learning_rate, beta_1=self.grow, beta_2=self.shrink, epsilon=self.least,
-                         largest=self.largest, **_common(**common))
+        super().__init__("rprop", learning_rate, {
+            "beta_1": self.grow, "beta_2": self.shrink, "epsilon": self.least, "largest": self.largest}, **common)
 
     def __repr__(self):
         return (f"Rprop({self.learning_rate}, grow={self.grow}, shrink={self.shrink}, least={self.least}, "

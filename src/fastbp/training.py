@@ -184,7 +184,7 @@ class Run:
         self.validation, self.width = data, 6
 
     def validate(self):
-        errors = self.net.error(*self.validation), self.net.rms(*self.validation)
+        errors = self.net._error_and_rms(*self.validation)
         if self.stopping.look(errors[0]) and self.stopping.patience < inf:
             self.best_params = self.net.params
         return errors
