@@ -307,7 +307,7 @@ cdef class Core:
         cdef Py_ssize_t rows = 1
         cdef uint64_t random = 0 if self.workspace is None else self.workspace.net.random
         if (self.workspace is None or self.workspace.rows < min(m, <Py_ssize_t>FASTBP_BLOCK_ROWS)
-                or self.workspace.dropout != dropout):
+                or (self.workspace.dropout is not dropout and self.workspace.dropout != dropout)):
             while rows < min(m, <Py_ssize_t>FASTBP_BLOCK_ROWS):
                 rows *= 2
             self.workspace = Workspace(self, rows, False, dropout)

@@ -148,9 +148,9 @@ class Stopping:
 class Run:
     """One call of fit: what it trains with, and what has come of it so far."""
 
-    def __init__(self, net, optimizer, rng, stopping, schedule):
+    def __init__(self, net, optimizer, rng, stopping, schedule, keeps_checkpoints):
         self.net, self.optimizer, self.rng, self.stopping = net, optimizer, rng, stopping
-        self.random_start = checkpoints.random_state(rng)
+        self.random_start = checkpoints.random_state(rng) if keeps_checkpoints else None
         self.base_rate = optimizer.learning_rate
         self.factors = None if schedule is None else schedules.factors(schedule, stopping.epochs)
         self.source = self.validation = None
@@ -232,7 +232,7 @@ def fit(net, X, T, *, rng, epochs, batch_size, learning_rate, optimizer, shuffle
     optimizer = optimizers.make(optimizer, learning_rate)
     if schedule is not None and isinstance(optimizer, optimizers.Rprop):
         raise ValueError("schedule must be None beside Rprop, whose learning rate is only that of the first step")
-    run = Run(net, optimizer, rng, stopping, schedule)
+    run = Run(net, optimizer, rng, stopping, schedule, checkpoint is not None)
     rates = dropout_rates(net, dropout)
     dropout = None if rates is None else sources.Dropout(rates, rng)
     shown = progress.make(verbose, stopping.epochs)
@@ -328,6 +328,8 @@ def refuse_with_batches(**arguments):
 
 def dropout_rates(net, dropout):
     """A rate for each hidden layer, or None if none drops anything."""
+    if dropout == 0.0 and isinstance(dropout, float):
+        return None         # the default, of every short training too
     n_hidden = len(net.layer_sizes) - 2
     try:
         rates = tuple(dropout)
