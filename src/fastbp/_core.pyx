@@ -257,6 +257,7 @@ cdef class Core:
             self.widest = max(self.widest, stride)
             offset = bias + padded(stride, self.lanes)
         self.net.n_params = offset
+        self.net.block_rows = FASTBP_SMALL_BLOCK if offset * self.itemsize <= FASTBP_SMALL_PARAMS else FASTBP_BLOCK_ROWS
         self.storage = aligned_zeros(offset, dtype)
         self.net.params = cnp.PyArray_DATA(self.storage)
         self.weights = tuple([self.view(l, True) for l in range(n_layers)])
@@ -306,9 +307,9 @@ cdef class Core:
         """The training workspace, large enough for blocks of m rows; for a caller whose turn it is."""
         cdef Py_ssize_t rows = 1
         cdef uint64_t random = 0 if self.workspace is None else self.workspace.net.random
-        if (self.workspace is None or self.workspace.rows < min(m, <Py_ssize_t>FASTBP_BLOCK_ROWS)
+        if (self.workspace is None or self.workspace.rows < min(m, self.net.block_rows)
                 or (self.workspace.dropout is not dropout and self.workspace.dropout != dropout)):
-            while rows < min(m, <Py_ssize_t>FASTBP_BLOCK_ROWS):
+            while rows < min(m, self.net.block_rows):
                 rows *= 2
             self.workspace = Workspace(self, rows, False, dropout)
             self.workspace.net.random = random
@@ -548,7 +549,7 @@ cdef class Core:
         cdef fastbp_network net = self.net
         # Another thread's call may have taken the network's scratch: then this one has its own.
         cdef Memory scratch = self.scratch
-        cdef Py_ssize_t size = (2 * padded(min(m, <Py_ssize_t>FASTBP_BLOCK_ROWS) * self.widest, self.lanes)
+        cdef Py_ssize_t size = (2 * padded(min(m, self.net.block_rows) * self.widest, self.lanes)
                                 * self.itemsize + FASTBP_PACKED_BYTES)
         self.scratch = None
         if scratch is None or scratch.size < size:
@@ -573,7 +574,7 @@ cdef class Core:
         cdef Py_ssize_t start = 0, m
         cdef const char* x = <const char*>samples.data.x
         while start < samples.m:
-            m = min(samples.m - start, <Py_ssize_t>FASTBP_BLOCK_ROWS)
+            m = min(samples.m - start, self.net.block_rows)
             if self.custom is None:
                 with nogil:
                     self.kernels.forward(net, x, self.n_inputs, m)
@@ -738,7 +739,7 @@ cdef class Core:
         """What happens on the way forth and back: the fields of `fastbp.network.Trace`, sample axis included."""
         cdef Samples samples = self.samples(X, T)
         cdef Py_ssize_t start = 0, m
-        cdef Workspace workspace = Workspace(self, min(samples.m, FASTBP_BLOCK_ROWS), True, None)
+        cdef Workspace workspace = Workspace(self, min(samples.m, self.net.block_rows), True, None)
         cdef fastbp_network* net = &workspace.net
         cdef fastbp_layer* layer
         cdef fastbp_progress progress, ignored
@@ -840,7 +841,7 @@ cdef class Core:
         self.caller = threading.get_ident() if self.custom is not None else None
         try:
             while start < samples.m:
-                m = min(samples.m - start, <Py_ssize_t>FASTBP_BLOCK_ROWS)
+                m = min(samples.m - start, self.net.block_rows)
                 with nogil:
                     self.kernels.forward(net, x + start * row, self.n_inputs, m)
                     if net.loss != FASTBP_CUSTOM:
@@ -896,7 +897,7 @@ cdef class Core:
         net.fused = False       # what is sent back is dy/dy, not the loss's delta
         with nogil:
             while start < total:
-                m = min(total - start, <Py_ssize_t>FASTBP_BLOCK_ROWS)
+                m = min(total - start, self.net.block_rows)
                 self.kernels.forward(net, source + start * row, self.n_inputs, m)
                 for n in range(self.n_outputs):
                     memset(last.delta, 0, m * last.stride * self.itemsize)

@@ -75,7 +75,7 @@ cdef void predict(const fastbp_network* net, const void* x, ptrdiff_t x_stride, 
         widest = max(widest, net.layers[l].stride)
     start = 0
     while start < m:
-        rows = min(m - start, FASTBP_BLOCK_ROWS)
+        rows = min(m - start, net.block_rows)
         inputs = <const real*>x + start * x_stride
         stride = x_stride
         for l in range(net.n_layers):

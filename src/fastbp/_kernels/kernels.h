@@ -16,8 +16,11 @@
 #define FASTBP_KERNELS_ABI 3
 #define FASTBP_CAPSULE "fastbp._kernels"
 
-/* The core works through more rows than this in blocks, so that memory does not grow with the batch. */
+/* The core works through more rows than this in blocks, so that memory does not grow with the batch. A network of few
+ * parameters takes the small block: its arrays then stay in the first cache, and there is nothing to pack for a block. */
 #define FASTBP_BLOCK_ROWS 512
+#define FASTBP_SMALL_BLOCK 64
+#define FASTBP_SMALL_PARAMS (16 * 1024)
 /* A packed block of B: its rows, and the bytes of each. A smaller B is read where it stands. */
 #define FASTBP_PACK_DEPTH 256
 #define FASTBP_PACK_BYTES 2048
@@ -45,7 +48,7 @@ typedef struct {
     ptrdiff_t weights, bias;     /* where W and b start in the flat arrays */
     int activation;              /* enum fastbp_activation */
     int mask_padding;            /* hidden, and the outputs' last vector is not full: zeros are to follow them */
-    /* Workspace, FASTBP_BLOCK_ROWS rows at most. */
+    /* Workspace, block_rows rows at most. */
     void *net_input, *output;    /* (rows, stride); one array, unless the slope is taken at the net input */
     void *slope;                 /* (stride): g'(r) of a single row */
     void *delta;                 /* (rows, stride): first the error signal e = dE/da, then d = dE/dr */
@@ -56,6 +59,7 @@ typedef struct {
 typedef struct {
     int n_layers;
     ptrdiff_t n_params;          /* length of the flat arrays, padding included */
+    ptrdiff_t block_rows;        /* FASTBP_BLOCK_ROWS or FASTBP_SMALL_BLOCK */
     fastbp_layer *layers;
     int loss;                    /* enum fastbp_loss */
     double loss_parameter;       /* Huber's delta, or the quantile */
@@ -104,7 +108,7 @@ typedef struct {
 typedef struct {
     int abi, vector_bytes, real_bytes;
     int (*all_finite)(const void *x, ptrdiff_t n);
-    /* Outputs of m rows; scratch holds two arrays of min(m, FASTBP_BLOCK_ROWS) rows of the widest stride. */
+    /* Outputs of m rows; scratch holds two arrays of min(m, block_rows) rows of the widest stride. */
     void (*predict)(const fastbp_network *, const void *x, ptrdiff_t x_stride, ptrdiff_t m, void *out, void *scratch);
     /* The steps of backpropagation on one block of rows, in the network's workspace; l counts layers from 0. */
     void (*forward)(fastbp_network *, const void *x, ptrdiff_t x_stride, ptrdiff_t m);

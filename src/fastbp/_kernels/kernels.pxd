@@ -5,7 +5,7 @@ from libc.stdint cimport uint64_t
 cdef extern from "kernels.h" nogil:
     int FASTBP_KERNELS_ABI
     const char* FASTBP_CAPSULE
-    int FASTBP_BLOCK_ROWS, FASTBP_PACK_DEPTH, FASTBP_PACK_BYTES, FASTBP_SMALL_BYTES, FASTBP_PACKED_BYTES
+    int FASTBP_BLOCK_ROWS, FASTBP_SMALL_BLOCK, FASTBP_SMALL_PARAMS, FASTBP_PACK_DEPTH, FASTBP_PACK_BYTES, FASTBP_SMALL_BYTES, FASTBP_PACKED_BYTES
     int FASTBP_IDENTITY, FASTBP_THRESHOLD, FASTBP_SIGMOID, FASTBP_TANH, FASTBP_RELU, FASTBP_LEAKY_RELU, FASTBP_ELU
     int FASTBP_SOFTPLUS, FASTBP_SILU, FASTBP_GELU, FASTBP_SOFTSIGN, FASTBP_GAUSSIAN, FASTBP_SIN, FASTBP_EXP
     int FASTBP_SOFTMAX
@@ -27,7 +27,7 @@ cdef extern from "kernels.h" nogil:
 
     ctypedef struct fastbp_network:
         int n_layers
-        ptrdiff_t n_params
+        ptrdiff_t n_params, block_rows
         fastbp_layer* layers
         int loss, fused
         double loss_parameter

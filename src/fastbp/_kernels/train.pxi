@@ -69,7 +69,7 @@ cdef void train(fastbp_network* net, const fastbp_samples* samples, ptrdiff_t st
         sums.error = sums.squares = sums.penalty = 0
         done = 0
         while done < in_batch:
-            m = min(in_batch - done, FASTBP_BLOCK_ROWS)
+            m = min(in_batch - done, net.block_rows)
             x = gather(net, samples, start + done, m, &x_stride)
             forward(net, x, x_stride, m)
             output_error(net, samples, start + done, m, scale, &sums)
