@@ -297,6 +297,7 @@ cdef class Core:
         return 0
 
     cdef int leave(self) except -1:
+        self.caller = None
         self.active = 0 if self.active < 0 else self.active - 1
         if self.waiting and self.active == 0:
             with self.idle:
@@ -618,7 +619,8 @@ cdef class Core:
         cdef double scale = 1 / samples.total_weight if self.mean else 1
         memset(&progress, 0, sizeof(progress))
         net = self.enter_training(samples.m)
-        self.caller = threading.get_ident() if self.custom is not None else None
+        if self.custom is not None:
+            self.caller = threading.get_ident()
         try:
             self.propagate(net, samples, scale, gradient is None, &progress)
             if gradient is not None:
@@ -838,7 +840,8 @@ cdef class Core:
         cdef double scale = 1.0 / samples.m if self.mean else 1
         cdef Py_ssize_t start = 0, m, row = self.n_inputs * self.itemsize
         net = self.enter_training(samples.m)
-        self.caller = threading.get_ident() if self.custom is not None else None
+        if self.custom is not None:
+            self.caller = threading.get_ident()
         try:
             while start < samples.m:
                 m = min(samples.m - start, self.net.block_rows)
