@@ -1,5 +1,7 @@
 """fastbp: backpropagation for small fully connected networks, compiled."""
 
+import importlib
+
 from fastbp._core import DivergenceError
 from fastbp._dispatch import show_config
 from fastbp._version import __version__
@@ -11,3 +13,10 @@ from fastbp.training import EpochState, History
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "DivergenceError", "EpochState", "FormatError", "History", "Huber",
            "Nadam", "Network", "Quantile", "RMSprop", "Rprop", "Trace", "__version__", "load", "show_config", "uniform"]
+
+
+def __getattr__(name):
+    # Imported when it is asked for: its dataclasses take a tenth of the whole import to make.
+    if name == "schedules":
+        return importlib.import_module("fastbp.schedules")
+    raise AttributeError(f"module 'fastbp' has no attribute {name!r}")

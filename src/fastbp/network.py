@@ -46,7 +46,7 @@ class uniform:
             raise ValueError(f"low must be below high, got low={self.low!r} and high={self.high!r}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trace:
     """What backpropagation computed on its way, layer by layer; `Network.backprop` returns it.
 

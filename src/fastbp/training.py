@@ -8,12 +8,13 @@ from math import inf, sqrt
 
 import numpy as np
 
+import fastbp  # whose attribute `schedules` is imported when it is asked for
 from fastbp import checkpoint as checkpoints
-from fastbp import optimizers, progress, schedules, sources
+from fastbp import optimizers, progress, sources
 from fastbp._checks import number, positive_integer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class History:
     """What a `Network.fit` did.
 
@@ -68,7 +69,7 @@ class History:
                                         for name, value in vars(self).items()}}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EpochState:
     """What a callback is told at the end of an epoch: ``on_epoch(state)``.
 
@@ -152,7 +153,7 @@ class Run:
         self.net, self.optimizer, self.rng, self.stopping = net, optimizer, rng, stopping
         self.random_start = checkpoints.random_state(rng) if keeps_checkpoints else None
         self.base_rate = optimizer.learning_rate
-        self.factors = None if schedule is None else schedules.factors(schedule, stopping.epochs)
+        self.factors = None if schedule is None else fastbp.schedules.factors(schedule, stopping.epochs)
         self.source = self.validation = None
         # E, RMS error, learning rate, seconds and the two validation errors, if any, of each epoch: one flat list, for
         # a tuple each would keep the garbage collector busy.
@@ -226,7 +227,8 @@ def fit(net, X, T, *, rng, epochs, batch_size, learning_rate, optimizer, shuffle
         raise ValueError("validation_fraction must be None beside validation_data")
     if patience is not None and validation_data is None and validation_fraction is None:
         raise ValueError("patience needs validation_data or validation_fraction")
-    schedules.check("schedule", schedule)
+    if schedule is not None:
+        fastbp.schedules.check("schedule", schedule)
     callbacks = checked_callbacks(callbacks)
     check_checkpoint(checkpoint, checkpoint_every)
     optimizer = optimizers.make(optimizer, learning_rate)
