@@ -36,6 +36,7 @@ cdef class Optimizer:
         self.numbers.l1, self.numbers.l2, self.numbers.decay = l1, l2, decay
         self.numbers.clip, self.numbers.max_norm = clip, max_norm
         self.rates = None if rates is None else np.array(rates, np.float64)
+        self.numbers.rates = NULL       # __init__ may be called again
         if self.rates is not None:
             self.numbers.rates = <const double*>cnp.PyArray_DATA(self.rates)
         self.learning_rate = learning_rate
