@@ -145,7 +145,7 @@ def outcome(call, arrays):
     before = net.params.tobytes()
     try:
         return plain(call(net, **arrays)), None
-    except (TypeError, ValueError, MemoryError) as error:
+    except (TypeError, ValueError, MemoryError, fastbp.DivergenceError) as error:
         assert net.params.tobytes() == before
         return None, error
 
@@ -161,7 +161,7 @@ def copies(arrays):
 
 
 def assert_names(error, argument):
-    assert isinstance(error, MemoryError) or re.search(rf"\b{argument}\b", str(error)), repr(error)
+    assert isinstance(error, (MemoryError, fastbp.DivergenceError)) or re.search(rf"\b{argument}\b", str(error)), repr(error)
 
 
 @pytest.mark.parametrize(("call", "argument", "form"), [*cases(SAME)])
@@ -191,7 +191,7 @@ def test_wrong_arrays(call, argument, form):
     _, error = outcome(function, given)
     if error is not None:
         # A T that fits the right X does not fit another.
-        partners = {"X": "X|T", "x": "x|t|out", "T": "T|X"}.get(argument, argument)
+        partners = {"X": "X|T|out", "x": "x|t|out", "T": "T|X"}.get(argument, argument)
         assert_names(error, f"({partners}|{argument})")
     else:
         # What may be let through, for a reason each.
@@ -276,7 +276,7 @@ def assert_number_is_judged(argument, call):
         except (TypeError, ValueError) as error:
             assert_names(error, argument)
         except fastbp.DivergenceError:
-            pass
+            pass        # it is a number, but training with it goes nowhere
         else:
             taken.append(value)
     assert taken, "no number was right"
@@ -284,6 +284,7 @@ def assert_number_is_judged(argument, call):
     assert not any(value is np.nan for value in taken)
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")  # of the longdouble
 @pytest.mark.parametrize(("made", "argument"), [*classes_with_numbers()])
 def test_numbers_of_classes(made, argument):
     def train_with(value):
@@ -298,6 +299,7 @@ def test_numbers_of_classes(made, argument):
     assert_number_is_judged("|".join({argument, "learning_rate", "largest", "least", "decay"}), train_with)
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 @pytest.mark.parametrize("argument", FIT_NUMBERS)
 def test_numbers_of_fit(argument, tmp_path):
     needs = {"patience": {"validation_data": (X, T)}, "min_delta": {"validation_data": (X, T), "patience": 1},
@@ -311,12 +313,14 @@ def test_numbers_of_fit(argument, tmp_path):
     assert_number_is_judged(argument, fit_with)
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 @pytest.mark.parametrize("argument", ["low", "high"])
 def test_numbers_of_uniform(argument):
     other = {"low": {"high": 1e4}, "high": {"low": -1e4}}[argument]
     assert_number_is_judged("low|high", lambda value: fastbp.uniform(**{argument: value}, **other))
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 def test_numbers_of_steps():
     net = fastbp.Network([3, 4, 2], seed=1)
     assert_number_is_judged("learning_rate", lambda value: net.train_step(x, t, value))
@@ -336,7 +340,7 @@ OPEN = {  # taken by design: (call, argument)
 def anything_cases():
     for argument in ("layer_sizes", "activation", "output_activation", "loss", "reduction", "dtype", "init", "seed"):
         yield "Network", argument, lambda argument, value: fastbp.Network(**{"layer_sizes": [3, 4, 2], argument: value})
-    for argument in ("optimizer", "schedule", "callbacks", "class_weight", "seed", "epochs", "dropout",
+    for argument in ("optimizer", "schedule", "callbacks", "class_weight", "seed", "dropout",
                      "validation_data"):
         yield "fit", argument, lambda argument, value: fastbp.Network([3, 4, 2]).fit(
             X, T, **{"epochs": 1, argument: value})
@@ -357,7 +361,7 @@ def test_anything(call, argument, function):
             function(argument, value)
         except (TypeError, ValueError, MemoryError, fastbp.DivergenceError) as error:
             refused += 1
-            if call != "loads":
+            if call != "loads" and not (argument == "schedule" and callable(value)):
                 assert_names(error, argument)
     assert refused > (3 if (call, argument) in OPEN else len(ANYTHING) // 2)
 

@@ -1250,6 +1250,8 @@ cdef double checked_rate(object learning_rate) except -1:
     except TypeError:
         kind = type(learning_rate).__name__
         raise TypeError(f"learning_rate must be a number, got {kind} {learning_rate!r}") from None
+    except OverflowError:
+        rate = HUGE_VAL     # an int beyond all floats
     if not (0 < rate < HUGE_VAL):
         raise ValueError(f"learning_rate must be positive and finite, got {learning_rate!r}")
     return rate
@@ -1259,12 +1261,15 @@ def as_reals(values, str name, dtype):
     """`values` as a contiguous array of the dtype; a TypeError or ValueError that names the argument if it is none."""
     try:
         array = np.asarray(values)
-    except ValueError as error:
+    except (OverflowError, ValueError) as error:
         raise ValueError(f"{name} must be a rectangular array: {error}") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, got an array of dtype {array.dtype}")
     with np.errstate(over="ignore"):
-        converted = array.astype(dtype, order="C", copy=False)
+        try:
+            converted = array.astype(dtype, order="C", copy=False)
+        except ValueError as error:
+            raise MemoryError(f"{name}: {error}") from None
     return converted if cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>converted) else converted.copy()
 
 
