@@ -4,6 +4,7 @@ alignments, overlaps, nothing at all and far too much. The answer is right, or a
 
 import array
 import collections
+import contextlib
 import inspect
 import itertools
 import re
@@ -120,7 +121,8 @@ CALLS = {
     "jacobian": (lambda net, X: net.jacobian(X), {"X": X}),
     "train_step": (lambda net, **how: (net.train_step(**how), net.params), {"x": X, "t": T}),
     "train_step one": (lambda net, **how: (net.train_step(**how), net.params), {"x": x, "t": t}),
-    "fit": (lambda net, **how: (net.fit(**how, epochs=1, seed=1).rms, net.params), {"X": X, "T": T, "sample_weight": W}),
+    "fit": (lambda net, **how: (net.fit(**how, epochs=1, seed=1).rms, net.params),
+            {"X": X, "T": T, "sample_weight": W}),
     "validation": (lambda net, validation_data: net.fit(X, T, epochs=1, seed=1, validation_data=(
         validation_data, T)).validation_rms, {"validation_data": X}),
     "bind": (lambda net, **how: (net.bind(**how).step(), net.bind(**how).predict()),
@@ -161,7 +163,8 @@ def copies(arrays):
 
 
 def assert_names(error, argument):
-    assert isinstance(error, (MemoryError, fastbp.DivergenceError)) or re.search(rf"\b{argument}\b", str(error)), repr(error)
+    if not isinstance(error, (MemoryError, fastbp.DivergenceError)):
+        assert re.search(rf"\b{argument}\b", str(error)), repr(error)
 
 
 @pytest.mark.parametrize(("call", "argument", "form"), [*cases(SAME)])
@@ -250,7 +253,8 @@ def test_wrong_labels(labels):
 NOT_NUMBERS = ["1", b"1", 1j, [], [1.0], {}, object(), len, np.zeros(2), np.array(["1"]), np.datetime64("2020"), type,
                (v for v in ())]
 NUMBERS = [0, -0.0, -1, 0.5, 1, True, np.float32(0.5), np.int8(1), np.array(0.5), 1e-400, 5e-324, 1e-30, 1e30, 1e308,
-           np.nan, np.inf, -np.inf, 10**400, -10**400, 2**31, 2**32, 2**63, 2**64, 2**100, np.longdouble("1e4000"), None]
+           np.nan, np.inf, -np.inf, 10**400, -10**400, 2**31, 2**32, 2**63, 2**64, 2**100, np.longdouble("1e4000"),
+           None]
 COMMON = ("l1", "l2", "clip_norm", "max_norm")
 OPTIMIZERS = [getattr(fastbp, name) for name in ("SGD", "Adagrad", "Adam", "AdamW", "Nadam", "RMSprop", "Rprop")]
 
@@ -388,8 +392,6 @@ def test_objects_without_init(made):
         for name in ("params", "weights", "layer_sizes", "n_params"):
             getattr(thing, name)
     else:
-        try:
+        with contextlib.suppress(AttributeError, TypeError, ValueError):
             net.train_step(X, T, optimizer=thing)
-        except (AttributeError, TypeError, ValueError):
-            pass
         assert np.isfinite(net.params).all()
