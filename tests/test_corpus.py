@@ -7,6 +7,8 @@ import pytest
 from fuzz_loaders import NETWORK, RAW, one_input, seeds
 from stress import times
 
+from fastbp import io
+
 CORPUS = sorted(Path(__file__).with_name("corpus").iterdir())
 SEEDS = dict(seeds())
 # What stands in headers, to be put where it does not belong.
@@ -20,9 +22,8 @@ def test_corpus(path):
 
 
 def test_seeds_are_accepted(monkeypatch):
-    accepted = []
-    monkeypatch.setattr("fastbp.io.dumps", lambda net, dumps=__import__("fastbp").io.dumps: (
-        accepted.append(net), dumps(net))[1])
+    accepted, dumps = [], io.dumps
+    monkeypatch.setattr(io, "dumps", lambda net: accepted.append(net) or dumps(net))
     for content in SEEDS.values():
         if content[0] in (NETWORK, RAW):
             one_input(content)

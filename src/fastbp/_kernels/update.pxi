@@ -172,7 +172,8 @@ cdef bint is_safe_update(const fastbp_network* net, const fastbp_optimizer* opti
     if not (optimizer.method == FASTBP_SGD or optimizer.method == FASTBP_MOMENTUM
             or optimizer.method == FASTBP_NESTEROV):
         # The step is bounded whatever g is (see `sufficient`), but g squared must be a number.
-        return rate * optimizer.learning_rate < sqrt(SAFE_UPDATE) and sum_of_sizes(<const real*>net.gradient, net.n_params, 1) < sqrt(SAFE_UPDATE)
+        return (rate * optimizer.learning_rate < sqrt(SAFE_UPDATE)
+                and sum_of_sizes(<const real*>net.gradient, net.n_params, 1) < sqrt(SAFE_UPDATE))
     return sum_of_sizes(<const real*>net.gradient, net.n_params, <real>(rate * optimizer.learning_rate)) < SAFE_UPDATE
 
 
