@@ -11,6 +11,8 @@ def number(argument, value, low, high, *, low_allowed=False):
         result = float(value) if not isinstance(value, (str, bytes)) else None
     except (TypeError, ValueError):
         result = None
+    except OverflowError:
+        result = inf        # an int beyond all floats
     if result is None:
         raise TypeError(f"{argument} must be a number, got {type(value).__name__} {value!r}")
     if not (low < result < high or (low_allowed and result == low)):

@@ -10,6 +10,7 @@ Threads. Short calls keep the GIL, which is their lock. Long ones release it, an
 predictions at a time, or one call that trains or uses the training workspace.
 """
 
+import os
 import threading
 
 import numpy as np
@@ -63,6 +64,18 @@ cdef enum:
     LONG_WORK = 200_000
 # Multiplications between two looks for Ctrl-C: at most some tens of milliseconds.
 cdef double PATIENCE = 1e8
+
+# Of how many forks this process is the last child.
+cdef int forks = 0
+
+
+def _count_fork():
+    global forks
+    forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_fork)
 
 # The tables in force: of float32 and of float64, each for narrow networks and for all others.
 cdef const fastbp_kernels* in_force[2][2]
@@ -209,6 +222,7 @@ cdef class Core:
     cdef Memory scratch
     cdef int waiting         # threads in wait()
     cdef int active          # calls that run without the GIL: -1 one that trains, n > 0 n predictions
+    cdef int entered         # what `forks` was at the last call that counted itself in `active`
     cdef object idle         # a condition: `active` has become 0
     cdef object caller       # the thread that calls a custom loss
 
@@ -277,6 +291,10 @@ cdef class Core:
 
     cdef int wait(self, bint exclusive) except -1:
         """Return once nothing runs that may not run beside this call."""
+        if self.active != 0 and self.entered != forks:
+            # The threads that had the network in hand, if any, have stayed behind in the parent.
+            self.active = self.waiting = 0
+            self.idle = threading.Condition()
         if self.active < 0 and self.caller == threading.get_ident():
             raise RuntimeError("a loss function must not use the network that is being trained with it")
         # A while, for other threads may come in between waking up and returning.
@@ -285,7 +303,8 @@ cdef class Core:
             try:
                 with self.idle:
                     while self.active < 0 or (exclusive and self.active > 0):
-                        self.idle.wait()
+                        # Not for ever: Ctrl-C may keep leave() from notifying.
+                        self.idle.wait(1)
             finally:
                 self.waiting -= 1
         return 0
@@ -293,12 +312,13 @@ cdef class Core:
     cdef int enter(self, bint exclusive) except -1:
         """Wait, and be counted while the GIL is released."""
         self.wait(exclusive)
+        self.entered = forks
         self.active = -1 if exclusive else self.active + 1
         return 0
 
     cdef int leave(self) except -1:
         self.caller = None
-        self.active = 0 if self.active < 0 else self.active - 1
+        self.active = max(self.active - 1, 0)
         if self.waiting and self.active == 0:
             with self.idle:
                 self.idle.notify_all()
@@ -365,7 +385,8 @@ cdef class Core:
                          f"{self.n_outputs} for each sample{labels}, got {np.shape(t)}")
 
     cdef cnp.ndarray labels(self, object T, str name, cnp.ndarray x):
-        labels = np.asarray(T)
+        # A copy, for the kernels take labels as indices: nobody may write into them once they are checked.
+        labels = np.array(T)
         if labels.dtype.kind not in "iu":
             raise TypeError(f"{name} must hold integer labels or rows of {self.n_outputs} targets, got an array of "
                             f"shape {labels.shape} and dtype {labels.dtype}")
@@ -740,19 +761,30 @@ cdef class Core:
     def _trace(self, X, T):
         """What happens on the way forth and back: the fields of `fastbp.network.Trace`, sample axis included."""
         cdef Samples samples = self.samples(X, T)
-        cdef Py_ssize_t start = 0, m
         cdef Workspace workspace = Workspace(self, min(samples.m, self.net.block_rows), True, None)
-        cdef fastbp_network* net = &workspace.net
-        cdef fastbp_layer* layer
-        cdef fastbp_progress progress, ignored
-        cdef const char* x = <const char*>samples.data.x
+        cdef fastbp_progress progress
         cdef double scale = 1.0 / samples.m if self.mean else 1
-        cdef int l, n_layers = net.n_layers
         widths = [len(bias) for bias in self.biases]
         r, a, e, d = [[np.empty((samples.m, width), self.dtype) for width in widths] for _ in range(4)]
         flat = np.empty(self.n_params, self.dtype)
         progress.error = progress.squares = progress.done = 0
-        self.wait(True)
+        self.enter(True)        # a loss of the user's own may let other threads run
+        self.caller = threading.get_ident() if self.custom is not None else None
+        try:
+            self.trace(samples, workspace, scale, r, a, e, d, &progress)
+        finally:
+            self.leave()
+        self.copy_flat(<char*>workspace.net.gradient, cnp.PyArray_BYTES(flat), True)
+        return samples.single, r, a, e, d, flat, progress.error * scale
+
+    cdef int trace(self, Samples samples, Workspace workspace, double scale, list r, list a, list e, list d,
+                   fastbp_progress* progress) except -1:
+        cdef Py_ssize_t start = 0, m
+        cdef fastbp_network* net = &workspace.net
+        cdef fastbp_layer* layer
+        cdef fastbp_progress ignored
+        cdef const char* x = <const char*>samples.data.x
+        cdef int l, n_layers = net.n_layers
         while start < samples.m:
             m = min(samples.m - start, workspace.rows)
             self.kernels.forward(net, x, self.n_inputs, m)
@@ -763,9 +795,9 @@ cdef class Core:
                 self.take_rows(net.layers[n_layers - 1].delta, &net.layers[n_layers - 1], e[n_layers - 1], start, m)
                 net.fused = True
             if self.custom is None:
-                self.kernels.output_error(net, &samples.data, start, m, scale, &progress)
+                self.kernels.output_error(net, &samples.data, start, m, scale, progress)
             else:
-                self.custom_error(net, samples, start, m, scale, &progress)
+                self.custom_error(net, samples, start, m, scale, progress)
             for l in range(n_layers - 1, -1, -1):
                 layer = &net.layers[l]
                 self.take_rows(layer.net_input, layer, r[l], start, m)
@@ -779,8 +811,7 @@ cdef class Core:
                     self.kernels.error_signal(net, l, m)
             x += m * self.n_inputs * self.itemsize
             start += m
-        self.copy_flat(<char*>net.gradient, cnp.PyArray_BYTES(flat), True)
-        return samples.single, r, a, e, d, flat, progress.error * scale
+        return 0
 
     cdef int take_rows(self, const void* rows, const fastbp_layer* layer, cnp.ndarray target, Py_ssize_t start,
                        Py_ssize_t m) except -1:
@@ -1223,6 +1254,8 @@ cdef double checked_rate(object learning_rate) except -1:
     except TypeError:
         kind = type(learning_rate).__name__
         raise TypeError(f"learning_rate must be a number, got {kind} {learning_rate!r}") from None
+    except OverflowError:
+        rate = HUGE_VAL     # an int beyond all floats
     if not (0 < rate < HUGE_VAL):
         raise ValueError(f"learning_rate must be positive and finite, got {learning_rate!r}")
     return rate
@@ -1232,12 +1265,15 @@ def as_reals(values, str name, dtype):
     """`values` as a contiguous array of the dtype; a TypeError or ValueError that names the argument if it is none."""
     try:
         array = np.asarray(values)
-    except ValueError as error:
+    except (OverflowError, ValueError) as error:
         raise ValueError(f"{name} must be a rectangular array: {error}") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, got an array of dtype {array.dtype}")
     with np.errstate(over="ignore"):
-        converted = array.astype(dtype, order="C", copy=False)
+        try:
+            converted = array.astype(dtype, order="C", copy=False)
+        except ValueError as error:
+            raise MemoryError(f"{name}: {error}") from None
     return converted if cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>converted) else converted.copy()
 
 

@@ -80,6 +80,7 @@ def arrays_of(entries, body):
             name, dtype, size = entry
             stored = np.dtype(STORED_DTYPES[dtype])
             stop = start + size * stored.itemsize
+            hash(name)
         except (KeyError, TypeError, ValueError):
             raise io.FormatError(f"header: arrays must hold [name, dtype, size], got {entry!r:.80}") from None
         if type(size) is not int or size < 0 or stop > len(body):

@@ -36,6 +36,7 @@ cdef class Optimizer:
         self.numbers.l1, self.numbers.l2, self.numbers.decay = l1, l2, decay
         self.numbers.clip, self.numbers.max_norm = clip, max_norm
         self.rates = None if rates is None else np.array(rates, np.float64)
+        self.numbers.rates = NULL       # __init__ may be called again
         if self.rates is not None:
             self.numbers.rates = <const double*>cnp.PyArray_DATA(self.rates)
         self.learning_rate = learning_rate
@@ -107,7 +108,10 @@ cdef class Optimizer:
         """Take up a state that `_state` gave, for this network; nothing has changed where it does not fit."""
         cdef Memory memory
         _, has_mean, has_square = self.layout
-        steps, flat = int(state["steps"]), {}
+        steps, flat = state["steps"], {}
+        # A double counts no further, and JSON may hold any number.
+        if type(steps) is not int or not 0 <= steps < 2**53:
+            raise ValueError(f"steps must be a number of steps, got {steps!r:.80}")
         for name, has_it in (("mean", has_mean), ("square", has_square)):
             # Without steps there is no state yet.
             if (state[name] is None) == has_it and (has_it is False or steps > 0):

@@ -22,8 +22,12 @@ class _Regularised(Optimizer):
         self.l1, self.l2 = (number(name, value, 0, inf, low_allowed=True) for name, value in (("l1", l1), ("l2", l2)))
         self.clip_norm = None if clip_norm is None else number("clip_norm", clip_norm, 0, inf)
         self.max_norm = None if max_norm is None else number("max_norm", max_norm, 0, inf)
-        self.layer_rates = None if layer_rates is None else tuple(
-            number(f"layer_rates[{l}]", rate, 0, inf, low_allowed=True) for l, rate in enumerate(layer_rates))
+        try:
+            rates = None if layer_rates is None else tuple(layer_rates)
+        except TypeError:
+            raise TypeError(f"layer_rates must be a sequence of numbers, got {layer_rates!r}") from None
+        self.layer_rates = rates and tuple(
+            number(f"layer_rates[{l}]", rate, 0, inf, low_allowed=True) for l, rate in enumerate(rates))
         super().__init__(method, learning_rate, l1=self.l1, l2=self.l2, clip=self.clip_norm or 0.0,
                          max_norm=self.max_norm or 0.0, rates=self.layer_rates, **numbers)
 

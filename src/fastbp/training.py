@@ -330,7 +330,7 @@ def refuse_with_batches(**arguments):
 
 def dropout_rates(net, dropout):
     """A rate for each hidden layer, or None if none drops anything."""
-    if dropout == 0.0 and isinstance(dropout, float):
+    if isinstance(dropout, float) and dropout == 0.0:
         return None         # the default, of every short training too
     n_hidden = len(net.layer_sizes) - 2
     try:

@@ -58,7 +58,8 @@ cdef void scale_weights(real* w, ptrdiff_t n, double factor) noexcept nogil:
 
 cdef void limit_norms(const fastbp_layer* layer, real* w, double largest) noexcept nogil:
     """Weights into a neuron of a norm above `largest` are scaled down to it."""
-    cdef vec squares, bound = v_set1(<real>largest), factor
+    # A bound that is 0 or infinite in this dtype would make 0 / 0 or inf / inf.
+    cdef vec squares, bound = v_set1(<real>min(max(largest, <double>LEAST_NORMAL), <double>LARGEST)), factor
     cdef ptrdiff_t i, v
     cdef double square
     if layer.n_out == 1:

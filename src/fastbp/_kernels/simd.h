@@ -59,6 +59,8 @@ typedef PICK(double, float) real;
 /* An update below this keeps every finite parameter finite: half an ulp of the largest number is 2**970 (2**103),
  * and the rest leaves room for what an optimizer's momentum adds up. */
 #define SAFE_UPDATE PICK(0x1p+960, 0x1p+96f)
+#define LEAST_NORMAL PICK(0x1p-1022, 0x1p-126f)
+#define LARGEST PICK(0x1.fffffffffffffp+1023, 0x1.fffffep+127f)
 /* Adding this to a small x leaves round(x), ties to even, in the low bits of the sum. */
 #define ROUND_MAGIC PICK(0x1.8p+52, 0x1.8p+23f)
 

@@ -54,6 +54,14 @@ cdef void descend_with_momentum(real* w, const real* g, ptrdiff_t n, double lear
         i += VLEN
 
 
+cdef real sufficient(double epsilon, double rate) noexcept nogil:
+    """epsilon, or what takes its place so that rate g / (sqrt(s) + epsilon) is below SAFE_UPDATE for any g allowed.
+
+    `is_safe_update` keeps g below sqrt(SAFE_UPDATE). An epsilon that is 0 in this dtype would make 0 / 0.
+    """
+    return <real>max(epsilon, max(rate / sqrt(SAFE_UPDATE), <double>LEAST_NORMAL))
+
+
 cdef void descend_by_adam(real* w, const real* g, ptrdiff_t n, double learning_rate, const fastbp_optimizer* optimizer,
                           real* means, real* squares) noexcept nogil:
     """w <- w - h m / (1 - beta_1^t) / (sqrt(v / (1 - beta_2^t)) + epsilon) (Kingma and Ba 2015, algorithm 1).
@@ -64,10 +72,12 @@ cdef void descend_by_adam(real* w, const real* g, ptrdiff_t n, double learning_r
     cdef bint nadam = optimizer.method == FASTBP_NADAM
     cdef double b_1 = optimizer.beta_1, start_1 = 1 - pow(b_1, optimizer.steps)
     cdef double correction = sqrt(1 - pow(optimizer.beta_2, optimizer.steps))
-    cdef vec of_mean = v_set1(<real>(learning_rate * correction * (
-        b_1 / (1 - pow(b_1, optimizer.steps + 1)) if nadam else 1 / start_1)))
-    cdef vec of_gradient = v_set1(<real>(learning_rate * correction * (1 - b_1) / start_1))
-    cdef vec epsilon = v_set1(<real>(optimizer.epsilon * (1 if optimizer.plain_epsilon else correction)))
+    cdef double share_of_mean = learning_rate * correction * (
+        b_1 / (1 - pow(b_1, optimizer.steps + 1)) if nadam else 1 / start_1)
+    cdef double share_of_gradient = learning_rate * correction * (1 - b_1) / start_1
+    cdef vec of_mean = v_set1(<real>share_of_mean), of_gradient = v_set1(<real>share_of_gradient)
+    cdef vec epsilon = v_set1(sufficient(optimizer.epsilon * (1 if optimizer.plain_epsilon else correction),
+                                         share_of_mean + share_of_gradient))
     cdef vec beta_1 = v_set1(<real>b_1), rest_1 = v_set1(<real>(1 - b_1))
     cdef vec beta_2 = v_set1(<real>optimizer.beta_2), rest_2 = v_set1(<real>(1 - optimizer.beta_2))
     cdef vec gradient, mean, square, step
@@ -89,7 +99,7 @@ cdef void descend_by_squares(real* w, const real* g, ptrdiff_t n, double learnin
                              const fastbp_optimizer* optimizer, real* squares) noexcept nogil:
     """w <- w - h g / (sqrt(s) + epsilon), s the sum of g^2 (Adagrad, Duchi et al. 2011) or a running mean (RMSprop)."""
     cdef bint running = optimizer.method == FASTBP_RMSPROP
-    cdef vec h = v_set1(<real>learning_rate), epsilon = v_set1(<real>optimizer.epsilon)
+    cdef vec h = v_set1(<real>learning_rate), epsilon = v_set1(sufficient(optimizer.epsilon, learning_rate))
     cdef vec before = v_set1(<real>(optimizer.beta_2 if running else 1))
     cdef vec rest = v_set1(<real>(1 - optimizer.beta_2 if running else 1))
     cdef vec gradient, square
@@ -153,15 +163,17 @@ cdef bint is_safe_update(const fastbp_network* net, const fastbp_optimizer* opti
     """Whether no finite parameter can be lost by this gradient."""
     cdef double rate = 1
     cdef int l
-    if optimizer.method == FASTBP_RPROP:
-        return all_finite(net.gradient, net.n_params)
-    if not (optimizer.method == FASTBP_SGD or optimizer.method == FASTBP_MOMENTUM
-            or optimizer.method == FASTBP_NESTEROV):
-        # The step is bounded whatever g is, but g squared must be a number.
-        return sum_of_sizes(<const real*>net.gradient, net.n_params, 1) < sqrt(SAFE_UPDATE)
     if optimizer.rates != NULL:
         for l in range(net.n_layers):
             rate = max(rate, optimizer.rates[l])
+    if optimizer.method == FASTBP_RPROP:
+        return (rate * max(optimizer.learning_rate, optimizer.largest) < SAFE_UPDATE
+                and all_finite(net.gradient, net.n_params))
+    if not (optimizer.method == FASTBP_SGD or optimizer.method == FASTBP_MOMENTUM
+            or optimizer.method == FASTBP_NESTEROV):
+        # The step is bounded whatever g is (see `sufficient`), but g squared must be a number.
+        return (rate * optimizer.learning_rate < sqrt(SAFE_UPDATE)
+                and sum_of_sizes(<const real*>net.gradient, net.n_params, 1) < sqrt(SAFE_UPDATE))
     return sum_of_sizes(<const real*>net.gradient, net.n_params, <real>(rate * optimizer.learning_rate)) < SAFE_UPDATE
 
 
@@ -193,7 +205,7 @@ cdef bint update(const fastbp_network* net, fastbp_optimizer* optimizer, double 
             continue        # frozen
         if optimizer.decay > 0:
             scale_weights(<real*>net.params + layer.weights, layer.bias - layer.weights,
-                          1 - rate * optimizer.learning_rate * optimizer.decay)
+                          max(1 - rate * optimizer.learning_rate * optimizer.decay, 0.0))
         descend_part(net, optimizer, layer.weights, end - layer.weights, rate)
         if optimizer.max_norm > 0:
             limit_norms(layer, <real*>net.params + layer.weights, optimizer.max_norm)

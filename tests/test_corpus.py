@@ -1,0 +1,43 @@
+"""The loaders on inputs that a fuzzer (fuzz_loaders.py) has found worth keeping, and on mutations of good ones."""
+
+import random
+from pathlib import Path
+
+import pytest
+from fuzz_loaders import NETWORK, RAW, one_input, seeds
+from stress import times
+
+from fastbp import io
+
+CORPUS = sorted(Path(__file__).with_name("corpus").iterdir())
+SEEDS = dict(seeds())
+# What stands in headers, to be put where it does not belong.
+WORDS = [b"null", b"true", b"-1", b"0", b"1e999", b"NaN", b"18446744073709551616", b"[]", b"{}", b'""', b'"params"',
+         b"[[[", b"\xff", b"\0", b'"float32"', b"1.5", b'["a"]', b"9" * 50]
+
+
+@pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
+def test_corpus(path):
+    one_input(path.read_bytes())
+
+
+def test_seeds_are_accepted(monkeypatch):
+    accepted, dumps = [], io.dumps
+    monkeypatch.setattr(io, "dumps", lambda net: accepted.append(net) or dumps(net))
+    for content in SEEDS.values():
+        if content[0] in (NETWORK, RAW):
+            one_input(content)
+    assert len(accepted) >= 3
+
+
+@pytest.mark.parametrize("name", SEEDS)
+@pytest.mark.filterwarnings("ignore")  # of NumPy, about the numbers that come out
+def test_mutations(name):
+    rng = random.Random(name)
+    for _ in range(times(150)):
+        data = bytearray(SEEDS[name])
+        for _ in range(rng.choice([1, 1, 2, 4])):
+            at = rng.randrange(len(data))
+            stop = at + rng.choice([0, 1, 1, 4, 20])
+            data[at:stop] = rng.choice([bytes([rng.randrange(256)]), rng.choice(WORDS), data[:rng.randrange(30)], b""])
+        one_input(data)

@@ -1,0 +1,149 @@
+"""Every public function and method many times, errors included: no reference, no block and no memory is kept.
+
+Python counts its own blocks; what the core takes past it (workspaces, parameters) shows in the resident size, and so do
+blocks that NumPy takes. `FASTBP_STRESS=50` makes 100,000 calls of each.
+"""
+
+import copy
+import gc
+import os
+import pickle
+import sys
+
+import numpy as np
+import pytest
+from stress import STRESS, times
+from test_codebase import CALLABLES
+
+import fastbp
+from fastbp import io
+
+X, T, x, t = np.zeros((4, 3)), np.zeros((4, 2)), np.zeros(3), np.zeros(2)
+OUT, GRADIENT = np.zeros((4, 2)), np.zeros(26)
+BAD = np.zeros((4, 5))
+NET = fastbp.Network([3, 4, 2], "tanh", seed=1)
+OWN = fastbp.Network([3, 4, 2], "tanh", loss=lambda Y, T: (0.0, Y - T), seed=1)
+BROKEN = fastbp.Network([3, 4, 2], "tanh", loss=lambda Y, T: 1 / 0, seed=1)
+ADAM = fastbp.Adam()
+BYTES, BOUND = io.dumps(NET), NET.bind(X, T, OUT)
+TRACE, HISTORY = NET.backprop(X, T), NET.fit(X, T, epochs=1)
+STATE = fastbp.EpochState(0, NET, ADAM, 0.0, 0.0, None, 0.1, 1.0, lambda: (X, T))
+
+
+class Callback:
+    def on_epoch(self, state):
+        return state.error_signals() is None
+
+
+def fit_with_all(net=NET):
+    net.fit(X, T, epochs=2, optimizer=ADAM, validation_data=(X, T), patience=2, callbacks=[Callback()], dropout=0.5,
+            schedule="cosine", sample_weight=np.ones(4))
+
+
+def diverge():
+    fastbp.Network([1, 1], "identity", init=[1e300, 0]).fit([[1e30]], [[0.0]], epochs=5)
+
+
+# name of what is called: the calls; those of the second list are refused.
+CALLS = {
+    "Network": ([lambda: fastbp.Network([3, 4, 2], seed=1), lambda: fastbp.Network([3, 4, 2], init=NET.params),
+                 lambda: fastbp.Network([3, 2], init=[(np.zeros((3, 2)), np.zeros(2))])],
+                [lambda: fastbp.Network([3]), lambda: fastbp.Network([3, 10**15, 10**15]),
+                 lambda: fastbp.Network([3, 2], init=X), lambda: fastbp.Network([3, 2], "none")]),
+    "Network.predict": ([lambda: NET.predict(X), lambda: NET.predict(x), lambda: NET.predict(X, OUT),
+                         lambda: NET.predict([[0, 0, 0]]), lambda: NET.predict(X.astype("f4"))],
+                        [lambda: NET.predict(BAD), lambda: NET.predict(None), lambda: NET.predict(X, X)]),
+    "Network.error": ([lambda: NET.error(X, T, np.ones(4)), lambda: OWN.error(X, T)],
+                      [lambda: NET.error(X, BAD), lambda: NET.error(X, T, BAD), lambda: BROKEN.error(X, T)]),
+    "Network.rms": ([lambda: NET.rms(X, T)], [lambda: NET.rms(X, BAD)]),
+    "Network.gradient": ([lambda: NET.gradient(X, T), lambda: NET.gradient(X, T, GRADIENT), lambda: OWN.gradient(X, T)],
+                         [lambda: NET.gradient(X, BAD), lambda: BROKEN.gradient(X, T)]),
+    "Network.backprop": ([lambda: NET.backprop(X, T), lambda: OWN.backprop(x, t)],
+                         [lambda: NET.backprop(BAD, T), lambda: BROKEN.backprop(X, T)]),
+    "Network.input_gradient": ([lambda: NET.input_gradient(X, T), lambda: OWN.input_gradient(X, T)],
+                               [lambda: NET.input_gradient(X, BAD), lambda: BROKEN.input_gradient(X, T)]),
+    "Network.jacobian": ([lambda: NET.jacobian(X), lambda: NET.jacobian(x)], [lambda: NET.jacobian(BAD)]),
+    "Network.train_step": ([lambda: NET.train_step(X, T), lambda: NET.train_step(x, t, optimizer=ADAM),
+                            lambda: OWN.train_step(X, T), lambda: NET.copy().train_step(X, T, optimizer=fastbp.Adam())],
+                           [lambda: NET.train_step(X, BAD), lambda: NET.train_step(X, T, -1),
+                            lambda: BROKEN.train_step(X, T), lambda: NET.train_step(X, T, 1, ADAM)]),
+    "Network.fit": ([lambda: NET.fit(X, T, epochs=2), fit_with_all, lambda: NET.fit([(X, T)], None, epochs=2),
+                     lambda: OWN.fit(X, T, epochs=1)],
+                    [lambda: NET.fit(X, BAD), diverge, lambda: BROKEN.fit(X, T), lambda: NET.fit([(X, BAD)], None),
+                     lambda: NET.fit(X, T, resume="/nowhere")]),
+    "Network.bind": ([lambda: NET.bind(X, T, OUT), lambda: NET.bind(x), BOUND.predict, BOUND.step],
+                     [lambda: NET.bind(BAD), lambda: NET.bind(X, T, X), lambda: NET.bind(X).step()]),
+    "Network.copy": ([NET.copy, lambda: copy.copy(NET), lambda: copy.deepcopy(NET),
+                      lambda: pickle.loads(pickle.dumps(NET))], []),
+    "Network.save": ([], [lambda: NET.save("/nowhere/at/all"), lambda: NET.save(None)]),
+    "load": ([lambda: io.loads(BYTES), lambda: io.dumps(NET)],
+             [lambda: fastbp.load("/nowhere"), lambda: io.loads(BYTES[:50]), lambda: io.loads(BYTES + b"x")]),
+    "attributes": ([lambda: [getattr(NET, name) for name in ("params", "weights", "biases", "loss", "dtype")],
+                    lambda: setattr(NET, "params", GRADIENT), lambda: NET.weights[0][0], lambda: repr(NET)],
+                   [lambda: setattr(NET, "params", BAD), lambda: setattr(NET, "weights", ())]),
+    "EpochState.error_signals": ([STATE.error_signals, lambda: repr(STATE)], []),
+    "History.to_dict": ([HISTORY.to_dict, lambda: repr(HISTORY)], []),
+    "uniform": ([lambda: fastbp.uniform(0, 1)], [lambda: fastbp.uniform(1, 0)]),
+    "Huber": ([lambda: fastbp.Network([3, 2], loss=fastbp.Huber(2.0))], [lambda: fastbp.Huber(-1)]),
+    "Quantile": ([lambda: fastbp.Network([3, 2], loss=fastbp.Quantile(0.5))], [lambda: fastbp.Quantile(2)]),
+    **{name: ([lambda made=made: made(0.1, layer_rates=[1, 1]),
+               lambda made=made: NET.train_step(X, T, optimizer=made())],
+              [lambda made=made: made(-1), lambda made=made: made(layer_rates=5),
+               lambda made=made: NET.train_step(X, T, optimizer=made(layer_rates=[1]))])
+       for name, made in ((name, getattr(fastbp, name)) for name in fastbp.__all__)
+       if isinstance(made, type) and issubclass(made, fastbp._core.Optimizer)},
+}
+CASES = [pytest.param(call, refused, id=f"{name} {'refused ' * refused}{i}")
+         for name, lists in CALLS.items() for refused, calls in enumerate(lists) for i, call in enumerate(calls)]
+# Not the dtypes: NumPy 2.4 itself counts its immortal ones up, in astype("f8") and Generator.uniform for instance.
+KEPT = (X, T, x, t, OUT, GRADIENT, BAD, NET, OWN, BROKEN, ADAM, BYTES, BOUND)
+# Nothing but records, exceptions, and printing.
+ELSEWHERE = {"DivergenceError", "FormatError", "EpochState", "History", "Trace", "show_config"}
+
+
+def test_all_of_them_are_here():
+    names = {name for name in CALLABLES if not name.endswith((".reset", ".steps"))}
+    names = {name for name in names if "with_traceback" not in name and "add_note" not in name}
+    assert names - CALLS.keys() <= ELSEWHERE
+
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def repeat(call, refused, n):
+    for _ in range(n):
+        try:
+            call()
+        except (ArithmeticError, OSError, MemoryError, TypeError, ValueError, AttributeError):
+            assert refused
+        else:
+            assert not refused
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
+@pytest.mark.parametrize(("call", "refused"), CASES)
+def test_nothing_is_kept(call, refused):
+    n = times(2000) if STRESS > 1 else 300
+    repeat(call, refused, 60)
+    gc.collect()
+    counts, blocks, size = [*map(sys.getrefcount, KEPT)], sys.getallocatedblocks(), resident()
+    repeat(call, refused, n)
+    gc.collect()
+    blocks, size = sys.getallocatedblocks() - blocks, resident() - size
+    # A leak has n of each; caches, free lists and the collector have some.
+    assert [*map(sys.getrefcount, KEPT)] == pytest.approx(counts, abs=n / 10)
+    assert blocks < max(200, n / 10)
+    assert size < max(4e6, 40 * n)
+    print(f"{n} calls: {blocks} blocks, {size} bytes")
+
+
+def test_a_leak_is_seen():
+    kept = []
+    with pytest.raises(AssertionError):
+        test_nothing_is_kept(lambda: kept.append(object()), False)
+    with pytest.raises(AssertionError):
+        test_nothing_is_kept(lambda: kept.append(X), False)
+    with pytest.raises(AssertionError):
+        test_nothing_is_kept(lambda: kept.append(np.ones(5000)), False)
