@@ -1,7 +1,7 @@
 """Types of the compiled core; what its methods do is in their docstrings. tools/check_types.sh compares the two."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -113,6 +113,6 @@ class Bound:
     def t(self) -> NDArray[Any] | None: ...
     @property
     def out(self) -> Floats: ...
-    def __init__(self, *args: Any, **kwargs: Any) -> NoReturn: ...  # made by Network.bind
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...  # made by Network.bind
     def predict(self) -> Floats: ...
     def step(self) -> float: ...
