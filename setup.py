@@ -78,7 +78,7 @@ class BuildExt(build_ext):
             if SANITIZE:
                 ext.extra_link_args = [f"-fsanitize={SANITIZE}"]
             elif not (msvc or DEBUG or sys.platform == "darwin"):
-                ext.extra_link_args = ["-s"]
+                ext.extra_link_args = ["-Wl,-s"]      # to the linker: Emscripten has a -s of its own
             if ext.name == "fastbp._core":
                 if not (msvc or DEBUG):
                     ext.extra_compile_args.append("-O2")    # the last one counts: no loops here, and 15 % smaller
@@ -98,6 +98,7 @@ setup(
             "wraparound": False,
             "initializedcheck": DEBUG,
             "cdivision": True,
+            "autotestdict": False,      # a second copy of the docstrings, for doctests that find the first anyway
             "embedsignature": True,
             "embedsignature.format": "python",
         },

@@ -13,25 +13,25 @@ from fastbp import _core
 from fastbp._version import __version__
 
 _NUMBERS = {"baseline": 0, "x86_v3": 3, "x86_v4": 4}
-_chosen = ()
+_chosen: tuple[str, ...] = ()
 
 
-def available():
+def available() -> tuple[str, ...]:
     """Names of the levels that this processor runs, the best last."""
     return tuple(name for name, number in _NUMBERS.items() if number <= _core.cpu_level())
 
 
-def automatic():
+def automatic() -> tuple[str, ...]:
     """The levels in force by default: the best, and before it x86_v3 for the networks that fit into its vectors."""
     return tuple(name for name in available() if name != "baseline") or available()
 
 
-def chosen():
+def chosen() -> tuple[str, ...]:
     """Names of the levels that networks made from now on use, the one for the narrowest first."""
     return _chosen
 
 
-def use(*levels):
+def use(*levels: str) -> tuple[str, ...]:
     """Make networks created from now on use the kernels of these one or two levels; returns the levels before."""
     global _chosen
     for level in levels:
@@ -44,7 +44,7 @@ def use(*levels):
     return before
 
 
-def show_config():
+def show_config() -> None:
     """Print what this installation is: version, instruction sets, compiler, NumPy; include it in a bug report.
 
     Examples

@@ -4,6 +4,8 @@ The format is described in docs/file-format.md. Nothing in a file is executed on
 allocated on a file's word alone: the sizes that the header names must be those of the bytes that are there.
 """
 
+from __future__ import annotations
+
 import contextlib
 import itertools
 import json
@@ -214,7 +216,7 @@ def write(path, content, argument="path"):
         raise
 
 
-def load(path):
+def load(path: str | os.PathLike[str]) -> network.Network:
     """Read a network that `Network.save` wrote.
 
     Parameters

@@ -36,11 +36,11 @@ class Huber:
     delta: float = 1.0
     kind = "huber"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         number("delta", self.delta, 0, inf)
 
     @property
-    def parameter(self):
+    def parameter(self) -> float:
         """delta."""
         return float(self.delta)
 
@@ -72,11 +72,11 @@ class Quantile:
     q: float = 0.5
     kind = "quantile"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         number("q", self.q, 0, 1)
 
     @property
-    def parameter(self):
+    def parameter(self) -> float:
         """q."""
         return float(self.q)
 

@@ -1,13 +1,25 @@
 """Network: the Python face of the compiled core; everything that happens once per network, not once per call."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from math import inf, sqrt
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastbp import io, losses, training
 from fastbp._checks import number, one_of, positive_integer
 from fastbp._core import ACTIVATIONS, LOSSES, Core
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import ArrayLike, DTypeLike
+
+    from fastbp._core import Optimizer
+    from fastbp._types import Callback, Floats, Loss, Schedule, Seed
 
 ALIASES = {"linear": "identity", "step": "threshold", "logistic": "sigmoid", "swish": "silu"}
 # Activations that keep about half of a symmetric net input: their initial weights follow He, not Glorot.
@@ -39,7 +51,7 @@ class uniform:
     low: float
     high: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         number("low", self.low, -inf, inf)
         number("high", self.high, -inf, inf)
         if not self.low < self.high:
@@ -67,12 +79,12 @@ class Trace:
         E.
     """
 
-    net_inputs: list
-    outputs: list
-    error_signals: list
-    deltas: list
-    weight_gradients: list
-    bias_gradients: list
+    net_inputs: list[Floats]
+    outputs: list[Floats]
+    error_signals: list[Floats]
+    deltas: list[Floats]
+    weight_gradients: list[Floats]
+    bias_gradients: list[Floats]
     error: float
 
 
@@ -144,8 +156,11 @@ class Network(Core):
     [0.0, 1.0, 1.0, 0.0]
     """
 
-    def __init__(self, layer_sizes, activation="sigmoid", output_activation=None, *, loss="squared_error",
-                 reduction="sum", dtype="float64", init="auto", seed=None):
+    def __init__(self, layer_sizes: Iterable[int], activation: str | Iterable[str] = "sigmoid",
+                 output_activation: str | None = None, *,
+                 loss: Loss = "squared_error", reduction: str = "sum", dtype: DTypeLike = "float64",
+                 init: str | uniform | ArrayLike | Sequence[tuple[ArrayLike, ArrayLike]] = "auto",
+                 seed: Seed | None = None) -> None:
         sizes = _layer_sizes(layer_sizes)
         activations = _activations(activation, output_activation, len(sizes) - 1)
         loss = losses.DEFAULTS.get(loss, loss) if isinstance(loss, str) else loss
@@ -186,7 +201,7 @@ class Network(Core):
                                      f"got {np.shape(values)}")
                 target[...] = values
 
-    def backprop(self, X, T):
+    def backprop(self, X: ArrayLike, T: ArrayLike) -> Trace:
         """Forward and backward, with everything that is computed on the way; the parameters stay.
 
         Parameters
@@ -224,10 +239,17 @@ class Network(Core):
             bias_gradients.append(of_b)
         return Trace(r, a, e, d, weight_gradients, bias_gradients, error)
 
-    def fit(self, X, T, *, epochs=100, batch_size=1, learning_rate=None, optimizer="sgd", shuffle=True, seed=None,
-            desired_error=None, verbose=False, sample_weight=None, class_weight=None, validation_data=None,
-            validation_fraction=None, patience=None, min_delta=0.0, time_limit=None, callbacks=(), schedule=None,
-            checkpoint=None, checkpoint_every=1, resume=None, dropout=0.0):
+    def fit(self, X: ArrayLike | Iterable[tuple[ArrayLike, ArrayLike]] | Callable[[], Iterable[tuple[Any, Any]]],
+            T: ArrayLike | None, *, epochs: int = 100, batch_size: int | str = 1, learning_rate: float | None = None,
+            optimizer: str | Optimizer = "sgd", shuffle: bool = True, seed: Seed | None = None,
+            desired_error: float | None = None, verbose: bool | str = False, sample_weight: ArrayLike | None = None,
+            class_weight: dict[int, float] | str | None = None,
+            validation_data: tuple[ArrayLike, ArrayLike] | None = None, validation_fraction: float | None = None,
+            patience: int | None = None, min_delta: float = 0.0, time_limit: float | None = None,
+            callbacks: Iterable[Callback] = (), schedule: Schedule | None = None,
+            checkpoint: str | os.PathLike[str] | None = None, checkpoint_every: int = 1,
+            resume: str | os.PathLike[str] | None = None,
+            dropout: float | Sequence[float] = 0.0) -> training.History:
         """Train on a set of samples, epoch after epoch, from the parameters that the network has.
 
         Parameters
@@ -329,7 +351,7 @@ class Network(Core):
                             time_limit=time_limit, callbacks=callbacks, schedule=schedule, checkpoint=checkpoint,
                             checkpoint_every=checkpoint_every, resume=resume, dropout=dropout)
 
-    def save(self, path):
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to a file that `fastbp.load` reads; docs/file-format.md describes it.
 
         Parameters
@@ -352,7 +374,7 @@ class Network(Core):
         """
         io.save(self, path)
 
-    def copy(self):
+    def copy(self) -> Network:
         """A network of its own with the same parameters; its random numbers go on from where these stand.
 
         Returns
@@ -372,7 +394,7 @@ class Network(Core):
 
     __copy__ = copy
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
         return self.copy()
 
     def __reduce__(self):

@@ -4,10 +4,18 @@ An optimizer's state begins at the first step and belongs to one network's archi
 the same keywords, which `SGD` explains.
 """
 
+from __future__ import annotations
+
 from math import inf
+from typing import TYPE_CHECKING
 
 from fastbp._checks import number, one_of
 from fastbp._core import Optimizer
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from fastbp._types import Common
 
 
 def _share(name, value):
@@ -71,7 +79,8 @@ class SGD(_Regularised):
     3
     """
 
-    def __init__(self, learning_rate=0.1, momentum=0.0, nesterov=False, **common):
+    def __init__(self, learning_rate: float = 0.1, momentum: float = 0.0, nesterov: bool = False,
+                 **common: Unpack[Common]) -> None:
         self.momentum, self.nesterov = _share("momentum", momentum), bool(nesterov)
         if nesterov and momentum == 0:
             raise ValueError("nesterov needs a momentum above 0, got momentum=0.0")
@@ -126,7 +135,8 @@ class Adam(_Moments):
     True
     """
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, **common):
+    def __init__(self, learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
+                 epsilon: float = 1e-8, **common: Unpack[Common]) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, 0.0, common)
 
 
@@ -156,7 +166,8 @@ class Nadam(_Moments):
 
     method = "nadam"
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, **common):
+    def __init__(self, learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
+                 epsilon: float = 1e-8, **common: Unpack[Common]) -> None:
         super().__init__(learning_rate, beta_1, beta_2, epsilon, 0.0, common)
 
 
@@ -186,7 +197,8 @@ class AdamW(_Moments):
     True
     """
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-8, decay=0.01, **common):
+    def __init__(self, learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
+                 epsilon: float = 1e-8, decay: float = 0.01, **common: Unpack[Common]) -> None:
         rate = number("learning_rate", learning_rate, 0, inf)
         self.decay = number("decay", decay, 0, 1 / rate, low_allowed=True)
         super().__init__(rate, beta_1, beta_2, epsilon, self.decay, common)
@@ -220,7 +232,8 @@ class RMSprop(_Regularised):
     True
     """
 
-    def __init__(self, learning_rate=0.001, rho=0.9, epsilon=1e-8, **common):
+    def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, epsilon: float = 1e-8,
+                 **common: Unpack[Common]) -> None:
         self.rho, self.epsilon = _share("rho", rho), number("epsilon", epsilon, 0, inf)
         super().__init__("rmsprop", learning_rate, {"beta_2": self.rho, "epsilon": self.epsilon}, **common)
 
@@ -254,7 +267,7 @@ class Adagrad(_Regularised):
     True
     """
 
-    def __init__(self, learning_rate=0.01, epsilon=1e-10, **common):
+    def __init__(self, learning_rate: float = 0.01, epsilon: float = 1e-10, **common: Unpack[Common]) -> None:
         self.epsilon = number("epsilon", epsilon, 0, inf)
         super().__init__("adagrad", learning_rate, {"epsilon": self.epsilon}, **common)
 
@@ -294,7 +307,8 @@ class Rprop(_Regularised):
     True
     """
 
-    def __init__(self, learning_rate=0.1, grow=1.2, shrink=0.5, least=1e-6, largest=50.0, **common):
+    def __init__(self, learning_rate: float = 0.1, grow: float = 1.2, shrink: float = 0.5, least: float = 1e-6,
+                 largest: float = 50.0, **common: Unpack[Common]) -> None:
         self.grow, self.shrink = number("grow", grow, 1, inf), number("shrink", shrink, 0, 1)
         self.least, self.largest = number("least", least, 0, inf), number("largest", largest, 0, inf)
         if not least <= largest:

@@ -4,11 +4,19 @@
 resumed training finds its place in the schedule by sending the errors that are in the checkpoint.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from itertools import count
 from math import cos, inf, pi
+from typing import TYPE_CHECKING
 
 from fastbp._checks import number, one_of, positive_integer
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from fastbp._types import Schedule
 
 
 @dataclass(frozen=True)
@@ -31,10 +39,10 @@ class InvScaling:
 
     power: float = 0.5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         number("power", self.power, 0, inf)
 
-    def factors(self, epochs):
+    def factors(self, epochs: int) -> Generator[float, float, None]:
         for k in count(1):
             yield k**-self.power
 
@@ -60,14 +68,14 @@ class Adaptive:
     tol: float = 1e-4
     minimum: float = 1e-6
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         number("factor", self.factor, 0, 1)
         positive_integer("patience", self.patience)
         number("tol", self.tol, 0, inf, low_allowed=True)
         if number("minimum", self.minimum, 0, inf) > 1:
             raise ValueError(f"minimum must be at most 1, got {self.minimum!r}")
 
-    def factors(self, epochs):
+    def factors(self, epochs: int) -> Generator[float, float, None]:
         current, least, waited = 1.0, inf, 0
         while True:
             error = yield current
@@ -91,11 +99,11 @@ class Step:
     every: int = 10
     factor: float = 0.5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         positive_integer("every", self.every)
         number("factor", self.factor, 0, inf)
 
-    def factors(self, epochs):
+    def factors(self, epochs: int) -> Generator[float, float, None]:
         for epoch in count():
             yield self.factor ** (epoch // self.every)
 
@@ -112,10 +120,10 @@ class Cosine:
 
     final: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         number("final", self.final, 0, inf, low_allowed=True)
 
-    def factors(self, epochs):
+    def factors(self, epochs: int) -> Generator[float, float, None]:
         for epoch in range(epochs):
             yield self.final + (1 - self.final) * (1 + cos(pi * epoch / epochs)) / 2
 
@@ -132,14 +140,14 @@ class Warmup:
     """
 
     epochs: int = 5
-    then: object = None
+    then: Schedule | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         positive_integer("epochs", self.epochs)
         if self.then is not None:
             check("then", self.then)
 
-    def factors(self, epochs):
+    def factors(self, epochs: int) -> Generator[float, float, None]:
         for epoch in range(self.epochs):
             yield (epoch + 1) / self.epochs
         yield from factors(self.then, epochs - self.epochs)

@@ -1,10 +1,13 @@
 """fit: epochs, what happens between them, when to stop, and the History of it all."""
 
+from __future__ import annotations
+
 import os
 import time
 from dataclasses import dataclass, field
 from itertools import count
 from math import inf, sqrt
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +15,15 @@ import fastbp  # whose attribute `schedules` is imported when it is asked for
 from fastbp import checkpoint as checkpoints
 from fastbp import optimizers, progress, sources
 from fastbp._checks import number, positive_integer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from fastbp._core import Optimizer
+    from fastbp._types import Floats
+    from fastbp.network import Network
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,20 +47,20 @@ class History:
         How many there were; ``len`` says the same.
     """
 
-    error: np.ndarray
-    rms: np.ndarray
+    error: NDArray[np.float64]
+    rms: NDArray[np.float64]
     stop_reason: str
-    validation_error: np.ndarray
-    validation_rms: np.ndarray
-    learning_rate: np.ndarray
-    seconds: np.ndarray
+    validation_error: NDArray[np.float64]
+    validation_rms: NDArray[np.float64]
+    learning_rate: NDArray[np.float64]
+    seconds: NDArray[np.float64]
     best_epoch: int | None
 
     @property
-    def epochs(self):
+    def epochs(self) -> int:
         return len(self.rms)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.rms)
 
     def __repr__(self):
@@ -58,7 +70,7 @@ class History:
                      f" (least in epoch {self.best_epoch}: {self.validation_error[self.best_epoch]:.6g})")
         return f"History({len(self)} epochs{last}, stopped by {self.stop_reason})"
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """All of it in plain lists and numbers, as JSON takes it.
 
         Returns
@@ -88,16 +100,16 @@ class EpochState:
     """
 
     epoch: int
-    network: object
-    optimizer: object
+    network: Network
+    optimizer: Optimizer
     error: float
     rms: float
     validation_error: float | None
     learning_rate: float
     seconds: float
-    last_batch: object = field(repr=False)
+    last_batch: Callable[[], tuple[NDArray[Any], NDArray[Any]]] = field(repr=False)
 
-    def error_signals(self):
+    def error_signals(self) -> list[Floats]:
         """The error signals e = dE/da of each layer for the samples of the epoch's last batch.
 
         They are computed by this call, so at the parameters that the network has after the epoch.

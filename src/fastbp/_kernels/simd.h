@@ -100,7 +100,7 @@ FORCE_INLINE vec v_and(vec a, vec b) { return OP(and)(a, b); }
 FORCE_INLINE vec v_or(vec a, vec b) { return OP(or)(a, b); }
 FORCE_INLINE vec v_xor(vec a, vec b) { return OP(xor)(a, b); }
 FORCE_INLINE vec v_andnot(vec a, vec b) { return OP(andnot)(a, b); } /* ~a & b */
-/* Where an operand is NaN the result is b: v_max(constant, x) lets a NaN in x through. */
+/* Where an operand is NaN or both are zeros the result is b: v_max(constant, x) lets a NaN in x through. */
 FORCE_INLINE vec v_min(vec a, vec b) { return OP(min)(a, b); }
 FORCE_INLINE vec v_max(vec a, vec b) { return OP(max)(a, b); }
 
@@ -263,8 +263,10 @@ FORCE_INLINE vec v_and(vec a, vec b) { return UNBITS(BIT_OP(and)(BITS(a), BITS(b
 FORCE_INLINE vec v_or(vec a, vec b) { return UNBITS(BIT_OP(orr)(BITS(a), BITS(b))); }
 FORCE_INLINE vec v_xor(vec a, vec b) { return UNBITS(BIT_OP(eor)(BITS(a), BITS(b))); }
 FORCE_INLINE vec v_andnot(vec a, vec b) { return UNBITS(BIT_OP(bic)(BITS(b), BITS(a))); } /* ~a & b */
-FORCE_INLINE vec v_min(vec a, vec b) { return OP(min)(a, b); } /* a NaN in either operand comes through */
-FORCE_INLINE vec v_max(vec a, vec b) { return OP(max)(a, b); }
+/* b where an operand is NaN or both are zeros, as on x86-64: vmaxq takes +0 for the larger zero, and gelu lost the sign
+ * of -0.0 by it. */
+FORCE_INLINE vec v_min(vec a, vec b) { return OP(bsl)(OP(clt)(a, b), a, b); }
+FORCE_INLINE vec v_max(vec a, vec b) { return OP(bsl)(OP(cgt)(a, b), a, b); }
 FORCE_INLINE vec v_fma(vec a, vec b, vec c) { return OP(fma)(c, a, b); }  /* a * b + c */
 FORCE_INLINE vec v_fnma(vec a, vec b, vec c) { return OP(fms)(c, a, b); } /* c - a * b */
 FORCE_INLINE vmask v_lt(vec a, vec b) { return OP(clt)(a, b); }

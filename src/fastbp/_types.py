@@ -1,0 +1,40 @@
+"""What annotations name; type checkers import it, fastbp itself never does."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, TypeAlias, TypedDict
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastbp.losses import Huber, Quantile
+from fastbp.training import EpochState
+
+Floats: TypeAlias = NDArray[np.floating]  # of float32 or float64, as the network was made
+CustomLoss: TypeAlias = Callable[[Any, Any], tuple[Any, ArrayLike]]
+Loss: TypeAlias = str | Huber | Quantile | CustomLoss
+Seed: TypeAlias = int | np.random.Generator
+
+
+class Callback(Protocol):
+    """For `fit`'s callbacks."""
+
+    def on_epoch(self, state: EpochState, /) -> object: ...
+
+
+class ScheduleObject(Protocol):
+    """What the classes of fastbp.schedules have."""
+
+    def factors(self, epochs: int, /) -> Iterator[float]: ...
+
+
+Schedule: TypeAlias = str | ScheduleObject | Callable[[int], float]
+
+
+class Common(TypedDict, total=False):
+    """The keywords that all optimizers take."""
+
+    l1: float
+    l2: float
+    clip_norm: float | None
+    max_norm: float | None
+    layer_rates: Sequence[float] | None
