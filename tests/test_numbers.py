@@ -96,7 +96,7 @@ RATES = [5e-324, 1e-300, 1e-45, 1e-38, 1e-10, 1.0, 1e5, 1e10, 1e15, 1e20, 1e38, 
 TINY = [5e-324, 1e-300, 1e-45, 1e-38, 1e-20]
 
 
-@pytest.mark.parametrize("layer_rates", [None, (1.0, 1e30)], ids=str)
+@pytest.mark.parametrize("layer_rates", [None, (1.0, 1e20)], ids=str)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_no_rate_makes_a_parameter_infinite(isa, dtype, name, layer_rates, rng):
     """Any optimizer at any rate: the parameters stay finite, and what cannot be done is refused."""
