@@ -2,9 +2,11 @@
 that the calls release the GIL."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
+from stress import times
 
 import fastbp
 
@@ -83,3 +85,96 @@ def test_a_reset_while_training_is_harmless(net, rng):
 
     in_threads(fit, reset)
     assert np.isfinite(net.params).all()
+
+
+def outputs_of_each_step(net, X, T, steps):
+    """The outputs at the first parameters and after each step."""
+    yield net.predict(X).tobytes()
+    for _ in range(steps):
+        net.train_step(X, T, 1e-3)
+        yield net.predict(X).tobytes()
+
+
+def test_predictions_beside_training_are_of_one_set_of_parameters(rng):
+    """Eight threads predict while one trains. A prediction in the middle of an update would be of no set."""
+    X, T = rng.uniform(-1, 1, (64, 16)), rng.uniform(0, 1, (64, 4))
+    net = fastbp.Network([16, 128, 128, 4], "tanh", seed=1)
+    twin, seen, stop = net.copy(), [set() for _ in range(8)], time.monotonic() + times(1)
+    steps = predictions = 0
+
+    def train():
+        nonlocal steps
+        while time.monotonic() < stop:
+            net.train_step(X, T, 1e-3)
+            steps += 1
+
+    def predict(mine):
+        nonlocal predictions
+        while time.monotonic() < stop:
+            mine.add(net.predict(X).tobytes())
+            predictions += 1    # may miss some, which does not matter
+
+    in_threads(train, *[lambda mine=mine: predict(mine) for mine in seen])
+    seen = set.union(*seen)
+    allowed = set(outputs_of_each_step(twin, X, T, steps))
+    print(f"{predictions} predictions of 8 threads beside {steps} steps: {len(seen)} different outputs, "
+          f"{len(seen - allowed)} of no set of parameters")
+    assert seen <= allowed
+    np.testing.assert_array_equal(net.params, twin.params)
+
+
+def test_other_threads_make_progress(rng):
+    """One call of some tenths of a second: with the GIL held, another thread would count nothing meanwhile."""
+    X, T = rng.uniform(-1, 1, (20_000, 16)), rng.uniform(0, 1, (20_000, 4))
+    net = fastbp.Network([16, 128, 128, 4], "tanh", seed=1)
+    count = counted = 0
+    training, begun = True, threading.Event()
+
+    def train():
+        nonlocal counted, training
+        begun.wait()
+        start = count
+        try:
+            net.train_step(X, T, 1e-6)
+        finally:
+            counted, training = count - start, False
+
+    def count_up():
+        nonlocal count
+        begun.set()
+        while training:
+            count += 1
+
+    in_threads(train, count_up)
+    print(f"counted to {counted} during one call")
+    assert counted > 1000
+
+
+def test_a_loss_keeps_others_from_training(rng):
+    """backprop with a loss of one's own runs Python code in its middle, where another thread might train."""
+    X, T = rng.uniform(-1, 1, (1100, 4)), rng.uniform(0, 1, (1100, 2))  # three blocks
+    in_loss = threading.Event()
+
+    def loss(Y, T):
+        in_loss.set()
+        time.sleep(0.02)
+        return float(((Y - T)**2).sum() / 2), Y - T
+
+    net = fastbp.Network([4, 3, 2], "tanh", loss=loss, seed=1)
+    expected = net.copy().backprop(X, T)
+    traces = []
+
+    def change():
+        in_loss.wait()
+        net.params = net.params * 2
+
+    in_threads(lambda: traces.append(net.backprop(X, T)), change)
+    np.testing.assert_array_equal(traces[0].outputs[-1], expected.outputs[-1])
+
+
+def test_a_loss_may_not_use_its_network(rng):
+    X, T = rng.uniform(-1, 1, (20, 4)), rng.uniform(0, 1, (20, 2))
+    net = fastbp.Network([4, 3, 2], loss=lambda Y, T: (0.0, net.predict(X)), seed=1)
+    for call in (net.backprop, net.gradient, net.train_step):
+        with pytest.raises(RuntimeError, match="loss function"):
+            call(X, T)

@@ -1016,11 +1016,15 @@ cdef class Core:
             raise DivergenceError(0, 0)
         return progress.error / m if self.mean else progress.error
 
+    cdef inline int demand_rate(self, double rate) except -1:
+        if self.typenum == cnp.NPY_FLOAT and not (0 < <float>rate < HUGE_VAL):
+            raise ValueError(f"learning_rate must be positive and finite in float32, got {rate!r}")
+        return 0
+
     cdef int train(self, const fastbp_samples* samples, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t batch,
                    fastbp_optimizer* optimizer, fastbp_progress* progress, tuple dropout=None) except -1:
         cdef fastbp_network* net
-        if self.typenum == cnp.NPY_FLOAT and not (0 < <float>optimizer.learning_rate < HUGE_VAL):
-            raise ValueError(f"learning_rate must be positive and finite in float32, got {optimizer.learning_rate!r}")
+        self.demand_rate(optimizer.learning_rate)
         progress.error = progress.squares = progress.penalty = 0
         if 3.0 * (stop - start) * self.net.n_params < LONG_WORK:
             self.wait(True)

@@ -79,6 +79,7 @@ cdef class Optimizer:
             raise ValueError(f"optimizer holds the state of a network of layer_sizes {self.net_like.layer_sizes} and "
                              f"{self.net_like.dtype}, this one has {net.layer_sizes} and {net.dtype}; reset() it first")
         if self.net_like is None:
+            net.demand_rate(self.numbers.learning_rate)     # the first step of Rprop's parameters
             _, has_mean, has_square = self.layout
             if has_mean:
                 self.mean = Memory(net.net.n_params * net.itemsize)
