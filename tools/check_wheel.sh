@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the sdist, from it the wheel, without git, and looks at both: metadata, contents, symbols, size; then installs
 # the wheel into a fresh environment and runs the tests that every wheel runs. Needs "pip install build twine
-# check-wheel-contents auditwheel".
+# check-wheel-contents auditwheel". Both are copied to the directory that is given, if one is.
 set -euo pipefail
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=${PYTHON:-python}
@@ -27,3 +27,7 @@ tar -C "$work" -xf "$work"/dist/*.tar.gz
 cd "$work"/fastbp-*/    # the tests of the sdist; its src/ is not imported from here
 "$work/fresh/bin/python" -m pytest -q tests/test_minimal.py tests/test_wheel.py
 tools/check_isa.sh "$work"/fresh/lib/python*/site-packages/fastbp
+if (($#)); then
+    mkdir -p "$tree/$1"
+    cp "$work"/dist/* "$tree/$1"
+fi
