@@ -52,7 +52,7 @@ class Machine(RuleBasedStateMachine):
 
     def close(self, actual, expected, factor=1.0):
         scale = max(1.0, np.max(np.abs(expected), initial=0.0))
-        np.testing.assert_allclose(actual, expected, rtol=0, atol=2000 * factor * self.eps * scale)
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=300 * factor * self.eps * scale)
 
     def use(self, name):
         self.name, (self.optimizer, self.oracles_optimizer) = name, both(name)
