@@ -220,7 +220,8 @@ cdef class Core:
     cdef object storage
     cdef Workspace workspace
     cdef Memory scratch
-    cdef int waiting         # threads in wait()
+    cdef int trainers, predictors       # threads in wait()
+    cdef bint is_turn_of_predictors     # the last call that left was one that trains
     cdef int active          # calls that run without the GIL: -1 one that trains, n > 0 n predictions
     cdef int entered         # what `forks` was at the last call that counted itself in `active`
     cdef object idle         # a condition: `active` has become 0
@@ -289,37 +290,48 @@ cdef class Core:
 
     # ---------------------------------------------------------------- who may work
 
+    cdef inline bint may_enter(self, bint exclusive) noexcept:
+        """Calls that train and predictions take turns where both are waiting, so that neither keeps the other out."""
+        if exclusive:
+            return self.active == 0 and not (self.predictors > 0 and self.is_turn_of_predictors)
+        return self.active >= 0 and (self.trainers == 0 or self.is_turn_of_predictors)
+
     cdef int wait(self, bint exclusive) except -1:
         """Return once nothing runs that may not run beside this call."""
         if self.active != 0 and self.entered != forks:
             # The threads that had the network in hand, if any, have stayed behind in the parent.
-            self.active = self.waiting = 0
+            self.active = self.trainers = self.predictors = 0
             self.idle = threading.Condition()
         if self.active < 0 and self.caller == threading.get_ident():
             raise RuntimeError("a loss function must not use the network that is being trained with it")
         # A while, for other threads may come in between waking up and returning.
-        while self.active < 0 or (exclusive and self.active > 0):
-            self.waiting += 1
+        while not self.may_enter(exclusive):
+            self.trainers += exclusive
+            self.predictors += not exclusive
             try:
                 with self.idle:
-                    while self.active < 0 or (exclusive and self.active > 0):
+                    while not self.may_enter(exclusive):
                         # Not for ever: Ctrl-C may keep leave() from notifying.
                         self.idle.wait(1)
             finally:
-                self.waiting -= 1
+                self.trainers -= exclusive
+                self.predictors -= not exclusive
         return 0
 
     cdef int enter(self, bint exclusive) except -1:
         """Wait, and be counted while the GIL is released."""
         self.wait(exclusive)
+        if self.predictors == 0:
+            self.is_turn_of_predictors = False      # those who waited are in; who comes now must not keep a trainer out
         self.entered = forks
         self.active = -1 if exclusive else self.active + 1
         return 0
 
     cdef int leave(self) except -1:
         self.caller = None
+        self.is_turn_of_predictors = self.active < 0
         self.active = max(self.active - 1, 0)
-        if self.waiting and self.active == 0:
+        if self.active == 0 and (self.trainers or self.predictors):
             with self.idle:
                 self.idle.notify_all()
         return 0
