@@ -98,6 +98,7 @@ setup(
             "wraparound": False,
             "initializedcheck": DEBUG,
             "cdivision": True,
+            "freethreading_compatible": True,
             "autotestdict": False,      # a second copy of the docstrings, for doctests that find the first anyway
             "embedsignature": True,
             "embedsignature.format": "python",

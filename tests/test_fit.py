@@ -224,7 +224,7 @@ SCHEDULES = [
 ]
 
 
-@pytest.mark.parametrize(("schedule", "expected"), SCHEDULES, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("schedule", "expected"), SCHEDULES, ids=lambda value: str(value).partition(" at ")[0][:30])
 def test_schedule(schedule, expected):
     np.testing.assert_allclose(rates(schedule, len(expected)), expected, rtol=1e-12)
 

@@ -50,9 +50,10 @@ class Machine(RuleBasedStateMachine):
         layers = zip(self.net.weights, self.net.biases, strict=True)
         return np.concatenate([part.ravel() for layer in layers for part in layer])
 
-    def close(self, actual, expected, factor=1.0):
+    def close(self, actual, expected, factor=1.0, beside=0.0):
         scale = max(1.0, np.max(np.abs(expected), initial=0.0))
-        np.testing.assert_allclose(actual, expected, rtol=0, atol=300 * factor * self.eps * scale)
+        off = np.abs(np.subtract(actual, expected, dtype=np.float64))
+        assert np.all(off <= 300 * factor * self.eps * scale + beside), f"off by up to {np.max(off)}"
 
     def use(self, name):
         self.name, (self.optimizer, self.oracles_optimizer) = name, both(name)
@@ -98,11 +99,14 @@ class Machine(RuleBasedStateMachine):
             self.use(name)
         gradient = self.descend(rows, seed, lambda X, T: self.net.train_step(X, T, optimizer=self.optimizer))
         expected = self.oracles_optimizer.step(self.oracle.params, gradient)
-        # What adapts to the size of g magnifies the rounding of a small one, at most to twice the step.
-        sure = abs(gradient) > 1e5 * self.eps if self.name not in ("SGD", "momentum", "nesterov") else slice(None)
-        self.close(self.net.params[sure], expected[sure])
+        # What divides by the size of g divides its rounding too, which is that of the largest: a step of h by Adam is off
+        # by it up to 1 / sqrt(1 - beta_2), some 32, times. Where it may have turned the sign, nothing is known.
+        adapts = self.name not in ("SGD", "momentum", "nesterov")
+        rounding = 300 * self.eps * max(1.0, abs(gradient).max()) / np.maximum(abs(gradient), 1e-300) * adapts
+        sure = rounding < 0.01
+        self.close(self.net.params[sure], expected[sure], beside=0.01 * 32 * rounding[sure])
         self.oracle.params = self.net.params
-        if not isinstance(sure, slice) and not sure.all():
+        if not sure.all():
             self.use(self.name)         # the oracle's state may differ from now on
 
     @rule(rows=ROWS, seed=SEEDS)

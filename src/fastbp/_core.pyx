@@ -6,8 +6,10 @@ converted first, or refused with an error that names the argument. Behind the do
 Memory. The parameters are one flat, padded array (kernels.h) that lives as long as a view of it; everything else is a
 workspace that the network keeps and that grows when a larger batch comes.
 
-Threads. Short calls keep the GIL, which is their lock. Long ones release it, and say so in `active`: any number of
-predictions at a time, or one call that trains or uses the training workspace.
+Threads. Whatever many threads may use is touched under a lock: the GIL, or in a free-threaded Python the critical
+section of its object, which locks at the same places where the GIL does. Short calls keep it to their end. Long ones let
+it go, and are counted (turns.pxi): any number of predictions at a time, or one call that trains or uses the training
+workspace.
 """
 
 import os
@@ -15,11 +17,13 @@ import threading
 
 import numpy as np
 
+cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from cpython.pycapsule cimport PyCapsule_GetPointer
-from libc.math cimport HUGE_VAL, sqrt
+from cpython.pythread cimport PyThread_get_thread_ident
+from libc.math cimport HUGE_VAL, isfinite, sqrt
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy, memset
@@ -64,18 +68,6 @@ cdef enum:
     LONG_WORK = 200_000
 # Multiplications between two looks for Ctrl-C: at most some tens of milliseconds.
 cdef double PATIENCE = 1e8
-
-# Of how many forks this process is the last child.
-cdef int forks = 0
-
-
-def _count_fork():
-    global forks
-    forks += 1
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_count_fork)
 
 # The tables in force: of float32 and of float64, each for narrow networks and for all others.
 cdef const fastbp_kernels* in_force[2][2]
@@ -143,6 +135,9 @@ cdef class Memory:
 
 cdef inline Py_ssize_t padded(Py_ssize_t n, Py_ssize_t lanes) noexcept nogil:
     return (n + lanes - 1) // lanes * lanes
+
+
+include "turns.pxi"
 
 
 cdef class Workspace:
@@ -220,17 +215,12 @@ cdef class Core:
     cdef object storage
     cdef Workspace workspace
     cdef Memory scratch
-    cdef int trainers, predictors       # threads in wait()
-    cdef bint is_turn_of_predictors     # the last call that left was one that trains
-    cdef int active          # calls that run without the GIL: -1 one that trains, n > 0 n predictions
-    cdef int entered         # what `forks` was at the last call that counted itself in `active`
-    cdef object idle         # a condition: `active` has become 0
-    cdef object caller       # the thread that calls a custom loss
+    cdef Turns turns
 
     def __cinit__(self, *args, **kwargs):
         # Until __init__ has run, no array fits.
         self.n_inputs = -1
-        self.idle = threading.Condition()
+        self.turns = Turns()
 
     def __init__(self, layer_sizes, activations, loss, kind, double parameter, reduction, dtype):
         cdef fastbp_layer* layer
@@ -288,73 +278,33 @@ cdef class Core:
                               (layer.stride * self.itemsize, self.itemsize))
         return np.ndarray((layer.n_out,), self.dtype, self.storage, layer.bias * self.itemsize)
 
-    # ---------------------------------------------------------------- who may work
-
-    cdef inline bint may_enter(self, bint exclusive) noexcept:
-        """Calls that train and predictions take turns where both are waiting, so that neither keeps the other out."""
-        if exclusive:
-            return self.active == 0 and not (self.predictors > 0 and self.is_turn_of_predictors)
-        return self.active >= 0 and (self.trainers == 0 or self.is_turn_of_predictors)
-
-    cdef int wait(self, bint exclusive) except -1:
-        """Return once nothing runs that may not run beside this call."""
-        if self.active != 0 and self.entered != forks:
-            # The threads that had the network in hand, if any, have stayed behind in the parent.
-            self.active = self.trainers = self.predictors = 0
-            self.idle = threading.Condition()
-        if self.active < 0 and self.caller == threading.get_ident():
-            raise RuntimeError("a loss function must not use the network that is being trained with it")
-        # A while, for other threads may come in between waking up and returning.
-        while not self.may_enter(exclusive):
-            self.trainers += exclusive
-            self.predictors += not exclusive
-            try:
-                with self.idle:
-                    while not self.may_enter(exclusive):
-                        # Not for ever: Ctrl-C may keep leave() from notifying.
-                        self.idle.wait(1)
-            finally:
-                self.trainers -= exclusive
-                self.predictors -= not exclusive
-        return 0
-
-    cdef int enter(self, bint exclusive) except -1:
-        """Wait, and be counted while the GIL is released."""
-        self.wait(exclusive)
-        if self.predictors == 0:
-            self.is_turn_of_predictors = False      # those who waited are in; who comes now must not keep a trainer out
-        self.entered = forks
-        self.active = -1 if exclusive else self.active + 1
-        return 0
-
-    cdef int leave(self) except -1:
-        self.caller = None
-        self.is_turn_of_predictors = self.active < 0
-        self.active = max(self.active - 1, 0)
-        if self.active == 0 and (self.trainers or self.predictors):
-            with self.idle:
-                self.idle.notify_all()
-        return 0
+    # ---------------------------------------------------------------- the training workspace
 
     cdef fastbp_network* work(self, Py_ssize_t m, tuple dropout=None) except NULL:
-        """The training workspace, large enough for blocks of m rows; for a caller whose turn it is."""
+        """The training workspace, large enough for blocks of m rows; it is the caller's turn to use it."""
+        cdef Workspace workspace
         cdef Py_ssize_t rows = 1
-        cdef uint64_t random = 0 if self.workspace is None else self.workspace.net.random
+        self.turns.wait(True)
         if (self.workspace is None or self.workspace.rows < min(m, self.net.block_rows)
                 or (self.workspace.dropout is not dropout and self.workspace.dropout != dropout)):
             while rows < min(m, self.net.block_rows):
                 rows *= 2
-            self.workspace = Workspace(self, rows, False, dropout)
-            self.workspace.net.random = random
+            workspace = Workspace(self, rows, False, dropout)
+            self.turns.wait(True)       # while it was made, garbage collection may have let other threads run
+            workspace.net.random = 0 if self.workspace is None else self.workspace.net.random
+            self.workspace = workspace
         return &self.workspace.net
 
+    @cython.critical_section
     cdef fastbp_network* enter_training(self, Py_ssize_t m, tuple dropout=None) except NULL:
-        self.enter(True)
-        try:
-            return self.work(m, dropout)
-        except MemoryError:
-            self.leave()
-            raise
+        """The training workspace, for this caller alone until it calls leave()."""
+        cdef fastbp_network* net = self.work(m, dropout)
+        self.turns.enter(True, self.custom is not None)
+        return net
+
+    @cython.critical_section
+    cdef int leave(self) except -1:
+        return self.turns.leave()
 
     # ---------------------------------------------------------------- the door
 
@@ -484,11 +434,12 @@ cdef class Core:
             self.demand_targets(samples.t, "T")
         return samples
 
-    cdef cnp.ndarray vector(self, object values, str name, Py_ssize_t length):
+    cdef cnp.ndarray vector(self, object values, str name, Py_ssize_t length, bint finite=True):
         cdef cnp.ndarray vector = as_reals(values, name, self.dtype)
         if np.shape(vector) != (length,):
             raise ValueError(f"{name} must have the shape ({length},), got {np.shape(vector)}")
-        self.demand_finite(vector, name)
+        if finite:
+            self.demand_finite(vector, name)
         return vector
 
     # ---------------------------------------------------------------- parameters
@@ -514,26 +465,40 @@ cdef class Core:
             compact += n
         return 0
 
+    cdef cnp.ndarray flat(self):
+        return np.empty(self.n_params, self.dtype)
+
+    cdef cnp.ndarray compact(self, void* padded_array):
+        cdef cnp.ndarray flat = self.flat()
+        self.copy_flat(<char*>padded_array, cnp.PyArray_BYTES(flat), True)
+        return flat
+
+    cdef Memory padded_copy(self, object values, str name):
+        cdef cnp.ndarray flat = self.vector(values, name, self.n_params, finite=False)
+        cdef Memory memory = Memory(self.net.n_params * self.itemsize)
+        self.copy_flat(memory.data, cnp.PyArray_BYTES(flat), False)
+        return memory
+
     @property
+    @cython.critical_section
     def params(self):
         """All parameters as a new vector: layer by layer, W_l row by row and then b_l. Set it to change them all.
 
         The vector is read-only, because writing into the copy would change nothing; write into `weights` and `biases`,
         or assign a whole vector of shape (n_params,).
         """
-        cdef cnp.ndarray flat = np.empty(max(self.n_params, 0), self.dtype or np.float64)
-        self.wait(False)
-        self.copy_flat(<char*>self.net.params, <char*>cnp.PyArray_DATA(flat), True)
-        flat.flags.writeable = False
+        cdef cnp.ndarray flat = self.flat()
+        self.turns.wait(False)
+        self.copy_flat(<char*>self.net.params, cnp.PyArray_BYTES(flat), True)
+        cnp.PyArray_CLEARFLAGS(flat, cnp.NPY_ARRAY_WRITEABLE)
         return flat
 
     @params.setter
+    @cython.critical_section
     def params(self, values):
-        cdef cnp.ndarray flat = as_reals(values, "params", self.dtype)
-        if np.shape(flat) != (self.n_params,):
-            raise ValueError(f"params must have the shape ({self.n_params},), got {np.shape(flat)}")
-        self.wait(True)
-        self.copy_flat(<char*>self.net.params, <char*>cnp.PyArray_DATA(flat), False)
+        cdef cnp.ndarray flat = self.vector(values, "params", self.n_params, finite=False)
+        self.turns.wait(True)
+        self.copy_flat(<char*>self.net.params, cnp.PyArray_BYTES(flat), False)
 
     # ---------------------------------------------------------------- prediction
 
@@ -579,6 +544,7 @@ cdef class Core:
         self.predict_rows(cnp.PyArray_DATA(x), 1 if ndim == 1 else shape[0], cnp.PyArray_DATA(y))
         return y
 
+    @cython.critical_section
     cdef int predict_rows(self, const void* x, Py_ssize_t m, void* y) except -1:
         cdef fastbp_network net = self.net
         # Another thread's call may have taken the network's scratch: then this one has its own.
@@ -590,13 +556,13 @@ cdef class Core:
             scratch = Memory(size)
         net.packed = scratch.data
         if <double>m * net.n_params < LONG_WORK:
-            self.wait(False)
+            self.turns.wait(False)
             self.kernels.predict(&net, x, self.n_inputs, m, y, scratch.data + FASTBP_PACKED_BYTES)
         else:
-            self.enter(False)
+            self.turns.enter(False)
             with nogil:
                 self.kernels.predict(&net, x, self.n_inputs, m, y, scratch.data + FASTBP_PACKED_BYTES)
-            self.leave()
+            self.turns.leave()
         self.scratch = scratch
         return 0
 
@@ -652,8 +618,6 @@ cdef class Core:
         cdef double scale = 1 / samples.total_weight if self.mean else 1
         memset(&progress, 0, sizeof(progress))
         net = self.enter_training(samples.m)
-        if self.custom is not None:
-            self.caller = threading.get_ident()
         try:
             self.propagate(net, samples, scale, gradient is None, &progress)
             if gradient is not None:
@@ -778,16 +742,14 @@ cdef class Core:
         cdef double scale = 1.0 / samples.m if self.mean else 1
         widths = [len(bias) for bias in self.biases]
         r, a, e, d = [[np.empty((samples.m, width), self.dtype) for width in widths] for _ in range(4)]
-        flat = np.empty(self.n_params, self.dtype)
         progress.error = progress.squares = progress.done = 0
-        self.enter(True)        # a loss of the user's own may let other threads run
-        self.caller = threading.get_ident() if self.custom is not None else None
+        with cython.critical_section(self):
+            self.turns.enter(True, self.custom is not None)
         try:
             self.trace(samples, workspace, scale, r, a, e, d, &progress)
         finally:
             self.leave()
-        self.copy_flat(<char*>workspace.net.gradient, cnp.PyArray_BYTES(flat), True)
-        return samples.single, r, a, e, d, flat, progress.error * scale
+        return samples.single, r, a, e, d, self.compact(workspace.net.gradient), progress.error * scale
 
     cdef int trace(self, Samples samples, Workspace workspace, double scale, list r, list a, list e, list d,
                    fastbp_progress* progress) except -1:
@@ -883,8 +845,6 @@ cdef class Core:
         cdef double scale = 1.0 / samples.m if self.mean else 1
         cdef Py_ssize_t start = 0, m, row = self.n_inputs * self.itemsize
         net = self.enter_training(samples.m)
-        if self.custom is not None:
-            self.caller = threading.get_ident()
         try:
             while start < samples.m:
                 m = min(samples.m - start, self.net.block_rows)
@@ -997,7 +957,6 @@ cdef class Core:
         cdef cnp.ndarray targets = self.targets(t, "t", inputs)
         cdef Py_ssize_t m = 1 if cnp.PyArray_NDIM(inputs) == 1 else cnp.PyArray_DIM(inputs, 0)
         cdef fastbp_optimizer numbers
-        cdef Memory _mean, _square
         cdef fastbp_samples samples
         cdef fastbp_progress progress
         if optimizer is None:
@@ -1014,16 +973,14 @@ cdef class Core:
         self.demand_finite(inputs, "x")
         self.demand_targets(targets, "t")
         if optimizer is not None:
-            numbers = (<Optimizer>optimizer).attach(self)[0]
-            # Kept alive here, whatever another thread's reset() does meanwhile.
-            _mean, _square = (<Optimizer>optimizer).mean, (<Optimizer>optimizer).square
+            _state = (<Optimizer>optimizer).attach(self, &numbers)
         if self.custom is None:
             self.point(&samples, inputs, targets)
             self.train(&samples, 0, m, m, &numbers, &progress)
         else:
             self.custom_step(inputs, targets, None, &numbers, &progress)
         if optimizer is not None:
-            (<Optimizer>optimizer).numbers.steps = numbers.steps
+            (<Optimizer>optimizer).went_on(&numbers)
         if progress.done < m:
             raise DivergenceError(0, 0)
         return progress.error / m if self.mean else progress.error
@@ -1033,20 +990,26 @@ cdef class Core:
             raise ValueError(f"learning_rate must be positive and finite in float32, got {rate!r}")
         return 0
 
+    @cython.critical_section
     cdef int train(self, const fastbp_samples* samples, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t batch,
                    fastbp_optimizer* optimizer, fastbp_progress* progress, tuple dropout=None) except -1:
         cdef fastbp_network* net
         self.demand_rate(optimizer.learning_rate)
         progress.error = progress.squares = progress.penalty = 0
+        net = self.work(min(batch, stop - start), dropout)
         if 3.0 * (stop - start) * self.net.n_params < LONG_WORK:
-            self.wait(True)
-            net = self.work(min(batch, stop - start), dropout)
             self.kernels.train(net, samples, start, stop, batch, self.mean, optimizer, progress)
         else:
-            net = self.enter_training(min(batch, stop - start), dropout)
+            self.turns.enter(True)
             with nogil:
                 self.kernels.train(net, samples, start, stop, batch, self.mean, optimizer, progress)
-            self.leave()
+            self.turns.leave()
+        return 0
+
+    @cython.critical_section
+    cdef int seed_dropout(self, Py_ssize_t batch, tuple dropout, uint64_t seed) except -1:
+        """Let the masks of the training workspace follow from this seed."""
+        self.work(batch, dropout).random = seed
         return 0
 
     cdef int custom_step(self, cnp.ndarray x, cnp.ndarray t, tuple dropout, fastbp_optimizer* optimizer,
@@ -1057,10 +1020,9 @@ cdef class Core:
         cdef double scale = 1.0 / samples.m if self.mean else 1
         memset(progress, 0, sizeof(progress[0]))
         net = self.enter_training(samples.m, dropout)
-        self.caller = threading.get_ident()
         try:
             self.propagate(net, samples, scale, False, progress)
-            if np.isfinite(progress.error) and self.kernels.update(net, optimizer, scale, &progress.penalty):
+            if isfinite(progress.error) and self.kernels.update(net, optimizer, scale, &progress.penalty):
                 progress.done = samples.m
         finally:
             self.leave()
@@ -1086,16 +1048,15 @@ cdef class Core:
         hidden layers, whose masks follow from the seed.
         """
         cdef fastbp_progress progress
-        cdef fastbp_optimizer numbers = optimizer.attach(self)[0]
-        cdef Memory _mean = optimizer.mean, _square = optimizer.square      # kept alive, as in train_step
+        cdef fastbp_optimizer numbers
+        cdef tuple _state = optimizer.attach(self, &numbers)
         cdef double error = 0, squares = 0, penalty = 0
         cdef Py_ssize_t start = 0, stop
         cdef Py_ssize_t chunk = max(1, <Py_ssize_t>(PATIENCE / (3.0 * self.net.n_params * batch))) * batch
         if order is not None:
             samples.reorder(order)
         if dropout is not None:
-            self.wait(True)
-            self.work(batch, dropout).random = seed
+            self.seed_dropout(batch, dropout, seed)
         if self.custom is not None:
             chunk = batch
         while start < samples.m:
@@ -1106,7 +1067,7 @@ cdef class Core:
                 rows = slice(start, stop) if order is None else samples.order[start:stop]
                 self.custom_step(np.ascontiguousarray(samples.x[rows]), np.ascontiguousarray(samples.t[rows]), dropout,
                                  &numbers, &progress)
-            optimizer.numbers.steps = numbers.steps
+            optimizer.went_on(&numbers)
             error += progress.error
             squares += progress.squares
             penalty += progress.penalty
@@ -1115,7 +1076,6 @@ cdef class Core:
                 raise DivergenceError(epoch, start if order is None else samples.data.order[start])
             PyErr_CheckSignals()
         samples.penalty = penalty / samples.m
-        samples.last = (samples.m - 1) // batch * batch
         return error / samples.m if self.mean else error, squares
 
     def bind(self, x, t=None, out=None, learning_rate=0.1):
@@ -1176,91 +1136,8 @@ cdef class Core:
 
 
 include "optimizer.pxi"
-
-
-cdef class Samples:
-    """Inputs, targets and weights that have passed the door."""
-    cdef cnp.ndarray x, t, weights, order
-    cdef fastbp_samples data
-    cdef readonly Py_ssize_t m
-    cdef readonly bint single
-    cdef readonly double penalty    # of l1 and l2 in the last epoch: the mean of its batches'
-    cdef double total_weight
-    cdef Py_ssize_t last            # where the last batch begins
-
-    def last_batch(self):
-        """The numbers of the samples in the last batch that was trained."""
-        return np.arange(self.last, self.m) if self.order is None else self.order[self.last:].copy()
-
-    def reorder(self, order):
-        """Take the samples in this order, or in a new one from this generator."""
-        if isinstance(order, np.random.Generator):
-            self.shuffle(order)
-            return
-        self.order = np.array(order, np.intp)
-        if not np.array_equal(np.sort(self.order), np.arange(self.m)):
-            raise ValueError(f"order must hold each number below {self.m} once")
-        self.data.order = <ptrdiff_t*>cnp.PyArray_DATA(self.order)
-
-    def shuffle(self, rng):
-        """A new random order, which is returned: Fisher and Yates's method on the bits of a numpy.random.Generator.
-
-        Generator.permutation, of the same distribution, takes three times as long.
-        """
-        cdef bitgen_t* bits
-        cdef ptrdiff_t* order
-        cdef ptrdiff_t i, j
-        cdef uint64_t product
-        cdef uint32_t bound, unfair
-        if self.m >= 2**32:
-            raise ValueError(f"X must have fewer than 2**32 samples to be shuffled, got {self.m}")
-        if self.order is None:
-            self.order = np.arange(self.m, dtype=np.intp)
-        self.data.order = order = <ptrdiff_t*>cnp.PyArray_DATA(self.order)
-        bits = <bitgen_t*>PyCapsule_GetPointer(rng.bit_generator.capsule, "BitGenerator")
-        with rng.bit_generator.lock:
-            for i in range(self.m - 1, 0, -1):
-                # j below bound, evenly (Lemire 2019): the upper half of a product, unless its lower half is one of
-                # the few that would favour some j.
-                bound = <uint32_t>(i + 1)
-                product = <uint64_t>bits.next_uint32(bits.state) * bound
-                if <uint32_t>product < bound:
-                    unfair = <uint32_t>(-<int64_t>bound) % bound
-                    while <uint32_t>product < unfair:
-                        product = <uint64_t>bits.next_uint32(bits.state) * bound
-                j = <ptrdiff_t>(product >> 32)
-                order[i], order[j] = order[j], order[i]
-        return self.order
-
-
-cdef class Bound:
-    """A network with its buffers in hand; see `Network.bind`."""
-    cdef Core net
-    cdef readonly cnp.ndarray x, t, out
-    cdef fastbp_samples samples
-    cdef fastbp_optimizer descent
-    cdef Py_ssize_t m
-
-    def __init__(self):
-        raise TypeError("a Bound is made by Network.bind")
-
-    def predict(self):
-        """The outputs for what `x` holds now, in `out`."""
-        self.net.predict_rows(self.samples.x, self.m, cnp.PyArray_DATA(self.out))
-        return self.out
-
-    def step(self):
-        """One step of gradient descent on what `x` and `t` hold now; returns E before the update."""
-        cdef fastbp_progress progress
-        if self.t is None:
-            raise ValueError("step needs targets: bind(x, t)")
-        if self.net.custom is None:
-            self.net.train(&self.samples, 0, self.m, self.m, &self.descent, &progress)
-        else:
-            self.net.custom_step(self.x, self.t, None, &self.descent, &progress)
-        if progress.done < self.m:
-            raise DivergenceError(0, 0)
-        return progress.error / self.m if self.net.mean else progress.error
+include "samples.pxi"
+include "bound.pxi"
 
 
 cdef double checked_rate(object learning_rate) except -1:

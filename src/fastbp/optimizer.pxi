@@ -48,82 +48,109 @@ cdef class Optimizer:
         self.numbers.l2 = alpha
 
     @property
+    @cython.critical_section
     def learning_rate(self):
         """h; positive and finite, and may be changed between steps."""
         return self.numbers.learning_rate
 
     @learning_rate.setter
+    @cython.critical_section
     def learning_rate(self, value):
         self.numbers.learning_rate = checked_rate(value)
 
     @property
+    @cython.critical_section
     def steps(self):
         """Updates made since the state was new."""
         return self.numbers.steps
 
+    @cython.critical_section
     def reset(self):
         """Forget the state, as if no step had been made; another network may use the optimizer then."""
-        self.numbers.steps = 0
-        self.numbers.mean = self.numbers.square = NULL
-        self.mean = self.square = self.net_like = None
+        self.adopt(None, None, None, 0)
 
-    cdef fastbp_optimizer* attach(self, Core net) except NULL:
-        """The numbers for a step of this network."""
+    cdef int adopt(self, Core net, Memory mean, Memory square, ptrdiff_t steps) except -1:
+        """Take up this state at once: nothing here lets another thread run."""
+        self.net_like, self.mean, self.square = net, mean, square
+        self.numbers.mean = NULL if mean is None else mean.data
+        self.numbers.square = NULL if square is None else square.data
+        self.numbers.steps = steps
+        return 0
+
+    cdef int demand_layout(self, Core net) except -1:
+        cdef Core like = self.net_like
         if self.rates is not None and len(self.rates) != net.net.n_layers:
             raise ValueError(f"layer_rates must hold one number for each of the {net.net.n_layers} layers, "
                              f"got {len(self.rates)}")
-        if self.net_like is net or self.numbers.method == FASTBP_SGD:
-            return &self.numbers        # plain descent has no state
-        if self.net_like is not None and (net.layer_sizes, net.dtype, net.lanes) != (
-                self.net_like.layer_sizes, self.net_like.dtype, self.net_like.lanes):
-            raise ValueError(f"optimizer holds the state of a network of layer_sizes {self.net_like.layer_sizes} and "
-                             f"{self.net_like.dtype}, this one has {net.layer_sizes} and {net.dtype}; reset() it first")
-        if self.net_like is None:
-            net.demand_rate(self.numbers.learning_rate)     # the first step of Rprop's parameters
-            _, has_mean, has_square = self.layout
-            if has_mean:
-                self.mean = Memory(net.net.n_params * net.itemsize)
-                self.numbers.mean = self.mean.data
-            if has_square:
-                self.square = Memory(net.net.n_params * net.itemsize)
-                self.numbers.square = self.square.data
-            if self.numbers.method == FASTBP_RPROP:
-                steps = np.full(net.n_params, self.numbers.learning_rate, net.dtype)
-                net.copy_flat(self.square.data, cnp.PyArray_BYTES(steps), False)
-        self.net_like = net
-        return &self.numbers
+        if like is not None and (net.layer_sizes, net.dtype, net.lanes) != (like.layer_sizes, like.dtype, like.lanes):
+            raise ValueError(f"optimizer holds the state of a network of layer_sizes {like.layer_sizes} and "
+                             f"{like.dtype}, this one has {net.layer_sizes} and {net.dtype}; reset() it first")
+        return 0
 
+    @cython.critical_section
+    cdef tuple attach(self, Core net, fastbp_optimizer* numbers):
+        """Copy the numbers for a step of this network; what is returned must live as long as they are used.
+
+        Another thread may reset() or attach() at each call of Python's that is made here, but not between two lines
+        that make none.
+        """
+        cdef Core like
+        cdef Memory mean, square
+        if self.rates is not None or self.net_like is not net:
+            self.demand_layout(net)
+        while self.net_like is not net and self.numbers.method != FASTBP_SGD:       # plain descent has no state
+            like = self.net_like
+            if like is None:
+                net.demand_rate(self.numbers.learning_rate)     # the first step of Rprop's parameters
+                mean, square = self.new_state(net)
+                if self.net_like is None:
+                    self.adopt(net, mean, square, self.numbers.steps)
+            else:
+                self.demand_layout(net)
+                if self.net_like is like:
+                    self.net_like = net
+        numbers[0] = self.numbers
+        mean, square = self.mean, self.square
+        return mean, square
+
+    cdef tuple new_state(self, Core net):
+        cdef Memory mean = None, square = None
+        _, has_mean, has_square = self.layout
+        if has_mean:
+            mean = Memory(net.net.n_params * net.itemsize)
+        if self.numbers.method == FASTBP_RPROP:
+            square = net.padded_copy(np.full(net.n_params, self.numbers.learning_rate), "learning_rate")
+        elif has_square:
+            square = Memory(net.net.n_params * net.itemsize)
+        return mean, square
+
+    @cython.critical_section
+    cdef int went_on(self, const fastbp_optimizer* numbers) except -1:
+        """Note the steps that were made with the numbers of `attach`."""
+        self.numbers.steps = numbers.steps
+        return 0
+
+    @cython.critical_section
     def _state(self):
         """What a checkpoint keeps: the number of steps, and the arrays in the order of `Network.params`, or None."""
         cdef Core net = self.net_like
-        cdef Memory memory
-        state = {"steps": self.steps, "mean": None, "square": None}
-        for name, array in (("mean", self.mean), ("square", self.square)):
-            if array is not None:
-                memory = array
-                state[name] = np.empty(net.n_params, net.dtype)
-                net.copy_flat(memory.data, cnp.PyArray_BYTES(state[name]), True)
-        return state
+        cdef Memory mean = self.mean, square = self.square
+        return {"steps": self.numbers.steps, "mean": None if mean is None else net.compact(mean.data),
+                "square": None if square is None else net.compact(square.data)}
 
     def _restore(self, Core net, state):
         """Take up a state that `_state` gave, for this network; nothing has changed where it does not fit."""
-        cdef Memory memory
-        _, has_mean, has_square = self.layout
-        steps, flat = state["steps"], {}
+        cdef Memory mean = None, square = None
+        steps, came = state["steps"], (state["mean"] is not None, state["square"] is not None)
         # A double counts no further, and JSON may hold any number.
         if type(steps) is not int or not 0 <= steps < 2**53:
             raise ValueError(f"steps must be a number of steps, got {steps!r:.80}")
-        for name, has_it in (("mean", has_mean), ("square", has_square)):
-            # Without steps there is no state yet.
-            if (state[name] is None) == has_it and (has_it is False or steps > 0):
-                raise ValueError(f"optimizer {type(self).__name__} does not fit the state that was stored")
-            if state[name] is not None:
-                flat[name] = as_reals(state[name], name, net.dtype)
-                if np.shape(flat[name]) != (net.n_params,):
-                    raise ValueError(f"{name} must have the shape ({net.n_params},), got {np.shape(flat[name])}")
-        self.reset()
-        self.attach(net)
-        for name, values in flat.items():
-            memory = self.mean if name == "mean" else self.square
-            net.copy_flat(memory.data, cnp.PyArray_BYTES(values), False)
-        self.numbers.steps = steps
+        # Without steps there is no state yet.
+        if came != self.layout[1:] and (steps > 0 or came != (False, False)):
+            raise ValueError(f"optimizer {type(self).__name__} does not fit the state that was stored")
+        if came[0]:
+            mean = net.padded_copy(state["mean"], "mean")
+        if came[1]:
+            square = net.padded_copy(state["square"], "square")
+        with cython.critical_section(self):
+            self.adopt(net if True in came else None, mean, square, steps)
