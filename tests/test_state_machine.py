@@ -18,7 +18,7 @@ ROWS = st.one_of(st.integers(1, 20), st.sampled_from([1, 2, 511, 512, 513, 1100]
 SMOOTH = st.sampled_from(["tanh", "sigmoid", "identity", "softplus", "gelu", "sin"])
 OPTIMIZERS = {"SGD": (0.01,), "momentum": (0.01, 0.9), "nesterov": (0.01, 0.9, True), "Adam": (0.01,),
               "Nadam": (0.01,), "RMSprop": (0.01,), "Adagrad": (0.01,), "Rprop": (0.01,)}
-FOLDER = Path(tempfile.mkdtemp())
+FOLDER = tempfile.TemporaryDirectory()
 
 
 def both(name):
@@ -132,7 +132,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(way=st.sampled_from(["copy", "pickle", "save"]))
     def go_on_with_a_twin(self, way):
-        old, path = self.net, FOLDER / "net.fastbp"
+        old, path = self.net, Path(FOLDER.name) / "net.fastbp"
         if way == "copy":
             self.net = old.copy()
         elif way == "pickle":

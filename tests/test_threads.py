@@ -1,5 +1,7 @@
-"""One network in several threads: predictions run side by side, training waits for its turn. The nets are wide enough
-that the calls release the GIL."""
+"""One network in several threads: predictions run side by side, training waits for its turn.
+
+The calls of the wide networks release the GIL. Those of the narrow ones keep it, and in a free-threaded Python the
+network's own lock."""
 
 import threading
 import time
@@ -30,9 +32,9 @@ def in_threads(*jobs):
         raise errors[0]
 
 
-@pytest.fixture
-def net():
-    return fastbp.Network([16, 128, 128, 4], "tanh", seed=1)
+@pytest.fixture(params=[(16, 128, 128, 4), (16, 3, 4)], ids=["wide", "narrow"])
+def net(request):
+    return fastbp.Network(request.param, "tanh", seed=1)
 
 
 def test_predictions_side_by_side(net, rng):
@@ -66,7 +68,7 @@ def test_training_takes_turns(net, rng):
 
     in_threads(train_on_growing_batches, train_on_growing_batches, fit, look)
     # What another network computes from the parameters is what this one does.
-    fresh = fastbp.Network([16, 128, 128, 4], "tanh", init=net.params)
+    fresh = fastbp.Network(net.layer_sizes, "tanh", init=net.params)
     np.testing.assert_array_equal(net.predict(X), fresh.predict(X))
 
 
@@ -87,6 +89,50 @@ def test_a_reset_while_training_is_harmless(net, rng):
     assert np.isfinite(net.params).all()
 
 
+def test_everything_at_once(net, rng):
+    """Nothing here must crash, whatever it computes; what it leaves must be a network."""
+    X, T = rng.uniform(-1, 1, (40, 16)), rng.uniform(0, 1, (40, 4))
+    optimizers = fastbp.SGD(1e-4, momentum=0.5), fastbp.Adam(1e-4), fastbp.Rprop(1e-4)
+    bound = net.bind(X, T, learning_rate=1e-4)
+
+    def work(seed):
+        rng = np.random.default_rng(seed)
+        optimizer = optimizers[rng.integers(3)]
+        calls = [
+            lambda: net.predict(X), lambda: net.predict(X[0]), bound.predict, bound.step,
+            lambda: net.train_step(X[0], T[0], 1e-4), lambda: net.train_step(X, T, optimizer=optimizer),
+            lambda: net.fit(X, T, epochs=2, learning_rate=1e-4), lambda: net.fit(X, T, epochs=1, optimizer=optimizer),
+            lambda: net.gradient(X, T), lambda: net.backprop(X, T), lambda: net.jacobian(X),
+            lambda: net.input_gradient(X, T), lambda: net.copy(), optimizer.reset, optimizer._state,
+            lambda: setattr(net, "params", net.params), lambda: setattr(optimizer, "learning_rate", 1e-4),
+        ]
+        for i in rng.integers(len(calls), size=200):
+            calls[i]()
+
+    in_threads(*[lambda seed=seed: work(seed) for seed in range(6)])
+    assert np.isfinite(net.params).all()
+    fresh = fastbp.Network(net.layer_sizes, "tanh", init=net.params)
+    np.testing.assert_array_equal(net.predict(X), fresh.predict(X))
+
+
+def test_one_optimizer_for_networks_of_several_sizes(rng):
+    """Its state fits one of them, whichever thread came first; the others are refused until reset()."""
+    nets = [fastbp.Network([n, n], "tanh", seed=1) for n in (1, 40, 90)]
+    optimizer = fastbp.Adam(1e-4)
+
+    def train(net):
+        x = np.ones(net.n_inputs)
+        for _ in range(300):
+            try:
+                net.train_step(x, x, optimizer=optimizer)
+            except ValueError as error:
+                assert "optimizer holds the state" in str(error)
+                optimizer.reset()
+
+    in_threads(*[lambda net=net: train(net) for net in nets])
+    assert all(np.isfinite(net.params).all() for net in nets)
+
+
 def outputs_of_each_step(net, X, T, steps):
     """The outputs at the first parameters and after each step."""
     yield net.predict(X).tobytes()
@@ -95,10 +141,9 @@ def outputs_of_each_step(net, X, T, steps):
         yield net.predict(X).tobytes()
 
 
-def test_predictions_beside_training_are_of_one_set_of_parameters(rng):
+def test_predictions_beside_training_are_of_one_set_of_parameters(net, rng):
     """Eight threads predict while one trains. A prediction in the middle of an update would be of no set."""
     X, T = rng.uniform(-1, 1, (64, 16)), rng.uniform(0, 1, (64, 4))
-    net = fastbp.Network([16, 128, 128, 4], "tanh", seed=1)
     twin, seen, stop = net.copy(), [set() for _ in range(8)], time.monotonic() + times(1)
     steps = predictions = 0
 
