@@ -99,8 +99,8 @@ class Machine(RuleBasedStateMachine):
             self.use(name)
         gradient = self.descend(rows, seed, lambda X, T: self.net.train_step(X, T, optimizer=self.optimizer))
         expected = self.oracles_optimizer.step(self.oracle.params, gradient)
-        # What divides by the size of g divides its rounding too, which is that of the largest: a step of h by Adam is off
-        # by it up to 1 / sqrt(1 - beta_2), some 32, times. Where it may have turned the sign, nothing is known.
+        # What divides by the size of g divides its rounding too, which is that of the largest: a step of h by Adam is
+        # off by it up to 1 / sqrt(1 - beta_2), some 32, times. Where it may have turned the sign, nothing is known.
         adapts = self.name not in ("SGD", "momentum", "nesterov")
         rounding = 300 * self.eps * max(1.0, abs(gradient).max()) / np.maximum(abs(gradient), 1e-300) * adapts
         sure = rounding < 0.01

@@ -1,7 +1,7 @@
 """Types of the compiled core; what its methods do is in their docstrings. tools/check_types.sh compares the two."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +27,9 @@ class DivergenceError(ArithmeticError):
 @disjoint_base
 class Memory:
     def __new__(cls, size: int) -> Memory: ...
+
+@final
+class Turns: ...
 
 @disjoint_base
 class Workspace:
@@ -101,7 +104,6 @@ class Samples:
     def single(self) -> bool: ...
     @property
     def penalty(self) -> float: ...
-    def last_batch(self) -> NDArray[np.intp]: ...
     def reorder(self, order: np.random.Generator | ArrayLike) -> None: ...
     def shuffle(self, rng: np.random.Generator) -> NDArray[np.intp]: ...
 
