@@ -7,9 +7,9 @@ Memory. The parameters are one flat, padded array (kernels.h) that lives as long
 workspace that the network keeps and that grows when a larger batch comes.
 
 Threads. Whatever many threads may use is touched under a lock: the GIL, or in a free-threaded Python the critical
-section of its object, which locks at the same places where the GIL does. Short calls keep it to their end. Long ones let
-it go, and are counted (turns.pxi): any number of predictions at a time, or one call that trains or uses the training
-workspace.
+section of its object, which locks at the same places where the GIL does. Short calls keep it to their end. Long ones
+let it go, and are counted (turns.pxi): any number of predictions at a time, or one call that trains or uses the
+training workspace.
 """
 
 import os
