@@ -30,8 +30,14 @@ LEVELS = {
 # No -ffast-math: it breaks the rounding by magic numbers and, linked in, flushes subnormals in the whole process.
 # -ffp-contract=off: only what is written as a fused multiply-add is one, so that compilers agree on the bits.
 # Without tables to unwind the stack, which C does not use and which are a tenth of the size.
-UNIX_FLAGS = ["-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-g0", "-fvisibility=hidden",
-              "-fno-asynchronous-unwind-tables"]
+# -O2, for a quarter fewer bytes than -O3: the loops are vectors already. It aligns loops to 16 bytes only, which cost a
+# narrow network's step up to 10 % where it fell badly; 32 add 0.5 %.
+UNIX_FLAGS = ["-O2", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-g0", "-fvisibility=hidden",
+              "-fno-asynchronous-unwind-tables", "-falign-functions=32", "-falign-loops=32"]
+# -O2 inlines less of what is marked inline than -O3 did: without this, single rows took 2 % longer (2 % of the size).
+KERNEL_MACROS = [("CYTHON_INLINE", "__inline__ __attribute__((always_inline))")]
+# Calling a Python method by way of a bound method, which no hot call does: 4 kB smaller.
+CORE_MACROS = [("CYTHON_UNPACK_METHODS", "0")]
 UNIX_DEBUG_FLAGS = ["-O1", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-g"]
 MSVC_FLAGS = ["/O2", "/fp:precise", "/std:c11"]
 
@@ -80,10 +86,11 @@ class BuildExt(build_ext):
             elif not (msvc or DEBUG or sys.platform == "darwin"):
                 ext.extra_link_args = ["-Wl,-s"]      # to the linker: Emscripten has a -s of its own
             if ext.name == "fastbp._core":
-                if not (msvc or DEBUG):
-                    ext.extra_compile_args.append("-O2")    # the last one counts: no loops here, and 15 % smaller
+                ext.define_macros += CORE_MACROS
                 ext.include_dirs.append(numpy.get_include())
                 ext.define_macros.append(("FASTBP_FLAGS", f'"{" ".join(flags)}"'))
+            elif not (msvc or DEBUG):
+                ext.define_macros += KERNEL_MACROS
         super().build_extensions()
 
 

@@ -30,7 +30,7 @@ def upper_halves(tmp_path_factory):
     compiler = shutil.which("cc")
     if compiler is None or "x86_v3" not in _dispatch.available():
         pytest.skip("needs a C compiler and a processor with AVX2")
-    if "-O3" not in _core.FLAGS:
+    if "-O1" in _core.FLAGS:
         pytest.skip("a debug build calls where a release inlines, and need not be fast")
     folder = tmp_path_factory.mktemp("registers")
     (folder / "state.c").write_text(SOURCE)

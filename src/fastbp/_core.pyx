@@ -17,6 +17,8 @@ import threading
 
 import numpy as np
 
+from fastbp._checks import aligned_zeros, apply_loss, as_reals, labels
+
 cimport cython
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
@@ -333,7 +335,7 @@ cdef class Core:
         if self.is_ready(T):
             t = T
         elif self.net.loss == FASTBP_CROSS_ENTROPY and np.ndim(T) == ndim - 1:
-            return self.labels(T, name, x)
+            return labels(T, name, 1 if ndim == 1 else len(x), self.n_outputs)
         else:
             t = as_reals(T, name, self.dtype)
         if cnp.PyArray_NDIM(t) == ndim and cnp.PyArray_DIM(t, ndim - 1) == self.n_outputs and (
@@ -341,23 +343,10 @@ cdef class Core:
             return t
         if ndim == 2 and self.n_outputs == 1 and np.shape(t) == (len(x),):
             return t
-        labels = f", or an integer label {'of' if ndim == 1 else 'for each'} sample" * (
+        or_labels = f", or an integer label {'of' if ndim == 1 else 'for each'} sample" * (
             self.net.loss == FASTBP_CROSS_ENTROPY)
         raise ValueError(f"{name} must have the shape {np.shape(x)[:ndim - 1] + (self.n_outputs,)}, one row of "
-                         f"{self.n_outputs} for each sample{labels}, got {np.shape(t)}")
-
-    cdef cnp.ndarray labels(self, object T, str name, cnp.ndarray x):
-        # A copy, for the kernels take labels as indices: nobody may write into them once they are checked.
-        labels = np.array(T)
-        if labels.dtype.kind not in "iu":
-            raise TypeError(f"{name} must hold integer labels or rows of {self.n_outputs} targets, got an array of "
-                            f"shape {labels.shape} and dtype {labels.dtype}")
-        if labels.size != (1 if cnp.PyArray_NDIM(x) == 1 else cnp.PyArray_DIM(x, 0)):
-            raise ValueError(f"{name} must hold one label for each sample, got {labels.size}")
-        if labels.size and not (labels.min() >= 0 and labels.max() < self.n_outputs):
-            raise ValueError(f"{name} must hold labels from 0 to {self.n_outputs - 1}, "
-                             f"got {labels.min()} to {labels.max()}")
-        return np.ascontiguousarray(labels, np.intp).reshape(labels.shape)
+                         f"{self.n_outputs} for each sample{or_labels}, got {np.shape(t)}")
 
     cdef void point(self, fastbp_samples* samples, cnp.ndarray x, cnp.ndarray t) noexcept:
         """The samples of these inputs and targets, as they stand and of equal weight."""
@@ -597,18 +586,11 @@ cdef class Core:
         cdef Py_ssize_t i, n = self.n_outputs * self.itemsize
         cdef object targets = samples.t.reshape(samples.m, self.n_outputs)[start:start + m]
         self.take_rows(layer.output, layer, outputs, 0, m)
-        result = self.custom(outputs, targets)
-        if not isinstance(result, tuple) or len(result) != 2:
-            raise TypeError(f"loss must return (E, dE/dY), got {type(result).__name__}")
-        error = float(result[0])
-        slopes = as_reals(result[1], "loss: dE/dY", self.dtype)
-        if np.shape(slopes) != np.shape(outputs):
-            raise ValueError(f"loss: dE/dY must have the shape {np.shape(outputs)} of Y, got {np.shape(slopes)}")
-        slopes = np.multiply(slopes, scale, dtype=self.dtype)
+        error, squares, slopes = apply_loss(self.custom, outputs, targets, scale)
         for i in range(m):
             memcpy(<char*>layer.delta + i * layer.stride * self.itemsize, cnp.PyArray_BYTES(slopes) + i * n, n)
         progress.error += error
-        progress.squares += np.sum(np.square(np.subtract(outputs, targets, dtype=np.float64)))
+        progress.squares += squares
         return 0
 
     cdef fastbp_progress backpropagate(self, Samples samples, cnp.ndarray gradient) except *:
@@ -1152,30 +1134,3 @@ cdef double checked_rate(object learning_rate) except -1:
     if not (0 < rate < HUGE_VAL):
         raise ValueError(f"learning_rate must be positive and finite, got {learning_rate!r}")
     return rate
-
-
-def as_reals(values, str name, dtype):
-    """`values` as a contiguous array of the dtype; a TypeError or ValueError that names the argument if it is none."""
-    try:
-        array = np.asarray(values)
-    except (OverflowError, ValueError) as error:
-        raise ValueError(f"{name} must be a rectangular array: {error}") from None
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, got an array of dtype {array.dtype}")
-    with np.errstate(over="ignore"):
-        try:
-            converted = array.astype(dtype, order="C", copy=False)
-        except ValueError as error:
-            raise MemoryError(f"{name}: {error}") from None
-    return converted if cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>converted) else converted.copy()
-
-
-def aligned_zeros(length, dtype):
-    """A zeroed vector on a cache line's boundary; MemoryError where it does not fit."""
-    size = length * dtype.itemsize
-    try:
-        raw = np.zeros(size + 64, np.uint8)
-    except ValueError:
-        raise MemoryError(f"a network this large needs {size} bytes") from None
-    offset = -raw.ctypes.data % 64
-    return raw[offset:offset + size].view(dtype)

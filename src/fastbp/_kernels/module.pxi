@@ -53,6 +53,8 @@ cdef extern from "tile.h" nogil:
 cdef extern from "row.h" nogil:
     void row_sums(int vectors, ptrdiff_t depth, const real* a, const real* b, ptrdiff_t b_row, const real* init,
                   vec* sums)
+    int row_vectors(ptrdiff_t vectors, ptrdiff_t depth, const real* a, const real* b, ptrdiff_t b_row, const real* init,
+                    vec* sums)
     vec row_dots(ptrdiff_t rows, ptrdiff_t vectors, const real* b, ptrdiff_t b_row, const real* d)
 
 cdef extern from "activation.h" nogil:

@@ -139,19 +139,6 @@ cdef void multiply_row(ptrdiff_t vectors, ptrdiff_t depth, const real* a, const 
         vectors -= wide
 
 
-cdef inline int row_vectors(ptrdiff_t vectors, ptrdiff_t depth, const real* a, const real* b, ptrdiff_t b_row,
-                            const real* init, vec* sums) noexcept nogil:
-    """The next 4, 2 or 1 vectors of init + a B for one row a; returns how many."""
-    if vectors >= 4:
-        row_sums(4, depth, a, b, b_row, init, sums)
-        return 4
-    if vectors >= 2:
-        row_sums(2, depth, a, b, b_row, init, sums)
-        return 2
-    row_sums(1, depth, a, b, b_row, init, sums)
-    return 1
-
-
 cdef real dot(ptrdiff_t n, const real* x, const real* w) noexcept nogil:
     """The sum of x[j] w[j]; w goes on to a whole vector, with finite numbers."""
     cdef vec s0 = v_zero(), s1 = v_zero(), s2 = v_zero(), s3 = v_zero()

@@ -39,6 +39,22 @@ FORCE_INLINE void row_sums(const int nv, ptrdiff_t depth, const real *a, const r
         sums[v] = acc[v];
 }
 
+/* The next 4, 2 or 1 vectors of init + a B for one row a; returns how many. */
+FORCE_INLINE int row_vectors(ptrdiff_t vectors, ptrdiff_t depth, const real *a, const real *b, ptrdiff_t b_row,
+                             const real *init, vec *sums)
+{
+    if (vectors >= 4) {
+        row_sums(4, depth, a, b, b_row, init, sums);
+        return 4;
+    }
+    if (vectors >= 2) {
+        row_sums(2, depth, a, b, b_row, init, sums);
+        return 2;
+    }
+    row_sums(1, depth, a, b, b_row, init, sums);
+    return 1;
+}
+
 /* Lane k: the dot product of row k of B with d, for the first `rows` <= VLEN rows; zero in the other lanes. */
 FORCE_INLINE vec row_dots(ptrdiff_t rows, ptrdiff_t vectors, const real *b, ptrdiff_t b_row, const real *d)
 {

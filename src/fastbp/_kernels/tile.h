@@ -36,16 +36,20 @@ FORCE_INLINE void tile(const int mr, const int nv, ptrdiff_t depth, const real *
     UNROLL for (int i = 0; i < mr; i++)
         UNROLL for (int v = 0; v < nv; v++)
             acc[i][v] = init ? v_load(init + i * init_row + v * VLEN) : v_zero();
+    /* Offsets of twelve rows are more than there are registers: the lower half of the rows has its own pointer. */
+    const int half = mr > 8 ? mr / 2 : mr;
+    const real *a_lower = a + half * a_row;
     for (ptrdiff_t p = 0; p < depth; p++) {
         vec b_vectors[TILE_VECTORS];
         UNROLL for (int v = 0; v < nv; v++)
             b_vectors[v] = v_load(b + v * VLEN);
         UNROLL for (int i = 0; i < mr; i++) {
-            const vec a_scalar = v_set1(a[i * a_row]);
+            const vec a_scalar = v_set1(i < half ? a[i * a_row] : a_lower[(i - half) * a_row]);
             UNROLL for (int v = 0; v < nv; v++)
                 acc[i][v] = v_fma(a_scalar, b_vectors[v], acc[i][v]);
         }
         a += a_col;
+        a_lower += a_col;
         b += b_row;
     }
     UNROLL for (int i = 0; i < mr; i++)
