@@ -17,8 +17,9 @@ nox.options.sessions = ["lint", "typing", "tests"]
 nox.options.error_on_missing_interpreters = True
 BUILD = ["setuptools>=77", "Cython>=3.2", "numpy>=2"]
 
-# Commands and files, and the packages of Debian's that have them; the compiler's are for every build.
-COMPILER = {"cc": "gcc", "/usr/include/stdio.h": "libc6-dev", f"{sysconfig.get_path('include')}/Python.h": "python3-dev"}
+# Commands and files, and the packages of Debian's that have them. Every build needs a compiler and Python's headers.
+PYTHON_H = f"{sysconfig.get_path('include')}/Python.h"
+COMPILER = {"cc": "gcc", "/usr/include/stdio.h": "libc6-dev", PYTHON_H: "python3-dev"}
 DEBIAN = COMPILER | {
     "valgrind": "valgrind",
     "objdump": "binutils",
