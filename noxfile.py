@@ -69,8 +69,8 @@ def tests(session):
 
 @nox.session
 def debug(session):
-    """The tests with bounds checks and assertions."""
-    install(session, "test", FASTBP_DEBUG="1")
+    """The tests with bounds checks and assertions, SciPy's and scikit-learn's included."""
+    install(session, "test", "sklearn", "scipy", FASTBP_DEBUG="1")
     run_tests(session)
 
 
