@@ -8,6 +8,7 @@ of its own, Debian's by apt-get.
 import os
 import re
 import shutil
+import sysconfig
 from pathlib import Path
 
 import nox
@@ -16,26 +17,35 @@ nox.options.sessions = ["lint", "typing", "tests"]
 nox.options.error_on_missing_interpreters = True
 BUILD = ["setuptools>=77", "Cython>=3.2", "numpy>=2"]
 
-# Commands and the packages of Debian's that have them.
-DEBIAN = {"valgrind": "valgrind", "objdump": "binutils", "qemu-x86_64": "qemu-user", "qemu-aarch64": "qemu-user",
-          "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu"}
+# Commands and files, and the packages of Debian's that have them. Every build needs a compiler and Python's headers.
+PYTHON_H = f"{sysconfig.get_path('include')}/Python.h"
+COMPILER = {"cc": "gcc", "/usr/include/stdio.h": "libc6-dev", PYTHON_H: "python3-dev"}
+DEBIAN = COMPILER | {
+    "valgrind": "valgrind",
+    "objdump": "binutils",
+    "qemu-x86_64": "qemu-user",
+    "qemu-aarch64": "qemu-user",
+    "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
+    "/usr/aarch64-linux-gnu/lib/libc.so": "libc6-dev-arm64-cross",
+}
+
+
+def need(session, *things):
+    """Install what is missing of Debian's packages. Where there is no apt-get, what needs them fails by itself."""
+    missing = {DEBIAN[thing] for thing in [*COMPILER, *things] if not shutil.which(thing, os.F_OK)}
+    if missing and shutil.which("apt-get"):
+        as_root = ["sudo"] if os.geteuid() else []
+        session.run(*as_root, "apt-get", "update", external=True)
+        session.run(*as_root, "apt-get", "install", "-y", "--no-install-recommends", *missing, external=True)
 
 
 def install(session, *extras, **env):
     """Install fastbp from a copy of the tree: objects that another build left would be taken for new ones."""
+    need(session)
     tree = Path(session.create_tmp()) / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     shutil.copytree(".", tree, ignore=shutil.ignore_patterns(".git", ".nox", "build", "*.so", "*.egg-info"))
     session.install(f"{tree}[{','.join(extras)}]" if extras else str(tree), env=env)
-
-
-def need(session, *commands):
-    """Install what is missing of Debian's packages."""
-    missing = {DEBIAN[command] for command in commands if shutil.which(command) is None}
-    if missing:
-        as_root = ["sudo"] if os.geteuid() else []
-        session.run(*as_root, "apt-get", "update", external=True)
-        session.run(*as_root, "apt-get", "install", "-y", "--no-install-recommends", *missing, external=True)
 
 
 def run_tests(session, *arguments, **env):
@@ -59,14 +69,14 @@ def tests(session):
 
 @nox.session
 def debug(session):
-    """The tests with bounds checks and assertions."""
-    install(session, "test", FASTBP_DEBUG="1")
+    """The tests with bounds checks and assertions, SciPy's and scikit-learn's included."""
+    install(session, "test", "sklearn", "scipy", FASTBP_DEBUG="1")
     run_tests(session)
 
 
 @nox.session
 def lint(session):
-    """ruff and cython-lint, as pinned."""
+    """ruff and cython-lint, pinned: a new release of theirs must not turn an unchanged tree red."""
     session.install("ruff==0.17.6", "cython-lint==0.22.1", "validate-pyproject[all]")
     session.run("ruff", "check", ".")
     session.run("cython-lint", "src")
@@ -77,7 +87,7 @@ def lint(session):
 def typing(session):
     """mypy and pyright on typical uses; stubtest on the core."""
     install(session)
-    session.install("mypy", "pyright")
+    session.install("mypy", "pyright[nodejs]")
     session.run("tools/check_types.sh", external=True)
 
 
@@ -141,7 +151,10 @@ def stress(session):
 
 @nox.session
 def fuzz(session):
-    """Random files for every loader, for ten minutes or as libFuzzer is told."""
+    """Random files for every loader, for ten minutes or as libFuzzer is told.
+
+    Without AddressSanitizer: gcc's takes libFuzzer's view of the code away, atheris's own refuses what gcc compiled.
+    """
     install(session)
     session.install("atheris")
     session.run("python", "tests/fuzz_loaders.py", str(Path(session.create_tmp()) / "corpus"),
@@ -167,7 +180,7 @@ def manylinux(session):
 @nox.session(python="3.11")
 def cross(session):
     """The tests on aarch64: cross-compiled, emulated. The Python is of the version that Debian has for arm64."""
-    need(session, "aarch64-linux-gnu-gcc", "qemu-aarch64")
+    need(session, "aarch64-linux-gnu-gcc", "/usr/aarch64-linux-gnu/lib/libc.so", "qemu-aarch64")
     session.install("pip", *BUILD)
     session.run("tools/test_aarch64.sh", *session.posargs, external=True)
 

@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../tests"
 python=$(command -v "${PYTHON:-python}")
-unset PYTHONPATH FASTBP_ISA
+unset PYTHONPATH FASTBP_ISA OPENBLAS_CORETYPE # the last would have NumPy use what the processor lacks
 
 # expect LEVEL COMMAND...: the command is a Python on which fastbp chooses the level.
 expect() {
