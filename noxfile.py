@@ -27,6 +27,11 @@ DEBIAN = COMPILER | {
     "qemu-aarch64": "qemu-user",
     "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
     "/usr/aarch64-linux-gnu/lib/libc.so": "libc6-dev-arm64-cross",
+    "make": "make",
+    "xz": "xz-utils",
+    "/usr/include/zlib.h": "zlib1g-dev",
+    "/usr/include/openssl/ssl.h": "libssl-dev",
+    "/usr/include/ffi.h": "libffi-dev",
 }
 
 
@@ -39,12 +44,17 @@ def need(session, *things):
         session.run(*as_root, "apt-get", "install", "-y", "--no-install-recommends", *missing, external=True)
 
 
-def install(session, *extras, **env):
-    """Install fastbp from a copy of the tree: objects that another build left would be taken for new ones."""
-    need(session)
+def copy_of_tree(session):
     tree = Path(session.create_tmp()) / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     shutil.copytree(".", tree, ignore=shutil.ignore_patterns(".git", ".nox", "build", "*.so", "*.egg-info"))
+    return tree
+
+
+def install(session, *extras, **env):
+    """Install fastbp from a copy of the tree: objects that another build left would be taken for new ones."""
+    need(session)
+    tree = copy_of_tree(session)
     session.install(f"{tree}[{','.join(extras)}]" if extras else str(tree), env=env)
 
 
@@ -183,6 +193,53 @@ def cross(session):
     need(session, "aarch64-linux-gnu-gcc", "/usr/aarch64-linux-gnu/lib/libc.so", "qemu-aarch64")
     session.install("pip", *BUILD)
     session.run("tools/test_aarch64.sh", *session.posargs, external=True)
+
+
+def built_python(session, kind):
+    """A CPython 3.13 that is not to be had otherwise; the next run has it already."""
+    prefix = session.cache_dir.resolve() / kind
+    session.run("tools/build_python.sh", kind, str(prefix), external=True)
+    return str(prefix / "bin/python3")
+
+
+@nox.session
+def free_threaded(session):
+    """The tests on a CPython without the GIL, then those that share nothing but fastbp in four threads at once."""
+    need(session, "make", "xz", "/usr/include/zlib.h", "/usr/include/openssl/ssl.h", "/usr/include/ffi.h")
+    venv = Path(session.create_tmp()) / "venv"
+    session.run(built_python(session, "free-threaded"), "-m", "venv", "--clear", str(venv), external=True)
+
+    def python(*arguments, **env):
+        session.run(str(venv / "bin/python"), "-m", *arguments, env=env, external=True)
+
+    # The newest hypothesis is no wheel there.
+    python("pip", "install", "--only-binary", ":all:", "pytest", "hypothesis", "pytest-run-parallel", *BUILD)
+    python("pip", "install", "--no-build-isolation", str(copy_of_tree(session)))
+    pytest = "pytest", "-p", "no:cacheprovider"
+    python(*pytest, "--ignore=tests/test_leaks.py", "--ignore=tests/test_threads.py")
+    python(*pytest, "tests/test_threads.py", FASTBP_STRESS="10")
+    python(*pytest, "tests/test_leaks.py", FASTBP_STRESS="4")   # memory is given back later than with the GIL
+    names = "activations", "arguments", "article", "errors", "kernels", "minimal", "network", "numbers", "optimizers"
+    python(*pytest, "--parallel-threads=4", *[f"tests/test_{name}.py" for name in names])
+
+
+@nox.session
+def musllinux(session):
+    """A wheel for musl, made and tested by a CPython that is linked with it."""
+    need(session, "make", "xz")
+    python, site = built_python(session, "musl"), Path(session.create_tmp()) / "site"
+    shutil.rmtree(site, ignore_errors=True)
+    # The host's pip, because this Python has no OpenSSL; nor has it ctypes.
+    session.run("python", "-m", "pip", "install", "--target", str(site), "--only-binary", ":all:", "--platform",
+                "musllinux_1_2_x86_64", "--python-version", "3.13", "pytest", "hypothesis", *BUILD)
+    gcc, tree = str(Path(python).parent / "musl-gcc"), copy_of_tree(session)
+    with session.chdir(tree):
+        session.run(python, "setup.py", "-q", "bdist_wheel", "-d", "dist", external=True,
+                    env={"PYTHONPATH": str(site), "CC": gcc, "LDSHARED": f"{gcc} -shared"})
+    wheel, = tree.glob("dist/*.whl")
+    session.run("python", "-m", "zipfile", "-e", str(wheel), str(site))
+    session.run(python, "-m", "pytest", "-p", "no:cacheprovider", "--ignore=tests/test_registers.py", *session.posargs,
+                env={"PYTHONPATH": str(site)}, external=True)
 
 
 @nox.session

@@ -1,5 +1,8 @@
 """What every wheel runs, in seconds and with NumPy and pytest alone: it imports, computes, learns and is saved."""
 
+import sys
+import sysconfig
+
 import numpy as np
 import pytest
 
@@ -40,3 +43,8 @@ def test_saved_network_comes_back(tmp_path):
     net = fastbp.Network([2, 3, 1], seed=0)
     net.save(tmp_path / "net.fastbp")
     np.testing.assert_array_equal(fastbp.load(tmp_path / "net.fastbp").predict(X), net.predict(X))
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python has a GIL")
+def test_a_free_threaded_python_stays_so():
+    assert not sys._is_gil_enabled()
