@@ -227,7 +227,7 @@ def free_threaded(session):
 def musllinux(session):
     """A wheel for musl, made and tested by a CPython that is linked with it."""
     need(session, "make", "xz")
-    python, site = built_python(session, "musl"), Path(session.create_tmp()) / "site"
+    python, site = built_python(session, "musl"), Path(session.create_tmp()).resolve() / "site"
     shutil.rmtree(site, ignore_errors=True)
     # The host's pip, because this Python has no OpenSSL; nor has it ctypes.
     session.run("python", "-m", "pip", "install", "--target", str(site), "--only-binary", ":all:", "--platform",

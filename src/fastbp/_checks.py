@@ -1,5 +1,5 @@
-"""Checks of arguments, but for arrays that the core takes as they are. Each error says which argument, what it needs and
-what came."""
+"""Checks of arguments, but for arrays that the core takes as they are. Each error says which argument, what it needs
+and what came."""
 
 import operator
 from math import inf
