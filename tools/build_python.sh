@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # Builds a CPython that neither Debian 12 nor PyPI has, from Debian 13's sources, which apt-get fetches and verifies:
 # tools/build_python.sh free-threaded|musl DIRECTORY. One that is there already is kept. Some two minutes on two cores.
-# Needs gcc, make, xz-utils and Debian's keyring; free-threaded also zlib1g-dev, libffi-dev, libssl-dev; musl also
-# autoconf, automake, libtool, libltdl-dev. The one for musl brings its own musl and has no ssl: its pip cannot download.
+# Needs gcc, make, xz-utils and Debian's keyring; free-threaded also zlib1g-dev, libbz2-dev, libffi-dev and libssl-dev;
+# musl also autoconf, automake, libtool and libltdl-dev. The latter brings its own musl, and no ssl: its pip cannot
+# download.
 set -euo pipefail
 kind=$1
 mkdir -p "$2"
 prefix=$(cd "$2" && pwd)
 [[ ! -e $prefix/complete ]] || exit 0
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap '(($? == 0)) || tail -n 50 "$work/log" >&2; rm -rf "$work"' EXIT
 cd "$work"
+: >log
 
 # Wherever this machine has its Debian from, the next one is, too.
 . /etc/os-release
@@ -21,25 +23,28 @@ apt=(apt-get -qq -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::Sourc
     -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache" -o APT::Sandbox::User=root)
 "${apt[@]}" update
 
-# build PACKAGE OPTION...: what upstream released, without Debian's patches.
-build() {
+# unpack PACKAGE: what upstream released, without Debian's patches, becomes the working directory.
+unpack() {
     mkdir "$1"
-    (
-        cd "$1" &&
-            "${apt[@]}" source --download-only --tar-only "$1" &&
-            tar --strip-components 1 -xf ./*.orig.tar.?z &&
-            { [[ -e configure ]] || ./autogen.sh; } &&
-            ./configure --prefix="$prefix" "${@:2}" &&
-            make -j"$(nproc)" &&
-            make install
-    ) >"$work/$1.log" 2>&1 || { tail -n 50 "$work/$1.log" >&2; exit 1; }
+    cd "$1"
+    "${apt[@]}" source --download-only --tar-only "$1"
+    tar --strip-components 1 -xf ./*.orig.tar.?z*
 }
+# build PACKAGE OPTION...
+build() (
+    unpack "$1"
+    [[ -e configure ]] || ./autogen.sh
+    ./configure --prefix="$prefix" "${@:2}"
+    make -j"$(nproc)"
+    make install
+) >"$work/log" 2>&1
 
 case $kind in
 free-threaded) build python3.13 --disable-gil ;;
 musl)
-    # Debian 12's own musl, 1.2.3, cannot relocate the libraries in NumPy's wheels for musllinux_1_2 (DT_RELR).
-    build musl --syslibdir="$prefix/lib"
+    # Debian 12's own musl, 1.2.3, cannot relocate the libraries in NumPy's wheels for musllinux_1_2 (DT_RELR). By this
+    # name, Alpine's, wheels ask for it.
+    LDFLAGS=-Wl,-soname,libc.musl-$(uname -m).so.1 build musl --syslibdir="$prefix/lib"
     # musl-gcc is gcc with musl's directories; asked for its target, it names glibc's, and Python's configure objects.
     cat >"$prefix/bin/musl-cc" <<WRAPPER
 #!/bin/sh
@@ -50,6 +55,7 @@ WRAPPER
     export CC=$prefix/bin/musl-cc PKG_CONFIG_LIBDIR=$prefix/lib/pkgconfig
     # Static, so that Python's modules need no path to them.
     CFLAGS="-O2 -fPIC" build zlib --static
+    (unpack bzip2 && make CC="$CC" CFLAGS="-O2 -fPIC" PREFIX="$prefix" install) >"$work/log" 2>&1
     build libffi --disable-shared --with-pic --disable-docs --disable-multi-os-directory --without-gcc-arch \
         --disable-exec-static-tramp # which needs Linux's headers
     build python3.13
