@@ -242,4 +242,4 @@ def musllinux(session):
     session.run("auditwheel", "repair", "-w", str(tmp / "repaired"), str(built))
     repaired, = (tmp / "repaired").glob("fastbp-*-musllinux_*.whl")
     session.install("--no-deps", "--force-reinstall", str(repaired), env=wheels)
-    run_tests(session)
+    run_tests(session, "-k", "not fann")    # which, where it is installed, is for glibc
