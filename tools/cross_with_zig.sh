@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # With the one compiler that PyPI has, ziglang's: a manylinux wheel for glibc 2.17, audited, installed into a fresh
-# environment and tested; a wheel linked with musl, of which only the libraries that it asks for are checked, for there
-# is no Python for musl to be had here; and the C for macOS and Windows compiled, not linked and not run. Needs
-# "pip install ziglang auditwheel Cython numpy setuptools".
+# environment and tested; a wheel linked with musl, of which only the libraries that it asks for are checked (nox's
+# session musllinux runs one that gcc has linked); and the C for macOS and Windows compiled, not linked and not run.
+# Needs "pip install ziglang auditwheel Cython numpy setuptools".
 set -euo pipefail
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=$(command -v "${PYTHON:-python}")
