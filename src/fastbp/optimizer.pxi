@@ -70,7 +70,8 @@ cdef class Optimizer:
         self.adopt(None, None, None, 0)
 
     cdef int adopt(self, Core net, Memory mean, Memory square, ptrdiff_t steps) except -1:
-        """Take up this state at once: nothing here lets another thread run."""
+        """Take up this state at once: nothing here lets another thread run before all of it is there."""
+        _old = (self.net_like, self.mean, self.square)      # what they leave may end with code of the user's
         self.net_like, self.mean, self.square = net, mean, square
         self.numbers.mean = NULL if mean is None else mean.data
         self.numbers.square = NULL if square is None else square.data

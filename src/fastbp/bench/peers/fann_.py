@@ -23,7 +23,10 @@ def library(dtype):
     path = ctypes.util.find_library(LIBRARIES[dtype])
     if path is None:
         raise ImportError(f"lib{LIBRARIES[dtype]} is not installed (Debian's package libfann2)")
-    return ctypes.CDLL(path)
+    try:
+        return ctypes.CDLL(path)
+    except OSError as error:
+        raise ImportError(f"{path} cannot be loaded: {error}") from None     # it is for another C library, say
 
 
 def version():
