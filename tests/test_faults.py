@@ -136,6 +136,7 @@ CTRL_C = """
 import os, random, signal, sys, threading
 import numpy as np, fastbp
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs ignore
 rng = np.random.default_rng(3)
 X, T = rng.uniform(-1, 1, (300, 20)), rng.uniform(0, 1, (300, 2))
 class Look:

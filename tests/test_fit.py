@@ -185,7 +185,15 @@ def test_interrupted_between_epochs(data):
     np.testing.assert_array_equal(net.params, watcher.params[2])
 
 
-def test_ctrl_c_ends_the_epoch(data):
+@pytest.fixture
+def ctrl_c():
+    """SIGINT is heard, also where the tests run in a shell's background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_ends_the_epoch(data, ctrl_c):
     class CtrlC:
         def on_epoch(self, state):
             if state.epoch == 1:
