@@ -143,8 +143,8 @@ class Network(Core):
 
     Notes
     -----
-    Threads may share a network: predictions run side by side, training waits for them and they for it. Writing into
-    `weights` while another thread trains is the caller's own race.
+    Threads may share a network, in a free-threaded Python, too: predictions run side by side, training waits for them
+    and they for it. Writing into `weights` while another thread trains is the caller's own race.
 
     Examples
     --------
