@@ -93,17 +93,17 @@ def test_everything_at_once(net, rng):
     """Nothing here must crash, whatever it computes; what it leaves must be a network."""
     X, T = rng.uniform(-1, 1, (40, 16)), rng.uniform(0, 1, (40, 4))
     optimizers = fastbp.SGD(1e-4, momentum=0.5), fastbp.Adam(1e-4), fastbp.Rprop(1e-4)
-    bound = net.bind(X, T, learning_rate=1e-4)
 
     def work(seed):
         rng = np.random.default_rng(seed)
         optimizer = optimizers[rng.integers(3)]
+        bound = net.bind(X, T, learning_rate=1e-4)      # in one, threads would write into the same array
         calls = [
             lambda: net.predict(X), lambda: net.predict(X[0]), bound.predict, bound.step,
             lambda: net.train_step(X[0], T[0], 1e-4), lambda: net.train_step(X, T, optimizer=optimizer),
             lambda: net.fit(X, T, epochs=2, learning_rate=1e-4), lambda: net.fit(X, T, epochs=1, optimizer=optimizer),
             lambda: net.gradient(X, T), lambda: net.backprop(X, T), lambda: net.jacobian(X),
-            lambda: net.input_gradient(X, T), lambda: net.copy(), optimizer.reset, optimizer._state,
+            lambda: net.input_gradient(X, T), lambda: net.copy(), optimizer.reset,
             lambda: setattr(net, "params", net.params), lambda: setattr(optimizer, "learning_rate", 1e-4),
         ]
         for i in rng.integers(len(calls), size=200):
