@@ -141,8 +141,8 @@ def threads(session):
     """The tests of threads under ThreadSanitizer, which ends with 66 after a report."""
     install(session, "test", FASTBP_SANITIZE="thread")
     # Without random addresses, which gcc 12's runtime cannot cope with.
-    session.run("setarch", "-R", "python", "-m", "pytest", "-s", "-p", "no:cacheprovider",
-                "tests/test_threads.py", *session.posargs, env={"LD_PRELOAD": runtime_of(session, "tsan")}, external=True)
+    session.run("setarch", "-R", "python", "-m", "pytest", "-s", "-p", "no:cacheprovider", "tests/test_threads.py",
+                *session.posargs, env={"LD_PRELOAD": runtime_of(session, "tsan")}, external=True)
 
 
 @nox.session
