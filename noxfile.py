@@ -163,14 +163,14 @@ def valgrind(session):
 
 @nox.session
 def stress(session):
-    """The tests of docs/reliability.md as often as it says: some twenty minutes."""
+    """The tests of docs/reliability.md as often as it says: some ten minutes."""
     install(session, "test")
     for times, *arguments in [
         (50, "tests/test_faults.py"),
         (50, "tests/test_threads.py", "-k", "one_set"),
         (25, "tests/test_state_machine.py", "tests/test_corpus.py"),
         (500, "tests/test_numbers.py", "-k", "end_to_end"),
-        (5, "tests/test_leaks.py"),
+        (50, "tests/test_leaks.py"),
     ]:
         run_tests(session, "-s", *arguments, FASTBP_STRESS=str(times))
 
