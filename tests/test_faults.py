@@ -222,7 +222,8 @@ for i in range(int(sys.argv[1])):
         child = os.fork()
         if child == 0:
             random.seed(seed)
-            size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+            with open("/proc/self/statm") as file:
+                size = int(file.read().split()[0]) * resource.getpagesize()
             resource.setrlimit(resource.RLIMIT_AS, (size + int(2 ** random.uniform(12, 25)), resource.RLIM_INFINITY))
             code = 3
             try:
