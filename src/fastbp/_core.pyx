@@ -17,7 +17,7 @@ import threading
 
 import numpy as np
 
-from fastbp._checks import aligned_zeros, apply_loss, as_reals, labels
+from fastbp._arrays import aligned_zeros, apply_loss, as_reals, labels
 
 cimport cython
 cimport numpy as cnp
@@ -476,7 +476,7 @@ cdef class Core:
         The vector is read-only, because writing into the copy would change nothing; write into `weights` and `biases`,
         or assign a whole vector of shape (n_params,).
         """
-        cdef cnp.ndarray flat = self.flat()
+        cdef cnp.ndarray flat = self.flat()     # before the wait: nothing may come between waiting and copying
         self.turns.wait(False)
         self.copy_flat(<char*>self.net.params, cnp.PyArray_BYTES(flat), True)
         cnp.PyArray_CLEARFLAGS(flat, cnp.NPY_ARRAY_WRITEABLE)

@@ -78,16 +78,6 @@ cdef class Optimizer:
         self.numbers.steps = steps
         return 0
 
-    cdef int demand_layout(self, Core net) except -1:
-        cdef Core like = self.net_like
-        if self.rates is not None and len(self.rates) != net.net.n_layers:
-            raise ValueError(f"layer_rates must hold one number for each of the {net.net.n_layers} layers, "
-                             f"got {len(self.rates)}")
-        if like is not None and (net.layer_sizes, net.dtype, net.lanes) != (like.layer_sizes, like.dtype, like.lanes):
-            raise ValueError(f"optimizer holds the state of a network of layer_sizes {like.layer_sizes} and "
-                             f"{like.dtype}, this one has {net.layer_sizes} and {net.dtype}; reset() it first")
-        return 0
-
     @cython.critical_section
     cdef tuple attach(self, Core net, fastbp_optimizer* numbers):
         """Copy the numbers for a step of this network; what is returned must live as long as they are used.
@@ -97,8 +87,9 @@ cdef class Optimizer:
         """
         cdef Core like
         cdef Memory mean, square
-        if self.rates is not None or self.net_like is not net:
-            self.demand_layout(net)
+        if self.rates is not None and len(self.rates) != net.net.n_layers:
+            raise ValueError(f"layer_rates must hold one number for each of the {net.net.n_layers} layers, "
+                             f"got {len(self.rates)}")
         while self.net_like is not net and self.numbers.method != FASTBP_SGD:       # plain descent has no state
             like = self.net_like
             if like is None:
@@ -106,10 +97,11 @@ cdef class Optimizer:
                 mean, square = self.new_state(net)
                 if self.net_like is None:
                     self.adopt(net, mean, square, self.numbers.steps)
-            else:
-                self.demand_layout(net)
-                if self.net_like is like:
-                    self.net_like = net
+            elif (net.layer_sizes, net.dtype, net.lanes) != (like.layer_sizes, like.dtype, like.lanes):
+                raise ValueError(f"optimizer holds the state of a network of layer_sizes {like.layer_sizes} and "
+                                 f"{like.dtype}, this one has {net.layer_sizes} and {net.dtype}; reset() it first")
+            elif self.net_like is like:
+                self.net_like = net
         numbers[0] = self.numbers
         mean, square = self.mean, self.square
         return mean, square

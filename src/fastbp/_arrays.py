@@ -1,0 +1,57 @@
+"""What the core leaves to Python: arrays that it cannot take as they are, the call of a loss that is a function, the
+memory of the parameters. An array that it can take never comes here."""
+
+import numpy as np
+
+
+def as_reals(values, name, dtype):
+    """`values` as a contiguous array of the dtype; a TypeError or ValueError that names the argument if it is none."""
+    try:
+        array = np.asarray(values)
+    except (OverflowError, ValueError) as error:
+        raise ValueError(f"{name} must be a rectangular array: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, got an array of dtype {array.dtype}")
+    with np.errstate(over="ignore"):
+        try:
+            converted = array.astype(dtype, order="C", copy=False)
+        except ValueError as error:
+            raise MemoryError(f"{name}: {error}") from None
+    return converted if converted.flags.c_contiguous and converted.flags.aligned else converted.copy()
+
+
+def labels(values, name, samples, n_outputs):
+    """`values` as an array of intp: for each sample, the number of the output that is to be 1."""
+    # A copy, for the kernels take labels as indices: nobody may write into them once they are checked.
+    array = np.array(values)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must hold integer labels or rows of {n_outputs} targets, got an array of "
+                        f"shape {array.shape} and dtype {array.dtype}")
+    if array.size != samples:
+        raise ValueError(f"{name} must hold one label for each sample, got {array.size}")
+    if array.size and not (array.min() >= 0 and array.max() < n_outputs):
+        raise ValueError(f"{name} must hold labels from 0 to {n_outputs - 1}, got {array.min()} to {array.max()}")
+    return np.ascontiguousarray(array, np.intp).reshape(array.shape)
+
+
+def apply_loss(loss, outputs, targets, scale):
+    """E, the sum of squares and scale dE/dY, where the loss is a function."""
+    result = loss(outputs, targets)
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise TypeError(f"loss must return (E, dE/dY), got {type(result).__name__}")
+    slopes = as_reals(result[1], "loss: dE/dY", outputs.dtype)
+    if slopes.shape != outputs.shape:
+        raise ValueError(f"loss: dE/dY must have the shape {outputs.shape} of Y, got {slopes.shape}")
+    squares = np.sum(np.square(np.subtract(outputs, targets, dtype=np.float64)))
+    return float(result[0]), squares, np.multiply(slopes, scale, dtype=outputs.dtype)
+
+
+def aligned_zeros(length, dtype):
+    """A zeroed vector on a cache line's boundary; MemoryError where it does not fit."""
+    size = length * dtype.itemsize
+    try:
+        raw = np.zeros(size + 64, np.uint8)
+    except ValueError:
+        raise MemoryError(f"a network this large needs {size} bytes") from None
+    offset = -raw.ctypes.data % 64
+    return raw[offset:offset + size].view(dtype)
