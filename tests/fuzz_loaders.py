@@ -13,7 +13,9 @@ import tempfile
 import numpy as np
 
 import fastbp
-from fastbp import checkpoint, io
+from fastbp import io
+from fastbp.training import checkpoint, sources
+from fastbp.training import fit as training
 
 LENGTH = struct.Struct("<H")  # of the header, before header and body
 NETWORK, CHECKPOINT, RAW = range(3)
@@ -84,7 +86,7 @@ def seeds():
 if __name__ == "__main__":
     import atheris
 
-    for module in (io, checkpoint, fastbp.network, fastbp.training):
+    for module in (io, checkpoint, sources, training, fastbp.network):
         for function in list(vars(module).values()):
             if getattr(function, "__module__", None) == module.__name__ and hasattr(function, "__code__"):
                 atheris.instrument_func(function)

@@ -15,7 +15,9 @@ import pytest
 from reference import random_problem
 
 import fastbp
-from fastbp import progress, schedules, sources, training
+from fastbp import schedules
+from fastbp.training import fit as training
+from fastbp.training import progress, sources
 
 SIZES = [3, 5, 2]
 M = 10

@@ -9,7 +9,8 @@ import pytest
 from reference import random_problem
 
 import fastbp
-from fastbp import checkpoint, io, schedules
+from fastbp import io, schedules
+from fastbp.training import checkpoint
 
 SIZES = [3, 5, 2]
 M = 10

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp.losses import Huber, Quantile
-from fastbp.training import EpochState
+from fastbp.training.fit import EpochState
 
 Floats: TypeAlias = NDArray[np.floating]  # of float32 or float64, as the network was made
 CustomLoss: TypeAlias = Callable[[Any, Any], tuple[Any, ArrayLike]]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastbp import io, losses, training
+from fastbp import io, losses
 from fastbp._checks import number, one_of, positive_integer
 from fastbp._core import ACTIVATIONS, LOSSES, Core
+from fastbp.training.fit import History, fit
 
 if TYPE_CHECKING:
     import os
@@ -249,7 +250,7 @@ class Network(Core):
             callbacks: Iterable[Callback] = (), schedule: Schedule | None = None,
             checkpoint: str | os.PathLike[str] | None = None, checkpoint_every: int = 1,
             resume: str | os.PathLike[str] | None = None,
-            dropout: float | Sequence[float] = 0.0) -> training.History:
+            dropout: float | Sequence[float] = 0.0) -> History:
         """Train on a set of samples, epoch after epoch, from the parameters that the network has.
 
         Parameters
@@ -343,7 +344,7 @@ class Network(Core):
         >>> history.stop_reason
         'desired_error'
         """
-        return training.fit(self, X, T, rng=self._rng if seed is None else _generator(seed), epochs=epochs,
+        return fit(self, X, T, rng=self._rng if seed is None else _generator(seed), epochs=epochs,
                             batch_size=batch_size, learning_rate=learning_rate, optimizer=optimizer, shuffle=shuffle,
                             desired_error=desired_error, verbose=verbose, sample_weight=sample_weight,
                             class_weight=class_weight, validation_data=validation_data,

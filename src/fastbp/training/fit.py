@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import fastbp  # whose attribute `schedules` is imported when it is asked for
-from fastbp import checkpoint as checkpoints
-from fastbp import optimizers, progress, sources
+from fastbp import optimizers
 from fastbp._checks import number, positive_integer
+from fastbp.training import checkpoint as checkpoints
+from fastbp.training import progress, sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""Training over epochs: where samples come from, when to stop, what is kept and shown."""
