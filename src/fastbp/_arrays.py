@@ -1,5 +1,5 @@
 """What the core leaves to Python: arrays that it cannot take as they are, the call of a loss that is a function, the
-memory of the parameters. An array that it can take never comes here."""
+memory of parameters, state and workspaces. An array that it can take never comes here."""
 
 import numpy as np
 
@@ -10,6 +10,8 @@ def as_reals(values, name, dtype):
         array = np.asarray(values)
     except (OverflowError, ValueError) as error:
         raise ValueError(f"{name} must be a rectangular array: {error}") from None
+    if array.dtype.kind == "O":
+        array = objects_as_reals(array, name)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, got an array of dtype {array.dtype}")
     with np.errstate(over="ignore"):
@@ -18,6 +20,35 @@ def as_reals(values, name, dtype):
         except ValueError as error:
             raise MemoryError(f"{name}: {error}") from None
     return converted if converted.flags.c_contiguous and converted.flags.aligned else converted.copy()
+
+
+def objects_as_reals(array, name):
+    """What an array of objects holds, as float64, where all of them are real numbers: pandas has such columns."""
+    for index, value in np.ndenumerate(array):
+        # Texts are numbers for float(), None is NaN for NumPy, and pandas' NA has a `__float__` that refuses.
+        if value is None or isinstance(value, (str, bytes)) or not hasattr(type(value), "__float__") or isinstance(
+                value, (np.ndarray, complex, np.complexfloating)):
+            raise TypeError(f"{name} must hold real numbers, got {type(value).__name__} {value!r:.80} at index "
+                            f"{index[0] if len(index) == 1 else index}")
+    try:
+        return array.astype(np.float64)
+    except OverflowError:
+        raise ValueError(f"{name} must hold numbers that a float64 can hold, got an int beyond all floats") from None
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must hold real numbers, got an array of objects: {error}") from None
+
+
+def total_of(weights):
+    """The sum of the weights of samples; a ValueError unless it can be divided by and none is negative."""
+    total = float(np.sum(weights, dtype=np.float64))
+    numbers = np.finfo(weights.dtype)
+    if np.any(weights < 0) or not total > 0:
+        raise ValueError("sample_weight must hold no negative number and at least one positive, got a sum of "
+                         f"{total} and a least of {np.min(weights)}")
+    if not numbers.tiny <= total <= numbers.max:
+        raise ValueError(f"sample_weight must have a sum that {weights.dtype} can hold and divide by, from "
+                         f"{numbers.tiny:.2g} to {numbers.max:.2g}, got {total:.3g}")
+    return total
 
 
 def labels(values, name, samples, n_outputs):

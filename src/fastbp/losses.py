@@ -1,12 +1,33 @@
-"""The losses with a parameter, and what others ask of the last layer; the formulas are in _kernels/loss.pxi."""
+"""The losses: what Python has to know of each, and the classes of those with a parameter.
+
+Their numbers are in _kernels/kernels.h, their formulas in _kernels/loss.pxi.
+"""
 
 from dataclasses import dataclass
 from math import inf
+from typing import NamedTuple
 
 from fastbp._checks import number, one_of
 
-# The activation that the outputs must have: with it the delta is y - t.
-ACTIVATIONS = {"poisson": "exp", "binary_cross_entropy": "sigmoid", "cross_entropy": "softmax"}
+
+class Facts(NamedTuple):
+    """One row of `TABLE`."""
+
+    activation: str | None = None  # that the outputs must have, if any: with it the delta is y - t
+    targets: tuple[float, float] = (-inf, inf)  # between which the loss is defined
+
+
+TABLE = {
+    "squared_error": Facts(),
+    "absolute_error": Facts(),
+    "huber": Facts(),
+    "log_cosh": Facts(),
+    "quantile": Facts(),
+    "poisson": Facts("exp", (0, inf)),
+    "binary_cross_entropy": Facts("sigmoid", (0, 1)),
+    # A row of targets need not sum to 1: E = -sum t log y and its gradient y sum(t) - t hold for any weights t.
+    "cross_entropy": Facts("softmax", (0, inf)),
+}
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastbp import activations as activation_table
 from fastbp import io, losses
+from fastbp._arrays import as_reals
 from fastbp._checks import number, one_of, positive_integer
-from fastbp._core import ACTIVATIONS, LOSSES, Core
+from fastbp._core import Core
 from fastbp.training.fit import History, fit
 
 if TYPE_CHECKING:
@@ -21,10 +23,6 @@ if TYPE_CHECKING:
 
     from fastbp._core import Optimizer
     from fastbp._types import Callback, Floats, Loss, Schedule, Seed
-
-ALIASES = {"linear": "identity", "step": "threshold", "logistic": "sigmoid", "swish": "silu"}
-# Activations that keep about half of a symmetric net input: their initial weights follow He, not Glorot.
-RELU_FAMILY = {"relu", "leaky_relu", "elu", "softplus", "silu", "gelu"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +55,7 @@ class uniform:
         number("high", self.high, -inf, inf)
         if not self.low < self.high:
             raise ValueError(f"low must be below high, got low={self.low!r} and high={self.high!r}")
+        number("high - low", self.high - self.low, 0, inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,23 +165,27 @@ class Network(Core):
         activations = _activations(activation, output_activation, len(sizes) - 1)
         loss = losses.DEFAULTS.get(loss, loss) if isinstance(loss, str) else loss
         kind, parameter = _loss(loss, activations[-1])
+        facts = losses.TABLE.get(kind, losses.Facts())
         if activations[-1] == "softmax" and sizes[-1] == 1:
             raise ValueError("output_activation 'softmax' needs two or more outputs, got 1, which would always be 1; "
                              "'sigmoid' is the one for two classes")
-        super().__init__(sizes, activations, loss, kind, parameter, one_of("reduction", reduction, ("sum", "mean")),
-                         _dtype(dtype))
+        super().__init__(sizes, activations, loss, kind, parameter, facts.activation is not None, facts.targets,
+                         one_of("reduction", reduction, ("sum", "mean")), _dtype(dtype))
         self._rng = _generator(seed)
         self._initialise(init)
 
     def _initialise(self, init):
         if isinstance(init, uniform):
+            largest = float(np.finfo(self.dtype).max)
+            if not -largest <= init.low < init.high <= largest:
+                raise ValueError(f"init must have bounds that {self.dtype} can hold, got {init!r}")
             for values in (*self.weights, *self.biases):
                 values[...] = self._rng.uniform(init.low, init.high, values.shape)
         elif isinstance(init, str):
             one_of("init", init, ("auto",))
             for W, activation in zip(self.weights, self.activations, strict=True):
                 fan_in, fan_out = W.shape
-                bound = sqrt(6 / (fan_in if activation in RELU_FAMILY else fan_in + fan_out))
+                bound = sqrt(6 / (fan_in if activation_table.TABLE[activation].halves else fan_in + fan_out))
                 W[...] = self._rng.uniform(-bound, bound, W.shape)
         elif not isinstance(init, np.ndarray) and _is_sequence_of_pairs(init):
             self._set_layers(init)
@@ -197,9 +200,10 @@ class Network(Core):
             raise ValueError(f"init must hold one (W, b) for each of the {len(self.weights)} layers, got {len(layers)}")
         for l, pair in enumerate(layers):
             for name, target, values in zip("Wb", (self.weights[l], self.biases[l]), pair, strict=True):
-                if np.shape(values) != target.shape:
+                values = as_reals(values, f"init: {name} of layer {l}", self.dtype)
+                if values.shape != target.shape:
                     raise ValueError(f"init: {name} of layer {l} must have the shape {target.shape}, "
-                                     f"got {np.shape(values)}")
+                                     f"got {values.shape}")
                 target[...] = values
 
     def backprop(self, X: ArrayLike, T: ArrayLike) -> Trace:
@@ -442,18 +446,18 @@ def _activations(activation, output_activation, n_layers):
         names[-1] = output_activation
     for argument, name in [*(("activation", name) for name in names[:-1]), (
             "activation" if output_activation is None else "output_activation", names[-1])]:
-        one_of(argument, name, (*ACTIVATIONS, *ALIASES))
-    return tuple(ALIASES.get(name, name) for name in names)
+        one_of(argument, name, (*activation_table.TABLE, *activation_table.ALIASES))
+    return tuple(activation_table.ALIASES.get(name, name) for name in names)
 
 
 def _loss(loss, output_activation):
-    """The loss as the core wants it: (a key of LOSSES or a callable, its parameter)."""
+    """The loss as the core wants it: (a key of losses.TABLE or a callable, its parameter)."""
     if isinstance(loss, (losses.Huber, losses.Quantile)):
         return loss.kind, loss.parameter
     if callable(loss):
         return loss, 0.0
-    wanted = losses.ACTIVATIONS.get(one_of("loss", loss, LOSSES), output_activation)
-    if output_activation != wanted:
+    wanted = losses.TABLE[one_of("loss", loss, losses.TABLE)].activation
+    if wanted not in (None, output_activation):
         raise ValueError(f"loss {loss!r} needs output_activation {wanted!r}, got {output_activation!r}")
     return loss, 0.0
 

@@ -23,7 +23,7 @@ def _share(name, value):
 
 
 class _Regularised(Optimizer):
-    """The keywords that all optimizers take; `numbers` are the method's own, by the core's names."""
+    """The keywords that all optimizers take; `numbers` are the method's own, and decay."""
 
     def __init__(self, method, learning_rate, numbers, *, l1=0.0, l2=0.0, clip_norm=None, max_norm=None,
                  layer_rates=None):
@@ -85,7 +85,7 @@ class SGD(_Regularised):
         if nesterov and momentum == 0:
             raise ValueError("nesterov needs a momentum above 0, got momentum=0.0")
         super().__init__("nesterov" if nesterov else "momentum" if momentum else "sgd", learning_rate,
-                         {"beta_1": self.momentum}, **common)
+                         {"momentum": self.momentum} if momentum else {}, **common)
 
     def __repr__(self):
         return f"SGD({self.learning_rate}, momentum={self.momentum}, nesterov={self.nesterov})"
@@ -235,7 +235,7 @@ class RMSprop(_Regularised):
     def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, epsilon: float = 1e-8,
                  **common: Unpack[Common]) -> None:
         self.rho, self.epsilon = _share("rho", rho), number("epsilon", epsilon, 0, inf)
-        super().__init__("rmsprop", learning_rate, {"beta_2": self.rho, "epsilon": self.epsilon}, **common)
+        super().__init__("rmsprop", learning_rate, {"rho": self.rho, "epsilon": self.epsilon}, **common)
 
     def __repr__(self):
         return f"RMSprop({self.learning_rate}, rho={self.rho}, epsilon={self.epsilon})"
@@ -314,7 +314,7 @@ class Rprop(_Regularised):
         if not least <= largest:
             raise ValueError(f"least must not be above largest, got least={least!r} and largest={largest!r}")
         super().__init__("rprop", learning_rate, {
-            "beta_1": self.grow, "beta_2": self.shrink, "epsilon": self.least, "largest": self.largest}, **common)
+            "grow": self.grow, "shrink": self.shrink, "least": self.least, "largest": self.largest}, **common)
 
     def __repr__(self):
         return (f"Rprop({self.learning_rate}, grow={self.grow}, shrink={self.shrink}, least={self.least}, "

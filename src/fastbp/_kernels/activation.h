@@ -1,8 +1,4 @@
-/* Activations and their slopes over flat arrays, one line each; a switch outside the loop, whole vectors inside.
- *
- * The slope of sigmoid, tanh, relu, leaky_relu, elu, softsign and exp is a function of the output a; those of softplus,
- * silu, gelu, gaussian and sin need the net input r. Softmax, which works on rows, is in softmax.pxi.
- */
+/* The activations of activations.h and their slopes, over flat arrays: a switch outside the loop, whole vectors inside. */
 #ifndef FASTBP_ACTIVATION_H
 #define FASTBP_ACTIVATION_H
 
@@ -20,30 +16,12 @@ FORCE_INLINE vec v_softsign(vec r)
     return v_copysign(v_div(size, v_add(size, v_set1(1))), r);
 }
 
-/* Each activation: a = g(r), and its slope g'(r) from r and a. Identity is not among them, whose slope is 1; that of the
- * threshold is 1 by convention, the perceptron rule. */
-#define FOR_EACH_ACTIVATION(DO) \
-    /* NaN is neither >= 0 nor < 0, and stays NaN. */ \
-    DO(FASTBP_THRESHOLD, v_select(v_le(zero, r), one, v_select(v_lt(r, zero), zero, r)), one) \
-    DO(FASTBP_SIGMOID, v_sigmoid(r), v_mul(a, v_sub(one, a))) \
-    DO(FASTBP_TANH, v_tanh(r), v_fnma(a, a, one)) \
-    DO(FASTBP_RELU, v_max(zero, r), v_select(v_lt(zero, a), one, zero)) \
-    DO(FASTBP_LEAKY_RELU, v_max(v_mul(v_set1(LEAK), r), r), v_select(v_lt(zero, a), one, v_set1(LEAK))) \
-    DO(FASTBP_ELU, v_select(v_lt(zero, r), r, v_expm1(r)), v_select(v_lt(zero, a), one, v_add(a, one))) \
-    DO(FASTBP_SOFTPLUS, v_softplus(r), v_sigmoid(r)) \
-    DO(FASTBP_SILU, v_silu(r), v_silu_slope(r)) \
-    DO(FASTBP_GELU, v_gelu(r), v_gelu_slope(r)) \
-    DO(FASTBP_SOFTSIGN, v_softsign(r), v_mul(v_sub(one, v_abs(a)), v_sub(one, v_abs(a)))) \
-    DO(FASTBP_GAUSSIAN, v_gaussian(r), v_mul(v_mul(v_set1(-2), a), r)) \
-    DO(FASTBP_SIN, v_sin(r), v_cos(r)) \
-    DO(FASTBP_EXP, v_exp(r), a)
-
 /* a = g(r) for n elements, n a multiple of VLEN; r and a may be one array. */
 NO_INLINE void activate_elements(int activation, const real *net_input, real *output, ptrdiff_t n)
 {
     const vec zero = v_zero(), one = v_set1(1);
     switch (activation) {
-#define OUTPUTS(CODE, OUTPUT, SLOPE) \
+#define OUTPUTS(CODE, NAME, AT, OUTPUT, SLOPE) \
         case CODE: \
             for (ptrdiff_t i = 0; i < n; i += VLEN) { \
                 const vec r = v_load(net_input + i); \
@@ -61,7 +39,7 @@ NO_INLINE void multiply_by_slope(int activation, const real *net_input, const re
 {
     const vec zero = v_zero(), one = v_set1(1);
     switch (activation) {
-#define SLOPES(CODE, OUTPUT, SLOPE) \
+#define SLOPES(CODE, NAME, AT, OUTPUT, SLOPE) \
         case CODE: \
             for (ptrdiff_t i = 0; i < n; i += VLEN) { \
                 const vec r = v_load(net_input + i), a = v_load(output + i); \
@@ -76,13 +54,13 @@ NO_INLINE void multiply_by_slope(int activation, const real *net_input, const re
 
 /* a = g(r) and the slope of one vector: for a single row, where a switch for each vector costs less than the trip of r
  * through memory. */
-NO_INLINE vec v_activate_any(int activation, vec r, vec *slope)
+NO_INLINE vec v_activate_rare(int activation, vec r, vec *slope)
 {
     const vec zero = v_zero(), one = v_set1(1);
     vec a;
     switch (activation) {
-#define ONE_VECTOR(CODE, OUTPUT, SLOPE) case CODE: a = OUTPUT; *slope = SLOPE; return a;
-        FOR_EACH_ACTIVATION(ONE_VECTOR)
+#define ONE_VECTOR(CODE, NAME, AT, OUTPUT, SLOPE) case CODE: a = OUTPUT; *slope = SLOPE; return a;
+        FOR_EACH_RARE_ACTIVATION(ONE_VECTOR)
 #undef ONE_VECTOR
     }
     *slope = one;
@@ -95,20 +73,14 @@ FORCE_INLINE vec v_activate(int activation, vec r, vec *slope)
 {
     const vec zero = v_zero(), one = v_set1(1);
     vec a, any_slope;
-    if (activation == FASTBP_SIGMOID) {
-        a = v_sigmoid(r);
-        *slope = v_mul(a, v_sub(one, a));
-    } else if (activation == FASTBP_TANH) {
-        a = v_tanh(r);
-        *slope = v_fnma(a, a, one);
-    } else if (activation == FASTBP_RELU) {
-        a = v_max(zero, r);
-        *slope = v_select(v_lt(zero, a), one, zero);
-    } else if (activation == FASTBP_IDENTITY) {
+#define ONE_VECTOR(CODE, NAME, AT, OUTPUT, SLOPE) if (activation == CODE) { a = OUTPUT; *slope = SLOPE; } else
+    FOR_EACH_USUAL_ACTIVATION(ONE_VECTOR)
+#undef ONE_VECTOR
+    if (activation == FASTBP_IDENTITY) {
         a = r;
         *slope = one;
     } else {
-        a = v_activate_any(activation, r, &any_slope);
+        a = v_activate_rare(activation, r, &any_slope);
         *slope = any_slope; /* which has no address, and stays in a register */
     }
     return a;

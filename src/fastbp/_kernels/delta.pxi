@@ -1,25 +1,18 @@
 # Backward: deltas d = e g'(r), the error signals e = d W^T that they send back, and the gradient a^T d.
 
-cdef void apply_slope(const fastbp_network* net, int l, ptrdiff_t m) noexcept nogil:
+cdef void apply_slope(const fastbp_model* model, TypedWorkspace work, int l, ptrdiff_t m) noexcept nogil:
     """The layer's error signal becomes its delta, in place."""
-    cdef const fastbp_layer* layer = &net.layers[l]
-    if net.fused and l + 1 == net.n_layers:
-        return
+    cdef const fastbp_layer* layer = &model.layers[l]
+    cdef real* d = delta_of(work, l)
     if m == 1 and layer.n_out == 1:
         # As in net_inputs: a whole vector is read next.
-        v_store(<real*>layer.delta, v_set1((<real*>layer.delta)[0]))
+        v_store(d, v_set1(d[0]))
     if layer.activation != FASTBP_SOFTMAX:
-        multiply_by_slope(layer.activation, <const real*>layer.net_input, <const real*>layer.output, <real*>layer.delta,
-                          padded(m * layer.stride))
+        multiply_by_slope(layer.activation, net_input_of(work, l), output_of(work, l), d, padded(m * layer.stride))
     elif layer.n_out == 1:
-        memset(layer.delta, 0, m * sizeof(real))
+        memset(d, 0, m * sizeof(real))
     else:
-        softmax_deltas(m, layer.n_out, layer.stride, <const real*>layer.output, <real*>layer.delta)
-
-
-cdef inline real* errors_before(const fastbp_network* net, int l) noexcept nogil:
-    """Where layer l sends its error signal: the delta of the layer before, or the inputs' error."""
-    return <real*>(net.layers[l - 1].delta if l > 0 else net.input_error)
+        softmax_deltas(m, layer.n_out, layer.stride, output_of(work, l), d)
 
 
 cdef inline bint needs_transpose(const fastbp_layer* layer) noexcept nogil:
@@ -27,12 +20,9 @@ cdef inline bint needs_transpose(const fastbp_layer* layer) noexcept nogil:
     return layer.n_in > 1 and layer.n_out > 1
 
 
-cdef void error_from_vector(const fastbp_network* net, int l, ptrdiff_t m) noexcept nogil:
+cdef void error_from_vector(const fastbp_layer* layer, const real* w, const real* d, ptrdiff_t m,
+                            real* e) noexcept nogil:
     """e = d W^T where W is a single row or column."""
-    cdef const fastbp_layer* layer = &net.layers[l]
-    cdef const real* w = <const real*>net.params + layer.weights
-    cdef const real* d = <const real*>layer.delta
-    cdef real* e = errors_before(net, l)
     cdef ptrdiff_t vectors = padded(layer.n_in) // VLEN, i, v
     cdef vec scalar
     for i in range(m):
@@ -45,49 +35,94 @@ cdef void error_from_vector(const fastbp_network* net, int l, ptrdiff_t m) noexc
                 e += VLEN
 
 
-cdef void error_signal(const fastbp_network* net, int l, ptrdiff_t m) noexcept nogil:
-    """e = d W^T of layer l into the delta of the layer before, for l = 0 into input_error; 0 where it was dropped."""
-    cdef const fastbp_layer* layer = &net.layers[l]
-    cdef const real* w = <const real*>net.params + layer.weights
-    cdef real* e = errors_before(net, l)
+cdef void error_signal(const fastbp_model* model, TypedWorkspace work, int l, ptrdiff_t m) noexcept nogil:
+    """e = d W^T of layer l into the delta of the layer before, for l = 0 into input_errors; 0 where it was dropped."""
+    cdef const fastbp_layer* layer = &model.layers[l]
+    cdef const real* w = <const real*>model.params + layer.weights
+    cdef const real* d = delta_of(work, l)
+    cdef real* e = errors_before(work, l)
     if m == 1:
-        errors_of_row(layer, w, NULL, e)
+        errors_of_row(layer, w, d, NULL, e)
     elif not needs_transpose(layer):
-        error_from_vector(net, l, m)
+        error_from_vector(layer, w, d, m, e)
     else:
-        multiply(m, layer.n_in, layer.n_out, <const real*>layer.delta, layer.stride, 1, w, layer.stride, True, NULL, 0,
-                 e, padded(layer.n_in), <real*>net.packed)
-    if l > 0 and net.layers[l - 1].mask != NULL:
-        multiply_elements(e, <const real*>net.layers[l - 1].mask, e, padded(m * net.layers[l - 1].stride))
+        multiply(m, layer.n_in, layer.n_out, d, layer.stride, 1, w, layer.stride, True, NULL, 0,
+                 e, padded(layer.n_in), &work.packed[0])
+    if l > 0 and work.places[l - 1].dropout > 0:
+        multiply_elements(e, mask_of(work, l - 1), e, padded(m * model.layers[l - 1].stride))
 
 
-cdef void weight_gradient(const fastbp_network* net, int l, const void* x, ptrdiff_t x_stride, ptrdiff_t m,
-                          int accumulate) noexcept nogil:
+cdef void weight_gradient(const fastbp_model* model, TypedWorkspace work, int l, const real* x, ptrdiff_t m,
+                          bint accumulate) noexcept nogil:
     """dE/dW = a^T d and dE/db = sum d over m rows, added to the gradient or in its place; x: the network's inputs."""
-    cdef const fastbp_layer* layer = &net.layers[l]
-    cdef const real* a = <const real*>x
-    cdef const real* d = <const real*>layer.delta
-    cdef real* g = <real*>net.gradient + layer.weights
-    cdef real* g_bias = <real*>net.gradient + layer.bias
+    cdef const fastbp_layer* layer = &model.layers[l]
+    cdef const real* a = x
+    cdef const real* d = delta_of(work, l)
+    cdef real* g = &work.gradient[layer.weights]
+    cdef real* g_bias = &work.gradient[layer.bias]
     cdef real total
-    cdef ptrdiff_t i, j, whole
+    cdef ptrdiff_t a_stride = layer.n_in, i, j, whole
     if l > 0:
-        a = outputs_of(&net.layers[l - 1])
-        x_stride = net.layers[l - 1].stride
+        a = kept_of(work, l - 1)
+        a_stride = model.layers[l - 1].stride
     if layer.n_out > 1:
-        multiply(layer.n_in, layer.n_out, m, a, 1, x_stride, d, layer.stride, False,
-                 g if accumulate else NULL, layer.stride, g, layer.stride, <real*>net.packed)
+        multiply(layer.n_in, layer.n_out, m, a, 1, a_stride, d, layer.stride, False,
+                 g if accumulate else NULL, layer.stride, g, layer.stride, &work.packed[0])
         column_sums(m, layer.stride // VLEN, d, layer.stride, g_bias if accumulate else NULL, g_bias)
         return
     # One output: rows of inputs in whole vectors, scaled and added. Padded rows have no rest; x may have one.
     whole = layer.n_in // VLEN if l == 0 or layer.n_in == 1 else padded(layer.n_in) // VLEN
-    multiply_row(whole, m, d, a, x_stride, g if accumulate else NULL, g)
+    multiply_row(whole, m, d, a, a_stride, g if accumulate else NULL, g)
     for j in range(whole * VLEN, layer.n_in):
         total = g[j] if accumulate else 0
         for i in range(m):
-            total += d[i] * a[i * x_stride + j]
+            total += d[i] * a[i * a_stride + j]
         g[j] = total
     total = g_bias[0] if accumulate else 0
     for i in range(m):
         total += d[i]
     g_bias[0] = total
+
+
+cdef void backward(const fastbp_model* model, TypedWorkspace work, const real* x, ptrdiff_t m,
+                   bint accumulate) noexcept nogil:
+    """From the error signal of the output layer, fused: its delta, to the gradient of all layers."""
+    cdef int l = model.n_layers - 1
+    if not model.fused:
+        apply_slope(model, work, l, m)
+    while True:
+        weight_gradient(model, work, l, x, m, accumulate)
+        if l == 0:
+            return
+        error_signal(model, work, l, m)
+        l -= 1
+        apply_slope(model, work, l, m)
+
+
+cdef void input_errors(const fastbp_model* model, TypedWorkspace work, ptrdiff_t m, real* to,
+                       ptrdiff_t to_stride) noexcept nogil:
+    """From the output layer's deltas to dE/dx of m rows."""
+    cdef ptrdiff_t i, n = model.layers[0].n_in, stride = 1 if n == 1 else padded(n)
+    cdef int l = model.n_layers - 1
+    error_signal(model, work, l, m)
+    while l > 0:
+        l -= 1
+        apply_slope(model, work, l, m)
+        error_signal(model, work, l, m)
+    for i in range(m):
+        memcpy(to + i * to_stride, &work.input_errors[i * stride], n * sizeof(real))
+
+
+cdef void jacobian(const fastbp_model* model, TypedWorkspace work, const real* x, ptrdiff_t m, real* to) noexcept nogil:
+    """dy/dx of m rows, (m, n_outputs, n_inputs), by sending each output back on its own."""
+    cdef int last = model.n_layers - 1
+    cdef const fastbp_layer* layer = &model.layers[last]
+    cdef real* e = delta_of(work, last)
+    cdef ptrdiff_t n_inputs = model.layers[0].n_in, n, i
+    forward(model, work, x, m)
+    for n in range(layer.n_out):
+        memset(e, 0, m * layer.stride * sizeof(real))
+        for i in range(m):
+            e[i * layer.stride + n] = 1
+        apply_slope(model, work, last, m)
+        input_errors(model, work, m, to + n * n_inputs, layer.n_out * n_inputs)

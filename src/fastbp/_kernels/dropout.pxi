@@ -19,17 +19,19 @@ cdef void multiply_elements(const real* x, const real* y, real* product, ptrdiff
         i += VLEN
 
 
-cdef const real* outputs_of(const fastbp_layer* layer) noexcept nogil:
-    """What the next layer takes as its input."""
-    return <const real*>(layer.output if layer.mask == NULL else layer.kept)
+cdef inline real* mask_of(TypedWorkspace work, int l) noexcept nogil:
+    """0 or 1 / (1 - p) for each output; null where the layer drops none."""
+    return &work.outputs[work.places[l].mask] if work.places[l].dropout > 0 else NULL
 
 
-cdef void drop_outputs(const fastbp_layer* layer, ptrdiff_t m, uint64_t* random) noexcept nogil:
+cdef void drop_outputs(const fastbp_layer* layer, TypedWorkspace work, int l, ptrdiff_t m) noexcept nogil:
     """A new mask, and the outputs that it leaves."""
-    cdef real* mask = <real*>layer.mask
-    cdef real kept = <real>(1 / (1 - layer.dropout))
-    cdef double bound = layer.dropout * 4294967296.0
+    cdef real* mask = mask_of(work, l)
+    cdef real kept = <real>(1 / (1 - work.places[l].dropout))
+    cdef double bound = work.places[l].dropout * 4294967296.0
+    cdef uint64_t random = work.random
     cdef ptrdiff_t i
     for i in range(m * layer.stride):
-        mask[i] = 0 if random_bits(random) < bound else kept
-    multiply_elements(mask, <const real*>layer.output, <real*>layer.kept, padded(m * layer.stride))
+        mask[i] = 0 if random_bits(&random) < bound else kept
+    work.random = random
+    multiply_elements(mask, output_of(work, l), kept_of(work, l), padded(m * layer.stride))

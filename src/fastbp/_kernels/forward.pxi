@@ -1,9 +1,9 @@
 # Forward: net inputs r = a W + b and outputs a = g(r), layer by layer.
 
-cdef void net_inputs(const fastbp_network* net, const fastbp_layer* layer, const real* x, ptrdiff_t x_stride,
-                     ptrdiff_t m, real* r) noexcept nogil:
-    cdef const real* w = <const real*>net.params + layer.weights
-    cdef const real* b = <const real*>net.params + layer.bias
+cdef void net_inputs(const fastbp_model* model, const fastbp_layer* layer, const real* x, ptrdiff_t x_stride,
+                     ptrdiff_t m, real* r, real* packed) noexcept nogil:
+    cdef const real* w = <const real*>model.params + layer.weights
+    cdef const real* b = <const real*>model.params + layer.bias
     cdef ptrdiff_t i = 0
     if layer.n_out == 1:
         if x_stride == padded(layer.n_in):
@@ -16,8 +16,7 @@ cdef void net_inputs(const fastbp_network* net, const fastbp_layer* layer, const
     elif m == 1:
         multiply_row(layer.stride // VLEN, layer.n_in, x, w, layer.stride, b, r)
     else:
-        multiply(m, layer.n_out, layer.n_in, x, x_stride, 1, w, layer.stride, False, b, 0, r, layer.stride,
-                 <real*>net.packed)
+        multiply(m, layer.n_out, layer.n_in, x, x_stride, 1, w, layer.stride, False, b, 0, r, layer.stride, packed)
 
 
 cdef void activate(const fastbp_layer* layer, const real* r, real* a, ptrdiff_t m) noexcept nogil:
@@ -39,52 +38,49 @@ cdef void activate(const fastbp_layer* layer, const real* r, real* a, ptrdiff_t 
             v_store(a + i * layer.stride + last, v_and(real_lanes, v_load(a + i * layer.stride + last)))
 
 
-cdef void forward_layer(const fastbp_network* net, const fastbp_layer* layer, const real* x, ptrdiff_t x_stride,
-                        ptrdiff_t m, real* net_input, real* output) noexcept nogil:
+cdef void forward_layer(const fastbp_model* model, const fastbp_layer* layer, const real* x, ptrdiff_t x_stride,
+                        ptrdiff_t m, real* net_input, real* output, real* slopes, real* packed) noexcept nogil:
+    """slopes: where to leave those of a single row, or null."""
     if m == 1 and layer.activation != FASTBP_SOFTMAX:
-        forward_row(net, layer, x, net_input, output, NULL)
+        forward_row(model, layer, x, net_input, output, slopes, NULL)
     else:
-        net_inputs(net, layer, x, x_stride, m, net_input)
+        net_inputs(model, layer, x, x_stride, m, net_input, packed)
         activate(layer, net_input, output, m)
 
 
-cdef void forward(fastbp_network* net, const void* x, ptrdiff_t x_stride, ptrdiff_t m) noexcept nogil:
+cdef void forward(const fastbp_model* model, TypedWorkspace work, const real* x, ptrdiff_t m) noexcept nogil:
     """All layers for m rows of x, kept in the workspace for the way back."""
-    cdef const real* inputs = <const real*>x
+    cdef ptrdiff_t x_stride = model.layers[0].n_in
     cdef const fastbp_layer* layer
     cdef int l
-    for l in range(net.n_layers):
-        layer = &net.layers[l]
-        forward_layer(net, layer, inputs, x_stride, m, <real*>layer.net_input, <real*>layer.output)
-        if layer.mask != NULL:
-            drop_outputs(layer, m, &net.random)
-        inputs = outputs_of(layer)
+    for l in range(model.n_layers):
+        layer = &model.layers[l]
+        forward_layer(model, layer, x, x_stride, m, net_input_of(work, l), output_of(work, l), slope_of(work, l),
+                      &work.packed[0])
+        if work.places[l].dropout > 0:
+            drop_outputs(layer, work, l, m)
+        x = kept_of(work, l)
         x_stride = layer.stride
 
 
-cdef void predict(const fastbp_network* net, const void* x, ptrdiff_t x_stride, ptrdiff_t m, void* out,
-                  void* scratch) noexcept nogil:
-    """Outputs of m rows into the contiguous `out`; leaves the network's workspace alone, so that calls may overlap."""
+cdef void predict(const fastbp_model* model, TypedWorkspace work, const real* x, ptrdiff_t m, real* out) noexcept nogil:
+    """Outputs of m rows into the contiguous `out`; two layers' outputs are kept at a time, in turn."""
     cdef const real* inputs
     cdef const fastbp_layer* layer
-    cdef ptrdiff_t start, rows, stride, widest = 0, i, n_outputs = net.layers[net.n_layers - 1].n_out
+    cdef ptrdiff_t start = 0, rows, x_stride, i, n_outputs = model.layers[model.n_layers - 1].n_out
     cdef real* r
-    cdef real* y = <real*>out
     cdef int l
-    for l in range(net.n_layers):
-        widest = max(widest, net.layers[l].stride)
-    start = 0
     while start < m:
-        rows = min(m - start, net.block_rows)
-        inputs = <const real*>x + start * x_stride
-        stride = x_stride
-        for l in range(net.n_layers):
-            layer = &net.layers[l]
-            r = <real*>scratch + (l % 2) * padded(rows * widest)
-            forward_layer(net, layer, inputs, stride, rows, r, r)
+        rows = min(m - start, model.block_rows)
+        x_stride = model.layers[0].n_in
+        inputs = x + start * x_stride
+        for l in range(model.n_layers):
+            layer = &model.layers[l]
+            r = &work.outputs[(l % 2) * padded(rows * model.widest)]
+            forward_layer(model, layer, inputs, x_stride, rows, r, r, NULL, &work.packed[0])
             inputs = r
-            stride = layer.stride
+            x_stride = layer.stride
         for i in range(rows):
-            memcpy(y, inputs + i * stride, n_outputs * sizeof(real))
-            y += n_outputs
+            memcpy(out, inputs + i * x_stride, n_outputs * sizeof(real))
+            out += n_outputs
         start += rows

@@ -13,7 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FASTBP_KERNELS_ABI 3
+#include "activations.h"
+
+#define FASTBP_KERNELS_ABI 4
 #define FASTBP_CAPSULE "fastbp._kernels"
 
 /* The core works through more rows than this in blocks, so that memory does not grow with the batch. A network of few
@@ -21,26 +23,30 @@
 #define FASTBP_BLOCK_ROWS 512
 #define FASTBP_SMALL_BLOCK 64
 #define FASTBP_SMALL_PARAMS (16 * 1024)
-/* A packed block of B: its rows, and the bytes of each. A smaller B is read where it stands. */
-#define FASTBP_PACK_DEPTH 256
-#define FASTBP_PACK_BYTES 2048
-#define FASTBP_SMALL_BYTES (256 * 1024)
-/* That block, a strip of A, and what vectors write beyond its end. */
-#define FASTBP_PACKED_BYTES (FASTBP_PACK_DEPTH * FASTBP_PACK_BYTES + 12 * (8 * FASTBP_PACK_DEPTH + 64) + 4096)
 
-enum fastbp_activation {
-    FASTBP_IDENTITY, FASTBP_THRESHOLD, FASTBP_SIGMOID, FASTBP_TANH, FASTBP_RELU, FASTBP_LEAKY_RELU, FASTBP_ELU,
-    FASTBP_SOFTPLUS, FASTBP_SILU, FASTBP_GELU, FASTBP_SOFTSIGN, FASTBP_GAUSSIAN, FASTBP_SIN, FASTBP_EXP, FASTBP_SOFTMAX
-};
-
+/* The losses: number and name. Their formulas are in loss.pxi. */
+#define FOR_EACH_LOSS(DO) \
+    DO(FASTBP_SQUARED_ERROR, "squared_error") \
+    DO(FASTBP_ABSOLUTE_ERROR, "absolute_error") \
+    DO(FASTBP_HUBER, "huber") \
+    DO(FASTBP_LOG_COSH, "log_cosh") \
+    DO(FASTBP_QUANTILE, "quantile") \
+    DO(FASTBP_POISSON, "poisson") \
+    DO(FASTBP_BINARY_CROSS_ENTROPY, "binary_cross_entropy") \
+    DO(FASTBP_CROSS_ENTROPY, "cross_entropy")
 enum fastbp_loss {
-    FASTBP_SQUARED_ERROR, FASTBP_ABSOLUTE_ERROR, FASTBP_HUBER, FASTBP_LOG_COSH, FASTBP_QUANTILE, FASTBP_POISSON,
-    FASTBP_BINARY_CROSS_ENTROPY, FASTBP_CROSS_ENTROPY, FASTBP_CUSTOM
+#define NUMBER(CODE, NAME) CODE,
+    FOR_EACH_LOSS(NUMBER)
+#undef NUMBER
+    FASTBP_CUSTOM /* a function of the user's, which the core calls */
 };
 
+/* The optimizers' methods; a method's own numbers are in fastbp_optimizer. Their loops are in update.pxi. */
 enum fastbp_method {
     FASTBP_SGD, FASTBP_MOMENTUM, FASTBP_NESTEROV, FASTBP_ADAM, FASTBP_NADAM, FASTBP_RMSPROP, FASTBP_ADAGRAD, FASTBP_RPROP
 };
+
+/* ---------------------------------------------------------------- the model: constant while it is read */
 
 typedef struct {
     ptrdiff_t n_in, n_out;
@@ -48,81 +54,86 @@ typedef struct {
     ptrdiff_t weights, bias;     /* where W and b start in the flat arrays */
     int activation;              /* enum fastbp_activation */
     int mask_padding;            /* hidden, and the outputs' last vector is not full: zeros are to follow them */
-    /* Workspace, block_rows rows at most. */
-    void *net_input, *output;    /* (rows, stride); one array, unless the slope is taken at the net input */
-    void *slope;                 /* (stride): g'(r) of a single row */
-    void *delta;                 /* (rows, stride): first the error signal e = dE/da, then d = dE/dr */
-    double dropout;              /* share of its outputs that training drops; where it is not 0: */
-    void *mask, *kept;           /* (rows, stride): 0 or 1 / (1 - dropout), and the outputs times that */
 } fastbp_layer;
 
 typedef struct {
     int n_layers;
     ptrdiff_t n_params;          /* length of the flat arrays, padding included */
     ptrdiff_t block_rows;        /* FASTBP_BLOCK_ROWS or FASTBP_SMALL_BLOCK */
+    ptrdiff_t widest;            /* the largest stride */
     fastbp_layer *layers;
     int loss;                    /* enum fastbp_loss */
     double loss_parameter;       /* Huber's delta, or the quantile */
     int fused;                   /* the loss sends back the last layer's deltas d = dE/dr, not its e = dE/da */
-    void *params, *gradient;
-    void *inputs;                /* (rows, n_in): samples gathered in shuffled order */
-    void *input_error;           /* (rows, n_in padded): dE/dx */
-    uint64_t random;             /* state of the generator of dropout's masks */
-    void *packed;                /* a block of a large matrix in the order in which it is read */
-} fastbp_network;
+    void *params;                /* changed by updates only, which nobody reads beside (the core's lock.pxi) */
+} fastbp_model;
 
+/* ---------------------------------------------------------------- what one caller needs to run a model */
+
+/* Where a layer's rows stand in a workspace (fastbp/_core.pxd). Indices of `outputs`: */
 typedef struct {
-    const void *x, *t;           /* n_in inputs, n_out targets a row, contiguous within the row */
-    ptrdiff_t x_stride, t_stride;
+    ptrdiff_t output;            /* (rows, stride); in `deltas` too: first the error signal e = dE/da, then d = dE/dr */
+    ptrdiff_t net_input;         /* (rows, stride); that of the outputs, unless the slope is taken at the net input */
+    ptrdiff_t slope;             /* (stride): g'(r) of a single row */
+    ptrdiff_t kept, mask;        /* (rows, stride): the outputs that dropout leaves, and 0 or 1 / (1 - dropout) */
+    double dropout;              /* share of the outputs that training drops; where it is 0, kept is output */
+} fastbp_place;
+
+/* Rows are contiguous: n_in inputs, n_out targets. */
+typedef struct {
+    const void *x, *t;
     const ptrdiff_t *labels;     /* one a sample in place of t: the output that is to be 1; else null */
     const ptrdiff_t *order;      /* sample numbers in the order of training; null: as they stand */
     const void *weights;         /* one a sample; null: all are 1 */
 } fastbp_samples;
 
+/* A method's own numbers, all of them doubles: the core fills them in by their order. */
+typedef struct { double momentum; } fastbp_momentum;                        /* Nesterov's, too */
+typedef struct { double beta_1, beta_2, epsilon; } fastbp_adam;             /* Nadam's, too: decay of the means of g and g^2 */
+typedef struct { double rho, epsilon; } fastbp_rmsprop;                     /* decay of the mean of g^2 */
+typedef struct { double epsilon; } fastbp_adagrad;
+typedef struct { double grow, shrink, least, largest; } fastbp_rprop;       /* factors and bounds of a step */
+typedef union {
+    fastbp_momentum momentum;
+    fastbp_adam adam;
+    fastbp_rmsprop rmsprop;
+    fastbp_adagrad adagrad;
+    fastbp_rprop rprop;
+    double in_order[4];
+} fastbp_own_numbers;
+
 typedef struct {
     int method;                  /* enum fastbp_method */
     double learning_rate;
-    double beta_1, beta_2;       /* decay of the mean of gradients (the momentum), and of their squares; Rprop: factors */
-    double epsilon;              /* Rprop: the least step */
-    double largest;              /* Rprop: the largest step */
-    int plain_epsilon;           /* Adam's epsilon is added to sqrt(v), not to sqrt(v / (1 - beta_2^t)) */
+    fastbp_own_numbers own;
     ptrdiff_t steps;             /* updates so far */
-    void *mean, *square;         /* those means, of the flat arrays' layout; null where the method has none */
+    void *mean, *square;         /* state of the flat arrays' layout; null where the method has none */
     const double *rates;         /* one factor of the learning rate for each layer, 0 freezes it; null: all are 1 */
     /* Of the weights, not of the biases; 0: none. */
     double l1, l2;               /* the loss has l1 sum |w| + l2 / 2 sum w^2 */
     double decay;                /* w <- w - h decay w, apart from the gradient */
     double clip;                 /* largest norm of the gradient */
     double max_norm;             /* largest norm of the weights into a neuron */
-    /* As scikit-learn has it: the divisor of a mean is the weight of the batch, and the penalty is divided by it. */
-    int batch_means;
+    /* As scikit-learn has it: the divisor of a mean is the weight of the batch, and the penalty is divided by it; and
+     * Adam's epsilon is added to sqrt(v), not to sqrt(v / (1 - beta_2^t)). */
+    int batch_means, plain_epsilon;
 } fastbp_optimizer;
 
 typedef struct {
     double error;                /* E: each sample's before its update, not yet divided for a mean */
     double squares;              /* sum of (y - t)**2, for the RMS */
     double penalty;              /* that of l1 and l2 at each batch, times the samples of the batch */
-    ptrdiff_t done;              /* samples trained; where it falls short, the batch that follows diverged */
+    ptrdiff_t done;              /* samples trained */
+    int diverged;                /* the batch that follows them would have left the finite numbers */
+    uint64_t random;             /* state of the generator of dropout's masks */
 } fastbp_progress;
 
-typedef struct {
-    int abi, vector_bytes, real_bytes;
-    int (*all_finite)(const void *x, ptrdiff_t n);
-    /* Outputs of m rows; scratch holds two arrays of min(m, block_rows) rows of the widest stride. */
-    void (*predict)(const fastbp_network *, const void *x, ptrdiff_t x_stride, ptrdiff_t m, void *out, void *scratch);
-    /* The steps of backpropagation on one block of rows, in the network's workspace; l counts layers from 0. */
-    void (*forward)(fastbp_network *, const void *x, ptrdiff_t x_stride, ptrdiff_t m);
-    void (*output_error)(const fastbp_network *, const fastbp_samples *, ptrdiff_t start, ptrdiff_t m, double scale,
-                         fastbp_progress *);
-    void (*apply_slope)(const fastbp_network *, int l, ptrdiff_t m);
-    void (*weight_gradient)(const fastbp_network *, int l, const void *x, ptrdiff_t x_stride, ptrdiff_t m, int accumulate);
-    void (*error_signal)(const fastbp_network *, int l, ptrdiff_t m);
-    /* The last three for every layer: from the output's error signal to the gradient of all parameters. */
-    void (*backward)(const fastbp_network *, const void *x, ptrdiff_t x_stride, ptrdiff_t m, int accumulate);
-    /* From the gradient to the parameters; 0, and they are what they were, where a finite one could be lost. */
-    int (*update)(const fastbp_network *, fastbp_optimizer *, double scale, double *penalty);
-    /* Forward, backward and update, batch after batch, over samples start .. stop - 1 of the order. */
-    void (*train)(fastbp_network *, const fastbp_samples *, ptrdiff_t start, ptrdiff_t stop, ptrdiff_t batch,
-                  int mean, fastbp_optimizer *, fastbp_progress *);
-} fastbp_kernels;
+/* A flag that one thread raises under the core's lock and another one reads between two updates, without it. */
+#if defined(_MSC_VER) && !defined(__clang__)
+static inline int fastbp_flag(const int *flag) { return *(volatile const int *)flag; }
+static inline void fastbp_set_flag(int *flag, int value) { *(volatile int *)flag = value; }
+#else
+static inline int fastbp_flag(const int *flag) { return __atomic_load_n(flag, __ATOMIC_RELAXED); }
+static inline void fastbp_set_flag(int *flag, int value) { __atomic_store_n(flag, value, __ATOMIC_RELAXED); }
+#endif
 #endif

@@ -46,13 +46,13 @@ cdef inline double element_loss(int loss, double parameter, bint fused, double r
     return max(r, 0.0) - t * r + log1p(exp(-fabs(r)))
 
 
-cdef double elements_row(const fastbp_network* net, const fastbp_layer* layer, const real* r, const real* y,
-                         const real* t, real factor, real* e, double* squares) noexcept nogil:
+cdef double elements_row(const fastbp_model* model, const fastbp_layer* layer, bint fused, const real* r,
+                         const real* y, const real* t, real factor, real* e, double* squares) noexcept nogil:
     """The sum of the losses of a row, and their derivatives times the factor."""
     cdef double loss = 0, slope = 0
     cdef ptrdiff_t j
     for j in range(layer.n_out):
-        loss += element_loss(net.loss, net.loss_parameter, net.fused, r[j], y[j], t[j], &slope)
+        loss += element_loss(model.loss, model.loss_parameter, fused, r[j], y[j], t[j], &slope)
         squares[0] += (<double>y[j] - t[j]) * (<double>y[j] - t[j])
         e[j] = factor * <real>slope
     for j in range(layer.n_out, layer.stride):
@@ -90,37 +90,39 @@ cdef double cross_entropy_row(const fastbp_layer* layer, bint fused, const real*
     return loss + 0 * y[k]
 
 
-cdef void output_error(const fastbp_network* net, const fastbp_samples* samples, ptrdiff_t start, ptrdiff_t m,
-                       double scale, fastbp_progress* progress) noexcept nogil:
-    """The last layer's error signals (or deltas) times `scale`; E and the sum of (y - t)**2 to the progress.
+cdef void output_error(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
+                       ptrdiff_t m, double scale, bint fused, fastbp_progress* progress) noexcept nogil:
+    """The last layer's error signals (fused: its deltas) times `scale`; E and the sum of (y - t)**2 to the progress.
 
     `scale` is 1, one over the batch's weight where the loss is a mean, or the learning rate; E is without it.
     """
-    cdef const fastbp_layer* layer = &net.layers[net.n_layers - 1]
+    cdef int last = model.n_layers - 1
+    cdef const fastbp_layer* layer = &model.layers[last]
     cdef const real* weights = <const real*>samples.weights
+    cdef const real* r = net_input_of(work, last)
+    cdef const real* y = output_of(work, last)
+    cdef real* e = delta_of(work, last)
     cdef const real* t
-    cdef ptrdiff_t i, row, sample
+    cdef ptrdiff_t i, sample
     cdef double weight, loss, squares
     for i in range(m):
         sample = start + i if samples.order == NULL else samples.order[start + i]
         weight = 1 if weights == NULL else weights[sample]
-        row = i * layer.stride
         t = <const real*>samples.t
         if t != NULL:
-            t += sample * samples.t_stride
-        if net.loss == FASTBP_SQUARED_ERROR:
-            squares = squared_error_row(layer, <const real*>layer.output + row, t, <real>(scale * weight),
-                                        <real*>layer.delta + row)
+            t += sample * layer.n_out
+        if model.loss == FASTBP_SQUARED_ERROR:
+            squares = squared_error_row(layer, y, t, <real>(scale * weight), e)
             loss = 0.5 * squares
-        elif net.loss != FASTBP_CROSS_ENTROPY:
+        elif model.loss != FASTBP_CROSS_ENTROPY:
             squares = 0
-            loss = elements_row(net, layer, <const real*>layer.net_input + row, <const real*>layer.output + row, t,
-                                <real>(scale * weight), <real*>layer.delta + row, &squares)
+            loss = elements_row(model, layer, fused, r, y, t, <real>(scale * weight), e, &squares)
         else:
             squares = 0
-            loss = cross_entropy_row(layer, net.fused, <const real*>layer.net_input + row,
-                                     <const real*>layer.output + row, t,
-                                     -1 if samples.labels == NULL else samples.labels[sample],
-                                     <real>(scale * weight), <real*>layer.delta + row, &squares)
+            loss = cross_entropy_row(layer, fused, r, y, t, -1 if samples.labels == NULL else samples.labels[sample],
+                                     <real>(scale * weight), e, &squares)
         progress.squares += squares
         progress.error += weight * loss
+        r += layer.stride
+        y += layer.stride
+        e += layer.stride

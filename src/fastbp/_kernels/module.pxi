@@ -1,17 +1,20 @@
-# The body of every kernel module: setup.py compiles it once per instruction set and dtype.
+# The body of every kernel module: a file of two lines names the dtype, and setup.py compiles it for each instruction set.
 #
-# Nothing here touches a Python object except the last line, which hands the table of functions over. The vector
-# operations, the micro-kernel and the activations are C, for the reasons in docs/architecture.md; the loops that make
-# a network of them are below, one file for each part of the method.
+# Nothing here makes or touches a Python object except the last line, which hands the table of functions over; the
+# workspaces that come in are read through their memoryviews. The vector operations, the micro-kernel and the
+# activations are C, for the reasons in docs/architecture.md; the loops that make a network of them are below, one
+# file for each part of the method. They are included and not cimported: a .pxd would have one `real` for all modules.
 
 from cpython.pycapsule cimport PyCapsule_New
-from libc.math cimport exp, fabs, isfinite, log, log1p, pow, sqrt, tanh
+from libc.math cimport exp, expm1, fabs, isfinite, log, log1p, pow, sqrt, tanh
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
+from fastbp._core cimport Workspace
+from fastbp._kernels.kernels cimport *
+
 cdef extern from "simd.h" nogil:
-    ctypedef double real        # float in the float32 modules
     ctypedef struct vec:
         pass
     int VLEN, V_BYTES
@@ -40,11 +43,17 @@ cdef extern from "simd.h" nogil:
     real v_sum_first(vec, ptrdiff_t)
     vec v_first_lanes(ptrdiff_t)
     vec v_load_first(const real*, ptrdiff_t)
-    void v_leave()
     void REQUIRE(bint)
 
+cdef extern from "float_mode.h" nogil:
+    ctypedef struct float_mode:
+        pass
+    float_mode enter_float_mode()
+    void leave_float_mode(float_mode)
+
 cdef extern from "tile.h" nogil:
-    int TILE_ROWS, TILE_VECTORS
+    int TILE_ROWS, TILE_VECTORS, LANE, PACK_DEPTH, PACK_BYTES, SMALL_BYTES
+    ptrdiff_t PACKED_BLOCK, PACKED_STRIP
     void strip(int rows, ptrdiff_t vectors, ptrdiff_t depth, const real* a, ptrdiff_t a_row, ptrdiff_t a_col,
                const real* b, ptrdiff_t b_row, ptrdiff_t b_panel, const real* init, ptrdiff_t init_row,
                real* c, ptrdiff_t c_row)
@@ -63,34 +72,17 @@ cdef extern from "activation.h" nogil:
     void activate_elements(int activation, const real* net_input, real* output, ptrdiff_t n)
     void multiply_by_slope(int activation, const real* net_input, const real* output, real* delta, ptrdiff_t n)
 
-from fastbp._kernels.kernels cimport *
-
 include "product.pxi"
+include "workspace.pxi"
 include "softmax.pxi"
 include "row.pxi"
 include "dropout.pxi"
 include "forward.pxi"
 include "loss.pxi"
 include "delta.pxi"
-include "update.pxi"
 include "penalty.pxi"
+include "update.pxi"
 include "narrow.pxi"
 include "online.pxi"
 include "train.pxi"
-
-cdef fastbp_kernels functions
-functions.abi = FASTBP_KERNELS_ABI
-functions.vector_bytes = V_BYTES
-functions.real_bytes = sizeof(real)
-functions.all_finite = all_finite
-functions.predict = predict
-functions.forward = forward
-functions.output_error = output_error
-functions.apply_slope = apply_slope
-functions.weight_gradient = weight_gradient
-functions.error_signal = error_signal
-functions.backward = backward
-functions.update = update
-functions.train = train
-
-table = PyCapsule_New(&functions, FASTBP_CAPSULE, NULL)
+include "entries.pxi"

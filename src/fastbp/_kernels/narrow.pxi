@@ -4,12 +4,12 @@
 # layer, and each update reads one copy of the parameters and writes another: it needs no permission beforehand, for
 # one that should not have been made is dropped with its copy.
 
-cdef bint is_narrow(const fastbp_network* net) noexcept nogil:
+cdef bint is_narrow(const fastbp_model* model) noexcept nogil:
     cdef int l
-    for l in range(net.n_layers):
-        if net.layers[l].n_out > VLEN or net.layers[l].activation == FASTBP_SOFTMAX:
+    for l in range(model.n_layers):
+        if model.layers[l].n_out > VLEN or model.layers[l].activation == FASTBP_SOFTMAX:
             return False
-    return net.loss == FASTBP_SQUARED_ERROR
+    return model.loss == FASTBP_SQUARED_ERROR
 
 
 cdef inline vec narrow_net_inputs(const fastbp_layer* layer, const real* params, const real* x) noexcept nogil:
@@ -22,13 +22,13 @@ cdef inline vec narrow_net_inputs(const fastbp_layer* layer, const real* params,
     return r
 
 
-cdef inline vec narrow_errors(const fastbp_layer* layer, const real* params, vec d) noexcept nogil:
-    """e = d W^T."""
+cdef inline vec narrow_errors(const fastbp_layer* layer, const real* params, vec d, real* delta) noexcept nogil:
+    """e = d W^T; delta: where d is stored on the way."""
     cdef const real* w = params + layer.weights
     if layer.n_out == 1:
         return v_mul(d, v_load(w))
-    v_store(<real*>layer.delta, d)
-    return row_dots(layer.n_in, 1, w, VLEN, <const real*>layer.delta)
+    v_store(delta, d)
+    return row_dots(layer.n_in, 1, w, VLEN, delta)
 
 
 cdef inline void narrow_update(const fastbp_layer* layer, const real* params, real* updated, const real* x,
@@ -47,18 +47,21 @@ cdef inline void narrow_update(const fastbp_layer* layer, const real* params, re
             v_store(updated_w + i * VLEN, v_fnma(v_set1(x[i]), d, v_load(w + i * VLEN)))
 
 
-cdef bint narrow_step(const fastbp_network* net, const real* x, const real* t, const real* params, real* updated,
-                      vec learning_rate, fastbp_progress* progress) noexcept nogil:
+cdef bint narrow_step(const fastbp_model* model, TypedWorkspace work, const real* x, const real* t, const real* params,
+                      real* updated, vec learning_rate, fastbp_progress* progress) noexcept nogil:
     """One sample: `updated` becomes the parameters after its update; False where they may be lost."""
-    cdef const fastbp_layer* layer = &net.layers[0]
+    cdef const fastbp_layer* layer = &model.layers[0]
+    cdef const fastbp_place* places = work.places
+    cdef real* outputs = &work.outputs[0]
+    cdef real* deltas = &work.deltas[0]
     cdef const real* inputs = x
     cdef vec sizes_a = add_sizes(v_zero(), x, layer.n_in), sizes_d = v_zero()
     cdef vec a = v_zero(), d, lanes, r, slope
     cdef double squares
     cdef real sum_d
-    cdef int l = 0, last = net.n_layers - 1
+    cdef int l = 0, last = model.n_layers - 1
     while True:
-        layer = &net.layers[l]
+        layer = &model.layers[l]
         lanes = v_first_lanes(layer.n_out)
         if l > 0 and layer.n_out == 1:
             # The outputs before are at hand; the bias stands alone in its vector.
@@ -70,10 +73,10 @@ cdef bint narrow_step(const fastbp_network* net, const real* x, const real* t, c
         if l == last:
             break
         a = v_and(lanes, a)
-        v_store(<real*>layer.output, a)
-        v_store(<real*>layer.slope, slope)
+        inputs = outputs + places[l].output
+        v_store(outputs + places[l].output, a)
+        v_store(outputs + places[l].slope, slope)
         sizes_a = v_add(sizes_a, v_abs(a))
-        inputs = <const real*>layer.output
         l += 1
 
     d = v_sub(a, v_set1(t[0]) if layer.n_out == 1 else v_load_first(t, layer.n_out))
@@ -85,36 +88,44 @@ cdef bint narrow_step(const fastbp_network* net, const real* x, const real* t, c
 
     while True:
         sizes_d = v_add(sizes_d, v_abs(v_and(lanes, d)))
-        narrow_update(layer, params, updated, x if l == 0 else <const real*>net.layers[l - 1].output, d, lanes)
+        narrow_update(layer, params, updated, x if l == 0 else outputs + places[l - 1].output, d, lanes)
         if l == 0:
             break
-        d = narrow_errors(layer, params, d)
+        d = narrow_errors(layer, params, d, deltas + places[l].output)
         l -= 1
-        layer = &net.layers[l]
+        layer = &model.layers[l]
         lanes = v_first_lanes(layer.n_out)
-        d = v_mul(d, v_load(<const real*>layer.slope))
+        d = v_mul(d, v_load(outputs + places[l].slope))
         if layer.n_out == 1:
-            v_store(<real*>layer.delta, d)
-            d = v_set1((<const real*>layer.delta)[0])
+            v_store(deltas + places[l].output, d)
+            d = v_set1(deltas[places[l].output])
     progress.squares += squares
     progress.error += 0.5 * squares
     sum_d = v_sum(sizes_d)
     return isfinite(progress.error) and sum_d < SAFE_UPDATE and v_sum(sizes_a) * sum_d < SAFE_UPDATE
 
 
-cdef void train_narrow(const fastbp_network* net, const fastbp_samples* samples, ptrdiff_t start, ptrdiff_t stop,
-                       double learning_rate, fastbp_progress* progress) noexcept nogil:
-    cdef real* params = <real*>net.params
-    cdef real* updated = <real*>net.gradient
+cdef void train_narrow(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
+                       ptrdiff_t stop, double learning_rate, const int* waiting,
+                       fastbp_progress* progress) noexcept nogil:
+    cdef real* params = <real*>model.params
+    cdef real* updated = &work.gradient[0]
     cdef vec rate = v_set1(<real>learning_rate)
-    cdef ptrdiff_t sample
+    cdef ptrdiff_t sample, n_outputs = model.layers[model.n_layers - 1].n_out
     while start < stop:
         sample = start if samples.order == NULL else samples.order[start]
-        if not narrow_step(net, <const real*>samples.x + sample * samples.x_stride,
-                           <const real*>samples.t + sample * samples.t_stride, params, updated, rate, progress):
+        if not narrow_step(model, work, <const real*>samples.x + sample * model.layers[0].n_in,
+                           <const real*>samples.t + sample * n_outputs, params, updated, rate, progress):
+            progress.diverged = True
             break
         params, updated = updated, params
         progress.done += 1
         start += 1
-    if params != net.params:
-        memcpy(net.params, params, net.n_params * sizeof(real))
+        if fastbp_flag(waiting):
+            break
+    if params != model.params:
+        memcpy(model.params, params, model.n_params * sizeof(real))
+    if progress.diverged:
+        # Infinity times the zeros of the padding has made NaN of them, and no later gradient writes there.
+        memset(&work.gradient[0], 0, model.n_params * sizeof(real))
+    REQUIRE(padding_is_zero(model, <const real*>model.params))

@@ -15,11 +15,11 @@ cdef void subtract_outer(const real* a, ptrdiff_t rows, const real* d, ptrdiff_t
         w += stride
 
 
-cdef void descend_layer(const fastbp_network* net, const fastbp_layer* layer, const real* a) noexcept nogil:
+cdef void descend_layer(const fastbp_model* model, const fastbp_layer* layer, const real* a,
+                        const real* d) noexcept nogil:
     """The update of one layer with inputs a and deltas h d."""
-    cdef real* w = <real*>net.params + layer.weights
-    cdef real* b = <real*>net.params + layer.bias
-    cdef const real* d = <const real*>layer.delta
+    cdef real* w = <real*>model.params + layer.weights
+    cdef real* b = <real*>model.params + layer.bias
     cdef vec scalar
     cdef ptrdiff_t j = 0
     if layer.n_out == 1:
@@ -35,25 +35,25 @@ cdef void descend_layer(const fastbp_network* net, const fastbp_layer* layer, co
             j += VLEN
 
 
-cdef bint is_safe(const fastbp_network* net, const real* x) noexcept nogil:
+cdef bint is_safe(const fastbp_model* model, TypedWorkspace work, const real* x) noexcept nogil:
     """Whether every h a d is a number below SAFE_UPDATE: the largest a times the largest d is below their sums'."""
-    cdef vec sizes_a = add_sizes(v_zero(), x, net.layers[0].n_in), sizes_d = v_zero()
+    cdef vec sizes_a = add_sizes(v_zero(), x, model.layers[0].n_in), sizes_d = v_zero()
     cdef real sum_d
     cdef const fastbp_layer* layer
     cdef int l
-    for l in range(net.n_layers):
-        layer = &net.layers[l]
-        sizes_d = add_sizes(sizes_d, <const real*>layer.delta, layer.n_out)
-        if l + 1 < net.n_layers:
-            sizes_a = add_sizes(sizes_a, <const real*>layer.output, layer.n_out)
+    for l in range(model.n_layers):
+        layer = &model.layers[l]
+        sizes_d = add_sizes(sizes_d, delta_of(work, l), layer.n_out)
+        if l + 1 < model.n_layers:
+            sizes_a = add_sizes(sizes_a, output_of(work, l), layer.n_out)
     sum_d = v_sum(sizes_d)
     return sum_d < SAFE_UPDATE and v_sum(sizes_a) * sum_d < SAFE_UPDATE
 
 
-cdef void online_deltas(const fastbp_network* net, const real* x, const fastbp_samples* samples, ptrdiff_t place,
-                        double learning_rate, fastbp_progress* progress) noexcept nogil:
+cdef void online_deltas(const fastbp_model* model, TypedWorkspace work, const real* x, const fastbp_samples* samples,
+                        ptrdiff_t place, double learning_rate, fastbp_progress* progress) noexcept nogil:
     """Forward and back for one sample: h d of every layer, and E to the progress."""
-    cdef int l, last = net.n_layers - 1
+    cdef int l, last = model.n_layers - 1
     cdef const fastbp_layer* layer
     cdef const real* inputs = x
     cdef row_target target
@@ -61,47 +61,57 @@ cdef void online_deltas(const fastbp_network* net, const real* x, const fastbp_s
     target.scale = v_set1(<real>learning_rate)
     target.squares = v_zero()
     target.t = NULL
-    if net.loss == FASTBP_SQUARED_ERROR and samples.weights == NULL and net.layers[last].activation != FASTBP_SOFTMAX:
-        target.t = <const real*>samples.t + samples.t_stride * (
+    if (model.loss == FASTBP_SQUARED_ERROR and samples.weights == NULL
+            and model.layers[last].activation != FASTBP_SOFTMAX):
+        target.delta = delta_of(work, last)
+        target.t = <const real*>samples.t + model.layers[last].n_out * (
             place if samples.order == NULL else samples.order[place])
-    for l in range(net.n_layers):
-        layer = &net.layers[l]
+    for l in range(model.n_layers):
+        layer = &model.layers[l]
         if l == last and target.t != NULL:
-            forward_row(net, layer, inputs, <real*>layer.net_input, <real*>layer.output, &target)
+            forward_row(model, layer, inputs, NULL, NULL, NULL, &target)
         else:
-            forward_layer(net, layer, inputs, 0, 1, <real*>layer.net_input, <real*>layer.output)
-        inputs = <const real*>layer.output
+            forward_layer(model, layer, inputs, 0, 1, net_input_of(work, l), output_of(work, l), slope_of(work, l),
+                          NULL)
+        inputs = output_of(work, l)
     if target.t != NULL:
         squares = v_sum(target.squares)
         progress.squares += squares
         progress.error += 0.5 * squares
     else:
-        output_error(net, samples, place, 1, learning_rate, progress)
-        apply_slope(net, last, 1)
+        output_error(model, work, samples, place, 1, learning_rate, model.fused, progress)
+        if not model.fused:
+            apply_slope(model, work, last, 1)
     for l in range(last, 0, -1):
-        layer = &net.layers[l - 1]
-        if layer.activation == FASTBP_SOFTMAX:
-            error_signal(net, l, 1)
-            apply_slope(net, l - 1, 1)
+        layer = &model.layers[l]
+        if model.layers[l - 1].activation == FASTBP_SOFTMAX:
+            error_signal(model, work, l, 1)
+            apply_slope(model, work, l - 1, 1)
         else:
-            errors_of_row(&net.layers[l], <const real*>net.params + net.layers[l].weights, layer, <real*>layer.delta)
+            errors_of_row(layer, <const real*>model.params + layer.weights, delta_of(work, l), slope_of(work, l - 1),
+                          delta_of(work, l - 1))
 
 
-cdef void train_online(const fastbp_network* net, const fastbp_samples* samples, ptrdiff_t start, ptrdiff_t stop,
-                       double learning_rate, fastbp_progress* progress) noexcept nogil:
+cdef void train_online(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
+                       ptrdiff_t stop, double learning_rate, const int* waiting,
+                       fastbp_progress* progress) noexcept nogil:
     """One update for every sample; stops before the first that would leave the finite numbers."""
     cdef const real* x
     cdef int l
-    if is_narrow(net) and samples.weights == NULL:
-        train_narrow(net, samples, start, stop, learning_rate, progress)
+    if is_narrow(model) and samples.weights == NULL:
+        train_narrow(model, work, samples, start, stop, learning_rate, waiting, progress)
         return
     while start < stop:
-        x = <const real*>samples.x + (start if samples.order == NULL else samples.order[start]) * samples.x_stride
-        online_deltas(net, x, samples, start, learning_rate, progress)
-        if not (isfinite(progress.error) and is_safe(net, x)):
+        x = <const real*>samples.x + model.layers[0].n_in * (
+            start if samples.order == NULL else samples.order[start])
+        online_deltas(model, work, x, samples, start, learning_rate, progress)
+        if not (isfinite(progress.error) and is_safe(model, work, x)):
+            progress.diverged = True
             return
-        descend_layer(net, &net.layers[0], x)
-        for l in range(1, net.n_layers):
-            descend_layer(net, &net.layers[l], <const real*>net.layers[l - 1].output)
+        descend_layer(model, &model.layers[0], x, delta_of(work, 0))
+        for l in range(1, model.n_layers):
+            descend_layer(model, &model.layers[l], output_of(work, l - 1), delta_of(work, l))
         progress.done += 1
         start += 1
+        if fastbp_flag(waiting):
+            return

@@ -1,19 +1,16 @@
 # What else an update does to gradient and weights: penalties, clipping, decay, the largest norm. Biases are exempt
 # from all but clipping. The padding of weights and gradient is zero and stays so.
 
-cdef double add_penalty(const fastbp_network* net, double l1, double l2) noexcept nogil:
+cdef double add_penalty(const fastbp_model* model, real* g, double l1, double l2) noexcept nogil:
     """The gradient of l1 sum |w| + l2 / 2 sum w**2 is added to the gradient; returns that sum."""
     cdef const fastbp_layer* layer
-    cdef const real* w
-    cdef real* g
+    cdef const real* w = <const real*>model.params
     cdef vec sizes = v_zero(), squares = v_zero(), weights, sign, zero = v_zero()
     cdef vec of_sizes = v_set1(<real>l1), of_squares = v_set1(<real>l2)
     cdef ptrdiff_t i
     cdef int l
-    for l in range(net.n_layers):
-        layer = &net.layers[l]
-        w = <const real*>net.params
-        g = <real*>net.gradient
+    for l in range(model.n_layers):
+        layer = &model.layers[l]
         i = layer.weights
         while i < layer.bias:
             weights = v_load(w + i)

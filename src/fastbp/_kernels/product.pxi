@@ -83,6 +83,42 @@ cdef void multiply_block(ptrdiff_t m, ptrdiff_t vectors, ptrdiff_t depth,
         m -= rows
 
 
+cdef inline ptrdiff_t widest_block() noexcept nogil:
+    """Columns of a packed block of B: whole panels."""
+    return PACK_BYTES // (TILE_VECTORS * V_BYTES) * TILE_VECTORS * VLEN
+
+
+cdef inline bint is_large(ptrdiff_t m, ptrdiff_t columns, ptrdiff_t depth) noexcept nogil:
+    """Whether it pays to copy B, which has so many rows and columns, for m rows of A."""
+    return m >= 16 and depth * padded(columns) * <ptrdiff_t>sizeof(real) > SMALL_BYTES
+
+
+cdef ptrdiff_t packed_for(ptrdiff_t m, ptrdiff_t columns, ptrdiff_t depth, bint transposed) noexcept nogil:
+    """How many numbers `multiply` may write to `packed`."""
+    cdef ptrdiff_t panel_row = TILE_VECTORS * VLEN, panels
+    if is_large(m, columns, depth):
+        return PACKED_BLOCK + PACKED_STRIP
+    if not transposed:
+        return 0
+    panels = (min(columns, widest_block()) + panel_row - 1) // panel_row
+    # Whole lanes of rows are transposed at a time.
+    return (panels * min(depth, <ptrdiff_t>PACK_DEPTH) + LANE) * panel_row
+
+
+cdef ptrdiff_t packed_size(const fastbp_model* model, ptrdiff_t rows, bint with_errors) noexcept nogil:
+    """How many numbers `packed` must hold for any of the model's products with up to so many rows of samples."""
+    cdef const fastbp_layer* layer
+    cdef ptrdiff_t size = 0
+    cdef int l
+    for l in range(model.n_layers):
+        layer = &model.layers[l]
+        size = max(size, packed_for(rows, layer.n_out, layer.n_in, False))
+        if with_errors:
+            size = max(size, packed_for(rows, layer.n_in, layer.n_out, True))
+            size = max(size, packed_for(layer.n_in, layer.n_out, rows, False))
+    return size
+
+
 cdef void multiply(ptrdiff_t m, ptrdiff_t columns, ptrdiff_t depth, const real* a, ptrdiff_t a_row, ptrdiff_t a_col,
                    const real* b, ptrdiff_t b_row, bint transposed, const real* init, ptrdiff_t init_row,
                    real* c, ptrdiff_t c_row, real* packed) noexcept nogil:
@@ -93,10 +129,9 @@ cdef void multiply(ptrdiff_t m, ptrdiff_t columns, ptrdiff_t depth, const real* 
     """
     cdef const real* block_init
     cdef const real* block_b
-    cdef real* packed_a = packed + FASTBP_PACK_DEPTH * FASTBP_PACK_BYTES // sizeof(real)
-    cdef ptrdiff_t p, j, deep, wide, panel_row = TILE_VECTORS * VLEN
-    cdef ptrdiff_t widest = FASTBP_PACK_BYTES // (TILE_VECTORS * V_BYTES) * panel_row
-    cdef bint large = m >= 16 and depth * padded(columns) * <ptrdiff_t>sizeof(real) > FASTBP_SMALL_BYTES
+    cdef real* packed_a = packed + PACKED_BLOCK
+    cdef ptrdiff_t p, j, deep, wide, panel_row = TILE_VECTORS * VLEN, widest = widest_block()
+    cdef bint large = is_large(m, columns, depth)
     REQUIRE(m >= 0 and depth >= 0 and columns > 0)
     REQUIRE(m <= 1 or c_row >= padded(columns))      # rows of whole vectors must not run into each other
     if not (large or transposed):
@@ -105,7 +140,7 @@ cdef void multiply(ptrdiff_t m, ptrdiff_t columns, ptrdiff_t depth, const real* 
         return
     p = 0
     while p < depth:
-        deep = min(depth - p, FASTBP_PACK_DEPTH)
+        deep = min(depth - p, <ptrdiff_t>PACK_DEPTH)
         j = 0
         while j < columns:
             wide = min(columns - j, widest)

@@ -28,6 +28,14 @@
 #define TILE_VECTORS 3
 #endif
 
+/* A packed block of B: its rows, and the bytes of each. A smaller B is read where it stands. */
+#define PACK_DEPTH 256
+#define PACK_BYTES 2048
+#define SMALL_BYTES (256 * 1024)
+/* That block, and a strip of A with what vectors write beyond its end. */
+#define PACKED_BLOCK (PACK_DEPTH * PACK_BYTES / (ptrdiff_t)sizeof(real))
+#define PACKED_STRIP (TILE_ROWS * (PACK_DEPTH + 2 * VLEN))
+
 /* init: null for zero. Strides count elements. */
 FORCE_INLINE void tile(const int mr, const int nv, ptrdiff_t depth, const real *a, ptrdiff_t a_row, ptrdiff_t a_col,
                        const real *b, ptrdiff_t b_row, const real *init, ptrdiff_t init_row, real *c, ptrdiff_t c_row)

@@ -25,8 +25,17 @@ cdef real sum_of_sizes(const real* x, ptrdiff_t n, real factor) noexcept nogil:
     return v_sum(v_add(v_add(s0, s1), v_add(s2, s3)))
 
 
-cdef bint all_finite(const void* x, ptrdiff_t n) noexcept nogil:
-    return sum_of_sizes(<const real*>x, n, 0) == 0
+cdef bint all_finite(const real* x, ptrdiff_t n) noexcept nogil:
+    return sum_of_sizes(x, n, 0) == 0
+
+
+cdef bint all_within(const real* x, ptrdiff_t n, double low, double high) noexcept nogil:
+    """Whether low <= x <= high for each of them; NaN is not."""
+    cdef ptrdiff_t i
+    for i in range(n):
+        if not low <= x[i] <= high:
+            return False
+    return True
 
 
 cdef void descend(real* w, const real* g, ptrdiff_t n, double learning_rate) noexcept nogil:
@@ -41,7 +50,7 @@ cdef void descend(real* w, const real* g, ptrdiff_t n, double learning_rate) noe
 cdef void descend_with_momentum(real* w, const real* g, ptrdiff_t n, double learning_rate,
                                 const fastbp_optimizer* optimizer, real* velocities) noexcept nogil:
     """v <- mu v - h g, w <- w + v; Nesterov's form looks one step ahead: w <- w + mu v - h g with the new v."""
-    cdef vec h = v_set1(<real>learning_rate), mu = v_set1(<real>optimizer.beta_1), velocity, step
+    cdef vec h = v_set1(<real>learning_rate), mu = v_set1(<real>optimizer.own.momentum.momentum), velocity, step
     cdef bint nesterov = optimizer.method == FASTBP_NESTEROV
     cdef ptrdiff_t i = 0
     while i < n:
@@ -70,16 +79,16 @@ cdef void descend_by_adam(real* w, const real* g, ptrdiff_t n, double learning_r
     m / (1 - beta_1^t). The corrections for the start are the same for all parameters, and taken out of the loop.
     """
     cdef bint nadam = optimizer.method == FASTBP_NADAM
-    cdef double b_1 = optimizer.beta_1, start_1 = 1 - pow(b_1, optimizer.steps)
-    cdef double correction = sqrt(1 - pow(optimizer.beta_2, optimizer.steps))
+    cdef double b_1 = optimizer.own.adam.beta_1, b_2 = optimizer.own.adam.beta_2
+    cdef double start_1 = 1 - pow(b_1, optimizer.steps), correction = sqrt(1 - pow(b_2, optimizer.steps))
     cdef double share_of_mean = learning_rate * correction * (
         b_1 / (1 - pow(b_1, optimizer.steps + 1)) if nadam else 1 / start_1)
     cdef double share_of_gradient = learning_rate * correction * (1 - b_1) / start_1
     cdef vec of_mean = v_set1(<real>share_of_mean), of_gradient = v_set1(<real>share_of_gradient)
-    cdef vec epsilon = v_set1(sufficient(optimizer.epsilon * (1 if optimizer.plain_epsilon else correction),
+    cdef vec epsilon = v_set1(sufficient(optimizer.own.adam.epsilon * (1 if optimizer.plain_epsilon else correction),
                                          share_of_mean + share_of_gradient))
     cdef vec beta_1 = v_set1(<real>b_1), rest_1 = v_set1(<real>(1 - b_1))
-    cdef vec beta_2 = v_set1(<real>optimizer.beta_2), rest_2 = v_set1(<real>(1 - optimizer.beta_2))
+    cdef vec beta_2 = v_set1(<real>b_2), rest_2 = v_set1(<real>(1 - b_2))
     cdef vec gradient, mean, square, step
     cdef ptrdiff_t i = 0
     while i < n:
@@ -95,13 +104,12 @@ cdef void descend_by_adam(real* w, const real* g, ptrdiff_t n, double learning_r
         i += VLEN
 
 
-cdef void descend_by_squares(real* w, const real* g, ptrdiff_t n, double learning_rate,
-                             const fastbp_optimizer* optimizer, real* squares) noexcept nogil:
-    """w <- w - h g / (sqrt(s) + epsilon), s the sum of g^2 (Adagrad, Duchi et al. 2011) or a running mean (RMSprop)."""
-    cdef bint running = optimizer.method == FASTBP_RMSPROP
-    cdef vec h = v_set1(<real>learning_rate), epsilon = v_set1(sufficient(optimizer.epsilon, learning_rate))
-    cdef vec before = v_set1(<real>(optimizer.beta_2 if running else 1))
-    cdef vec rest = v_set1(<real>(1 - optimizer.beta_2 if running else 1))
+cdef void descend_by_squares(real* w, const real* g, ptrdiff_t n, double learning_rate, double share_before,
+                             double share, double least, real* squares) noexcept nogil:
+    """w <- w - h g / (sqrt(s) + epsilon); s is the sum of g^2 (Adagrad, Duchi et al. 2011) or a running mean (RMSprop),
+    which differ in the shares of s before and of g^2."""
+    cdef vec h = v_set1(<real>learning_rate), epsilon = v_set1(sufficient(least, learning_rate))
+    cdef vec before = v_set1(<real>share_before), rest = v_set1(<real>share)
     cdef vec gradient, square
     cdef ptrdiff_t i = 0
     while i < n:
@@ -112,7 +120,7 @@ cdef void descend_by_squares(real* w, const real* g, ptrdiff_t n, double learnin
         i += VLEN
 
 
-cdef void descend_by_signs(real* w, const real* g, ptrdiff_t n, double rate, const fastbp_optimizer* optimizer,
+cdef void descend_by_signs(real* w, const real* g, ptrdiff_t n, double rate, const fastbp_rprop* own,
                            real* signs, real* steps) noexcept nogil:
     """iRprop- (Igel and Huesken 2000): each parameter goes its own step against the sign of g.
 
@@ -120,8 +128,8 @@ cdef void descend_by_signs(real* w, const real* g, ptrdiff_t n, double rate, con
     the sign and not the gradient, whose product with the next one might underflow.
     """
     cdef vec zero = v_zero(), one = v_set1(1), scale = v_set1(<real>rate)
-    cdef vec up = v_set1(<real>optimizer.beta_1), down = v_set1(<real>optimizer.beta_2)
-    cdef vec largest = v_set1(<real>optimizer.largest), least = v_set1(<real>optimizer.epsilon)
+    cdef vec up = v_set1(<real>own.grow), down = v_set1(<real>own.shrink)
+    cdef vec largest = v_set1(<real>own.largest), least = v_set1(<real>own.least)
     cdef vec gradient, sign, change, step
     cdef ptrdiff_t i = 0
     while i < n:
@@ -138,14 +146,14 @@ cdef void descend_by_signs(real* w, const real* g, ptrdiff_t n, double rate, con
         i += VLEN
 
 
-cdef void descend_part(const fastbp_network* net, const fastbp_optimizer* optimizer, ptrdiff_t start, ptrdiff_t n,
-                       double rate) noexcept nogil:
+cdef void descend_part(const fastbp_model* model, TypedWorkspace work, const fastbp_optimizer* optimizer,
+                       ptrdiff_t start, ptrdiff_t n, double rate) noexcept nogil:
     """The update of n parameters from `start` on, at `rate` times the learning rate."""
-    cdef real* w = <real*>net.params + start
-    cdef const real* g = <const real*>net.gradient + start
+    cdef real* w = <real*>model.params + start
+    cdef const real* g = &work.gradient[start]
     # Null where the method has none, and then not looked at.
-    cdef real* mean = <real*>optimizer.mean + start
-    cdef real* square = <real*>optimizer.square + start
+    cdef real* mean = <real*>optimizer.mean + start if optimizer.mean != NULL else NULL
+    cdef real* square = <real*>optimizer.square + start if optimizer.square != NULL else NULL
     cdef double h = rate * optimizer.learning_rate
     if optimizer.method == FASTBP_SGD:
         descend(w, g, n, h)
@@ -154,59 +162,69 @@ cdef void descend_part(const fastbp_network* net, const fastbp_optimizer* optimi
     elif optimizer.method == FASTBP_ADAM or optimizer.method == FASTBP_NADAM:
         descend_by_adam(w, g, n, h, optimizer, mean, square)
     elif optimizer.method == FASTBP_RPROP:
-        descend_by_signs(w, g, n, rate, optimizer, mean, square)
+        descend_by_signs(w, g, n, rate, &optimizer.own.rprop, mean, square)
+    elif optimizer.method == FASTBP_RMSPROP:
+        descend_by_squares(w, g, n, h, optimizer.own.rmsprop.rho, 1 - optimizer.own.rmsprop.rho,
+                           optimizer.own.rmsprop.epsilon, square)
     else:
-        descend_by_squares(w, g, n, h, optimizer, square)
+        descend_by_squares(w, g, n, h, 1, 1, optimizer.own.adagrad.epsilon, square)
 
 
-cdef bint is_safe_update(const fastbp_network* net, const fastbp_optimizer* optimizer) noexcept nogil:
+cdef bint is_safe_update(const fastbp_model* model, const real* g, const fastbp_optimizer* optimizer) noexcept nogil:
     """Whether no finite parameter can be lost by this gradient."""
     cdef double rate = 1
     cdef int l
     if optimizer.rates != NULL:
-        for l in range(net.n_layers):
+        for l in range(model.n_layers):
             rate = max(rate, optimizer.rates[l])
     if optimizer.method == FASTBP_RPROP:
-        return (rate * max(optimizer.learning_rate, optimizer.largest) < SAFE_UPDATE
-                and all_finite(net.gradient, net.n_params))
+        return (rate * max(optimizer.learning_rate, optimizer.own.rprop.largest) < SAFE_UPDATE
+                and all_finite(g, model.n_params))
     if not (optimizer.method == FASTBP_SGD or optimizer.method == FASTBP_MOMENTUM
             or optimizer.method == FASTBP_NESTEROV):
         # The step is bounded whatever g is (see `sufficient`), but g squared must be a number.
         return (rate * optimizer.learning_rate < sqrt(SAFE_UPDATE)
-                and sum_of_sizes(<const real*>net.gradient, net.n_params, 1) < sqrt(SAFE_UPDATE))
-    return sum_of_sizes(<const real*>net.gradient, net.n_params, <real>(rate * optimizer.learning_rate)) < SAFE_UPDATE
+                and sum_of_sizes(g, model.n_params, 1) < sqrt(SAFE_UPDATE))
+    return sum_of_sizes(g, model.n_params, <real>(rate * optimizer.learning_rate)) < SAFE_UPDATE
 
 
-cdef bint update(const fastbp_network* net, fastbp_optimizer* optimizer, double scale, double* penalty) noexcept nogil:
+cdef bint update(const fastbp_model* model, TypedWorkspace work, fastbp_optimizer* optimizer, double scale,
+                 double* penalty) noexcept nogil:
     """One update of all parameters; False, and nothing changed, where a finite parameter could be lost by it.
 
     scale: what the loss was multiplied by, for a mean over the batch. The penalty of l1 and l2 is added to `penalty`.
     """
     cdef const fastbp_layer* layer
+    cdef real* params = <real*>model.params
+    cdef real* g = &work.gradient[0]
     cdef double rate = 1, share = scale if optimizer.batch_means else 1
     cdef ptrdiff_t end
     cdef int l
     if optimizer.l1 > 0 or optimizer.l2 > 0:
-        penalty[0] += add_penalty(net, share * optimizer.l1, share * optimizer.l2)
+        penalty[0] += add_penalty(model, g, share * optimizer.l1, share * optimizer.l2)
     if optimizer.clip > 0:
-        clip_gradient(<real*>net.gradient, net.n_params, optimizer.clip)
-    if not is_safe_update(net, optimizer):
+        clip_gradient(g, model.n_params, optimizer.clip)
+    if not is_safe_update(model, g, optimizer):
         return False
+    REQUIRE(padding_is_zero(model, g))
     optimizer.steps += 1
     if optimizer.rates == NULL and optimizer.decay == 0 and optimizer.max_norm == 0:
-        descend_part(net, optimizer, 0, net.n_params, 1)
-        return True
-    for l in range(net.n_layers):
-        layer = &net.layers[l]
-        end = net.layers[l + 1].weights if l + 1 < net.n_layers else net.n_params
-        if optimizer.rates != NULL:
-            rate = optimizer.rates[l]
-        if rate == 0:
-            continue        # frozen
-        if optimizer.decay > 0:
-            scale_weights(<real*>net.params + layer.weights, layer.bias - layer.weights,
-                          max(1 - rate * optimizer.learning_rate * optimizer.decay, 0.0))
-        descend_part(net, optimizer, layer.weights, end - layer.weights, rate)
-        if optimizer.max_norm > 0:
-            limit_norms(layer, <real*>net.params + layer.weights, optimizer.max_norm)
+        descend_part(model, work, optimizer, 0, model.n_params, 1)
+    else:
+        for l in range(model.n_layers):
+            layer = &model.layers[l]
+            end = model.layers[l + 1].weights if l + 1 < model.n_layers else model.n_params
+            if optimizer.rates != NULL:
+                rate = optimizer.rates[l]
+            if rate == 0:
+                continue        # frozen
+            if optimizer.decay > 0:
+                scale_weights(params + layer.weights, layer.bias - layer.weights,
+                              max(1 - rate * optimizer.learning_rate * optimizer.decay, 0.0))
+            descend_part(model, work, optimizer, layer.weights, end - layer.weights, rate)
+            if optimizer.max_norm > 0:
+                limit_norms(layer, params + layer.weights, optimizer.max_norm)
+    REQUIRE(padding_is_zero(model, params))
+    REQUIRE(padding_is_zero(model, <const real*>optimizer.mean))
+    REQUIRE(padding_is_zero(model, <const real*>optimizer.square))
     return True

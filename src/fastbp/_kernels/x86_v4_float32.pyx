@@ -1,1 +1,5 @@
+from fastbp._core cimport FloatWorkspace as TypedWorkspace
+
+ctypedef float real
+
 include "module.pxi"

@@ -358,7 +358,7 @@ class CompiledPerceptron(BaseMultilayerPerceptron):
         if self._compiled is None:
             rate = rest.learning_rate_init
             if self.solver == "sgd":
-                self._compiled = Optimizer("nesterov" if rest.nesterov else "momentum", rate, beta_1=rest.momentum)
+                self._compiled = Optimizer("nesterov" if rest.nesterov else "momentum", rate, momentum=rest.momentum)
             elif self.solver == "adam":
                 self._compiled = Optimizer("adam", rate, beta_1=rest.beta_1, beta_2=rest.beta_2, epsilon=rest.epsilon)
             else:

@@ -1,0 +1,51 @@
+# What Network.bind makes.
+
+cdef class Bound:
+    """A network with its arrays in hand; see `Network.bind`."""
+    cdef Core net
+    cdef readonly cnp.ndarray x, t, out
+    cdef tuple held                 # while a memoryview looks at an array, NumPy refuses to resize it
+    cdef fastbp_samples samples
+    cdef fastbp_optimizer descent
+    cdef Py_ssize_t m
+
+    def __cinit__(self, Core net not None, x, t, out, learning_rate):
+        for array, name in ((x, "x"), (t, "t")):
+            if array is not None and not is_ready(net, array):
+                came = f" of {array.dtype} with strides {array.strides}" if isinstance(array, np.ndarray) else ""
+                raise TypeError(f"{name} must be an aligned, C-contiguous numpy.ndarray of {net.dtype} to be bound, "
+                                f"got {type(array).__name__}{came}")
+        self.x = checked_inputs(net, x, "x")
+        self.m = count_of(self.x)
+        shape = shape_of(self.x)[:cnp.PyArray_NDIM(self.x) - 1] + (net.n_outputs,)
+        self.out = np.empty(shape, net.dtype) if out is None else checked_out(net, out, shape)
+        demand_apart(self.out, self.x, "x")
+        if t is not None:
+            self.t = checked_targets(net, t, "t", self.x)
+            demand_apart(self.out, self.t, "t")
+            if self.m == 0:
+                raise ValueError("x must hold at least one sample to train on, got none")
+        self.held = tuple([memoryview(array) for array in (self.x, self.t, self.out) if array is not None])
+        self.descent.learning_rate = checked_rate(learning_rate)
+        point(net, &self.samples, self.x, self.x if t is None else self.t)
+        self.net = net
+
+    def predict(self):
+        """The outputs for what `x` holds now, in `out`."""
+        self.net.predict_rows(self.samples.x, self.m, cnp.PyArray_DATA(self.out))
+        return self.out
+
+    def step(self):
+        """One step of gradient descent on what `x` and `t` hold now; returns E before the update."""
+        cdef fastbp_progress progress
+        if self.t is None:
+            raise ValueError("step needs targets: bind(x, t)")
+        progress.random = 0
+        if self.net.custom is None:
+            self.net.train(&self.samples, 0, self.m, self.m, &self.descent, &progress)
+        else:
+            self.net.custom_step(checked_samples(self.net, self.x, self.t, None, False), None, &self.descent,
+                                 &progress)
+        if progress.diverged:
+            raise self.net.divergence(0, 0)
+        return progress.error / self.m if self.net.mean else progress.error

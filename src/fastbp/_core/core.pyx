@@ -1,0 +1,355 @@
+"""The compiled core: owns parameters, hands out workspaces, checks every array at the door, calls the kernels.
+
+A network is a model, which is constant while it is read, and each call that runs it has a workspace of its own; who may
+read and who may change it, says its lock. The parts:
+
+    layout.pxi          Layout: where the parameters stand
+    lock.pxi            Lock: who may work with a network
+    workspaces.pxi      Workspace, Pool: what a caller needs to run a model
+    door.pxi            the checks of every array that comes in
+    samples.pxi         Samples: what has passed the door
+    model.pxi           Model(Layout): layers, loss, parameters
+    differentiable.pxi  Differentiable(Model): outputs, error, derivatives
+    core.pyx            Core(Differentiable): updates
+    bound.pxi           Bound: a network with its arrays in hand
+    optimizer.pxi       Optimizer: numbers and state of an optimizer
+"""
+
+import os
+
+import numpy as np
+
+from fastbp._arrays import aligned_zeros, apply_loss, as_reals, labels, total_of
+
+cimport cython
+cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.pythread cimport PyThread_get_thread_ident
+from libc.math cimport HUGE_VAL, isfinite, sqrt
+from libc.stddef cimport ptrdiff_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
+from libc.string cimport memset
+
+from fastbp._kernels.kernels cimport *
+
+cnp.import_array()
+
+cdef extern from "cpu.h":
+    int fastbp_cpu_level()
+    const char* FASTBP_COMPILER
+    const char* FASTBP_FLAGS
+
+cdef extern from *:
+    """
+    /* The tables of activations.h and kernels.h as arrays. */
+    #define NAME_OF(CODE, NAME, AT, OUTPUT, SLOPE) NAME,
+    #define SLOPE_OF(CODE, NAME, AT, OUTPUT, SLOPE) AT,
+    #define LOSS_OF(CODE, NAME) NAME,
+    static const char *const activation_names[] = {"identity", FOR_EACH_ACTIVATION(NAME_OF) "softmax"};
+    static const char slope_places[] = {
+        FASTBP_AT_OUTPUT, FOR_EACH_ACTIVATION(SLOPE_OF) FASTBP_AT_OUTPUT};
+    static const char *const loss_names[] = {FOR_EACH_LOSS(LOSS_OF)};
+    #define slope_at_net_input(activation) (slope_places[activation] == FASTBP_AT_NET_INPUT)
+    """
+    const char** activation_names
+    const char** loss_names
+    bint slope_at_net_input(int activation)
+
+# The kernels' numbers by name.
+ACTIVATIONS = {activation_names[i].decode(): i for i in range(FASTBP_SOFTMAX + 1)}
+LOSSES = {loss_names[i].decode(): i for i in range(FASTBP_CUSTOM)}
+COMPILER = FASTBP_COMPILER.decode()
+FLAGS = FASTBP_FLAGS.decode()
+
+# Multiplications above which a call releases the GIL: some ten microseconds; releasing it costs 20 ns and more.
+cdef enum:
+    LONG_WORK = 200_000
+# Multiplications between two looks for Ctrl-C: at most some tens of milliseconds.
+cdef double PATIENCE = 1e8
+
+# The tables in force: of float32 and of float64, each for narrow networks and for all others.
+cdef const fastbp_kernels* in_force[2][2]
+
+
+def cpu_level():
+    """The highest level of instruction sets that this processor runs: 0, 3 or 4 as in simd.h."""
+    return fastbp_cpu_level()
+
+
+def install(capsules):
+    """Let networks created from now on use the tables of these kernel modules, one or two of them, of one dtype.
+
+    A network whose widest layer fits into a vector of the first takes that one, for wider vectors only cost it time.
+    """
+    cdef const fastbp_kernels* table
+    for i, capsule in enumerate((capsules[0], capsules[len(capsules) - 1])):
+        table = <const fastbp_kernels*>PyCapsule_GetPointer(capsule, FASTBP_CAPSULE)
+        if table.abi != FASTBP_KERNELS_ABI:
+            raise ImportError(f"kernels of ABI {table.abi}, expected {FASTBP_KERNELS_ABI}: "
+                              "the installation is mixed up")
+        in_force[table.real_bytes == sizeof(double)][i] = table
+
+
+class DivergenceError(ArithmeticError):
+    """Training left the finite numbers; the network keeps the last finite parameters.
+
+    Attributes
+    ----------
+    epoch : int
+        Epoch in which it happened, from 0.
+    sample : int
+        Row of X with which the refused update began, from 0.
+    finite_before : bool
+        Whether the parameters were finite before that update. If not, no training could have helped.
+    """
+
+    def __init__(self, epoch, sample, finite_before=True):
+        super().__init__(epoch, sample, finite_before)
+        self.epoch = epoch
+        self.sample = sample
+        self.finite_before = finite_before
+
+    def __str__(self):
+        if not self.finite_before:
+            return (f"the parameters are not finite, so there is no update from sample {self.sample} on in epoch "
+                    f"{self.epoch}: set `params` to finite numbers first")
+        return (f"training diverged in epoch {self.epoch} at sample {self.sample}: the error or its gradient is no "
+                "longer finite. The parameters are the last finite ones; a smaller learning rate may help.")
+
+
+include "layout.pxi"
+include "lock.pxi"
+include "workspaces.pxi"
+include "samples.pxi"
+include "model.pxi"
+include "door.pxi"
+include "differentiable.pxi"
+
+
+cdef class Core(Differentiable):
+    """Parameters, derivatives and updates of one network; `fastbp.Network` is its face. See Model for the parameters."""
+
+    def train_step(self, x, t, learning_rate=None, optimizer=None):
+        """One step of gradient descent: on-line learning for a single sample, batch learning for a batch.
+
+        Parameters
+        ----------
+        x : array_like, shape (n_inputs,) or (M, n_inputs)
+            Inputs, finite; at least one sample.
+        t : array_like, shape (n_outputs,) or (M, n_outputs)
+            Targets, finite; (M,) is taken too where there is one output.
+        learning_rate : float, default 0.1
+            h in ``w <- w - h dE/dw``; positive and finite. An optimizer has its own.
+        optimizer : optimizer, optional
+            One of `fastbp.optimizers`. Makes the update in place of plain descent, and goes on from its last one.
+
+        Returns
+        -------
+        float
+            E of the samples before the update.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument has the wrong shape, length or dtype, or is not finite.
+        DivergenceError
+            If E or the update is not finite. Whatever is raised, the parameters are what they were.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([1, 1], "identity", init=[([[2.0]], [0.0])])
+        >>> net.train_step([3.0], [5.0], learning_rate=0.5)
+        0.5
+        >>> net.params
+        array([ 0.5, -0.5])
+        """
+        cdef cnp.ndarray inputs = checked_inputs(self, x, "x")
+        cdef cnp.ndarray targets = checked_targets(self, t, "t", inputs)
+        cdef Py_ssize_t m = count_of(inputs)
+        cdef fastbp_optimizer numbers
+        cdef fastbp_samples samples
+        cdef fastbp_progress progress
+        cdef tuple state = None
+        if optimizer is None:
+            memset(&numbers, 0, sizeof(numbers))
+            numbers.learning_rate = 0.1 if learning_rate is None else checked_rate(learning_rate)
+        else:
+            if not isinstance(optimizer, Optimizer):
+                raise TypeError(f"optimizer must be an optimizer object or None, got {optimizer!r}")
+            if learning_rate is not None:
+                raise ValueError("learning_rate must be None beside an optimizer, which has its own; "
+                                 f"got {learning_rate!r}")
+        if m == 0:
+            raise ValueError("x must hold at least one sample, got none")
+        demand_finite(self, inputs, "x")
+        demand_finite(self, targets, "t")
+        demand_range(self, targets, "t")
+        if optimizer is not None:
+            state = (<Optimizer>optimizer).attach(self, &numbers)
+        if self.custom is None:
+            point(self, &samples, inputs, targets)
+            progress.random = 0
+            self.train(&samples, 0, m, m, &numbers, &progress)
+        else:
+            self.custom_step(checked_samples(self, inputs, targets, None, False), None, &numbers, &progress)
+        if optimizer is not None:
+            (<Optimizer>optimizer).went_on(&numbers, state)
+        if progress.diverged:
+            raise self.divergence(0, 0)
+        return progress.error / m if self.mean else progress.error
+
+    cdef object divergence(self, epoch, sample):
+        """The exception for an update that was refused."""
+        return DivergenceError(epoch, sample, bool(self.kernels.all_finite(self.model.params, self.model.n_params)))
+
+    @cython.critical_section
+    cdef int train(self, const fastbp_samples* samples, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t batch,
+                   fastbp_optimizer* optimizer, fastbp_progress* progress, tuple dropout=None) except -1:
+        """Updates until all samples are done or one would leave the finite numbers."""
+        cdef Workspace work
+        cdef bint counted
+        demand_rate(self, optimizer.learning_rate)
+        progress.error = progress.squares = progress.penalty = 0
+        progress.done = progress.diverged = 0
+        work = self.training.take(self, min(batch, stop - start), dropout)
+        work.random = progress.random
+        if 3.0 * (stop - start) * self.model.n_params < LONG_WORK:
+            counted = self.lock.enter_shortly(True)
+            while start + progress.done < stop and not progress.diverged:       # others who wait stop it for nothing
+                self.kernels.train(&self.model, work, samples, start + progress.done, stop, batch, self.mean,
+                                   optimizer, &self.lock.waiting, progress)
+            if counted:
+                self.lock.leave()
+        else:
+            while start + progress.done < stop and not progress.diverged:
+                self.lock.enter(True)
+                with nogil:
+                    self.kernels.train(&self.model, work, samples, start + progress.done, stop, batch, self.mean,
+                                       optimizer, &self.lock.waiting, progress)
+                self.lock.leave()
+        progress.random = work.random
+        if not progress.diverged:
+            self.training.give_back(work)
+        return 0
+
+    @cython.critical_section
+    cdef int custom_step(self, Samples samples, tuple dropout, fastbp_optimizer* optimizer,
+                         fastbp_progress* progress) except -1:
+        """One update by a loss that is a Python function."""
+        cdef double scale = 1.0 / samples.m if self.mean else 1
+        cdef uint64_t random = progress.random
+        cdef Workspace work = self.training.take(self, samples.m, dropout)
+        demand_rate(self, optimizer.learning_rate)
+        memset(progress, 0, sizeof(progress[0]))
+        work.random = random
+        self.lock.enter(True, True)
+        try:
+            self.propagate_custom(work, samples, scale, False, progress)
+            if isfinite(progress.error) and self.kernels.update(&self.model, work, optimizer, scale,
+                                                                &progress.penalty):
+                progress.done = samples.m
+            else:
+                progress.diverged = True
+        finally:
+            self.lock.leave()
+        progress.random = work.random
+        if not progress.diverged:
+            self.training.give_back(work)
+        progress.penalty *= samples.m
+        return 0
+
+    def _samples(self, X, T, sample_weight=None, bint normalise=True):
+        """Samples checked once, for the epochs of a fit.
+
+        Where the loss is a mean, weights are normalised to a mean of 1, so that a batch is divided by its samples.
+        """
+        cdef Samples samples = checked_samples(self, X, T, sample_weight)
+        if normalise and self.mean and samples.weights is not None:
+            samples.weights = np.multiply(samples.weights, samples.m / samples.total_weight, dtype=self.dtype)
+            samples.data.weights = cnp.PyArray_DATA(samples.weights)
+        return samples
+
+    def _train_epoch(self, Samples samples not None, order, Py_ssize_t batch, Optimizer optimizer not None, epoch,
+                     tuple dropout=None, seed=0):
+        """One epoch over the samples; (E, sum of squares).
+
+        order: a numpy.random.Generator that makes a new one, an order, or None: as they stand. dropout: rates of the
+        hidden layers, whose masks follow from the seed.
+        """
+        cdef fastbp_progress progress
+        cdef fastbp_optimizer numbers
+        cdef tuple state
+        cdef double error = 0, squares = 0, penalty = 0
+        cdef Py_ssize_t start = 0, stop
+        cdef Py_ssize_t chunk
+        if batch < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch}")
+        state = optimizer.attach(self, &numbers)
+        chunk = max(1, <Py_ssize_t>(PATIENCE / (3.0 * self.model.n_params * batch))) * batch
+        if order is not None:
+            samples.reorder(order)
+        progress.random = seed
+        if self.custom is not None:
+            chunk = batch
+        while start < samples.m:
+            stop = min(start + chunk, samples.m)
+            if self.custom is None:
+                self.train(&samples.data, start, stop, batch, &numbers, &progress, dropout)
+            else:
+                rows = slice(start, stop) if order is None else samples.order_array[start:stop]
+                self.custom_step(checked_samples(self, samples.x[rows], samples.t[rows], None, False), dropout,
+                                 &numbers, &progress)
+            optimizer.went_on(&numbers, state)
+            error += progress.error
+            squares += progress.squares
+            penalty += progress.penalty
+            start += progress.done
+            if progress.diverged:
+                raise self.divergence(epoch, start if order is None else samples.data.order[start])
+            PyErr_CheckSignals()
+        samples.penalty = penalty / samples.m
+        return error / samples.m if self.mean else error, squares
+
+    def bind(self, x, t=None, out=None, learning_rate=0.1):
+        """Hold on to buffers, for loops in which the checks of every call would cost more than the network.
+
+        Parameters
+        ----------
+        x : ndarray, shape (n_inputs,) or (M, n_inputs)
+            Inputs, read anew at every call: of the network's dtype, contiguous.
+        t : ndarray, shape (n_outputs,) or (M, n_outputs), optional
+            Targets, likewise; needed by `step` only.
+        out : ndarray, shape (n_outputs,) or (M, n_outputs), optional
+            Where `predict` writes; a new array by default.
+        learning_rate : float, default 0.1
+            Of every `step`.
+
+        Returns
+        -------
+        Bound
+            With ``predict()``, which returns `out`, and ``step()``, which trains and returns E before the update.
+            Neither looks at what is in the arrays.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an array has the wrong shape, dtype or layout.
+
+        Examples
+        --------
+        >>> import fastbp, numpy as np
+        >>> net = fastbp.Network([1, 1], "identity", init=[([[2.0]], [0.0])])
+        >>> x = np.zeros(1)
+        >>> bound = net.bind(x)
+        >>> x[:] = 21
+        >>> bound.predict()
+        array([42.])
+        """
+        return Bound(self, x, t, out, learning_rate)
+
+
+include "optimizer.pxi"
+include "bound.pxi"

@@ -1,0 +1,407 @@
+# What can be computed of a network without changing it. Each call has a workspace of its own, so that any number of them
+# run side by side; a loss of the user's, which is Python, has the network for itself.
+
+cdef class Differentiable(Model):
+    """Outputs, error and derivatives; see Model for the parameters."""
+
+    def predict(self, X, out=None):
+        """Outputs of the network.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_inputs,) or (M, n_inputs)
+            One sample or M of them. NaN and infinity are let through. A contiguous array of the network's dtype is
+            read where it stands; anything else is converted first.
+        out : ndarray, shape (n_outputs,) or (M, n_outputs), optional
+            Where to write the outputs: of the network's dtype, contiguous, writable, apart from X and the parameters.
+
+        Returns
+        -------
+        ndarray, shape (n_outputs,) or (M, n_outputs)
+            `out`, or a new array of the network's dtype.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X or out has the wrong shape, length, dtype or layout.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([2, 1], init=[([[1.0], [2.0]], [3.0])], activation="identity")
+        >>> net.predict([10.0, 20.0])
+        array([53.])
+        """
+        cdef cnp.ndarray x = checked_inputs(self, X, "X")
+        cdef cnp.ndarray y
+        cdef int ndim = cnp.PyArray_NDIM(x)
+        cdef cnp.npy_intp shape[2]
+        shape[0] = cnp.PyArray_DIM(x, 0)
+        shape[ndim - 1] = self.n_outputs
+        if out is None:
+            y = cnp.PyArray_SimpleNew(ndim, shape, self.typenum)
+        else:
+            y = checked_out(self, out, tuple([shape[i] for i in range(ndim)]))
+            demand_apart(y, x, "X")
+        self.predict_rows(cnp.PyArray_DATA(x), 1 if ndim == 1 else shape[0], cnp.PyArray_DATA(y))
+        return y
+
+    @cython.critical_section
+    cdef int predict_rows(self, const void* x, Py_ssize_t m, void* y) except -1:
+        cdef Workspace work = self.predicting.take(self, m)
+        cdef bint counted
+        if <double>m * self.model.n_params < LONG_WORK:
+            counted = self.lock.enter_shortly(False)
+            self.kernels.predict(&self.model, work, x, m, y)
+            if counted:
+                self.lock.leave()
+        else:
+            self.lock.enter(False)
+            with nogil:
+                self.kernels.predict(&self.model, work, x, m, y)
+            self.lock.leave()
+        self.predicting.give_back(work)
+        return 0
+
+    # ---------------------------------------------------------------- loss and gradient
+
+    @cython.critical_section
+    cdef fastbp_progress backpropagate(self, Samples samples, cnp.ndarray gradient) except *:
+        """E and the sum of squares; where a gradient is given, it is filled."""
+        cdef Workspace work = self.training.take(self, samples.m)
+        cdef fastbp_progress progress
+        cdef double scale = 1 / samples.total_weight if self.mean else 1
+        memset(&progress, 0, sizeof(progress))
+        if self.custom is not None:
+            self.lock.enter(True, True)
+            try:
+                self.propagate_custom(work, samples, scale, gradient is None, &progress)
+            finally:
+                self.lock.leave()
+        else:
+            self.lock.enter(False)
+            with nogil:
+                self.propagate(work, &samples.data, samples.m, scale, gradient is None, &progress)
+            self.lock.leave()
+        if gradient is not None:
+            self.kernels.copy_params(&self.model, self.gradient_of(work), cnp.PyArray_DATA(gradient), True)
+        if isfinite(progress.error):
+            self.training.give_back(work)
+        progress.error *= scale
+        return progress
+
+    cdef void propagate(self, Workspace work, const fastbp_samples* samples, Py_ssize_t total, double scale,
+                        bint forward_only, fastbp_progress* progress) noexcept nogil:
+        """E and the sum of squares, by going forward; the gradient in the workspace, by going back."""
+        cdef Py_ssize_t start = 0, m
+        while start < total:
+            m = min(total - start, self.model.block_rows)
+            self.kernels.forward(&self.model, work, samples.x, start, m)
+            self.kernels.output_error(&self.model, work, samples, start, m, scale, self.model.fused, progress)
+            if not forward_only:
+                self.kernels.backward(&self.model, work, samples.x, start, m, start > 0)
+            start += m
+
+    cdef int propagate_custom(self, Workspace work, Samples samples, double scale, bint forward_only,
+                              fastbp_progress* progress) except -1:
+        """The same with a loss of the user's."""
+        cdef Py_ssize_t start = 0, m
+        while start < samples.m:
+            m = min(samples.m - start, self.model.block_rows)
+            with nogil:
+                self.kernels.forward(&self.model, work, samples.data.x, start, m)
+            self.custom_error(work, samples, start, m, scale, progress)
+            if not forward_only:
+                with nogil:
+                    self.kernels.backward(&self.model, work, samples.data.x, start, m, start > 0)
+            start += m
+        return 0
+
+    cdef int custom_error(self, Workspace work, Samples samples, Py_ssize_t start, Py_ssize_t m, double scale,
+                          fastbp_progress* progress) except -1:
+        """What the kernels' output_error does, by the user's function."""
+        cdef cnp.ndarray outputs = np.empty((m, self.n_outputs), self.dtype), slopes
+        cdef object targets = samples.t.reshape(samples.m, self.n_outputs)[start:start + m]
+        self.kernels.copy_rows(&self.model, work, FASTBP_OUTPUTS, self.model.n_layers - 1, m,
+                               cnp.PyArray_DATA(outputs), 0)
+        error, squares, slopes = apply_loss(self.custom, outputs, targets, scale)
+        self.kernels.set_errors(&self.model, work, cnp.PyArray_DATA(slopes), m)
+        progress.error += error
+        progress.squares += squares
+        return 0
+
+    cdef void* gradient_of(self, Workspace work) noexcept:
+        if self.typenum == cnp.NPY_DOUBLE:
+            return &(<DoubleWorkspace>work).gradient[0]
+        return &(<FloatWorkspace>work).gradient[0]
+
+    def error(self, X, T, sample_weight=None):
+        """The loss E over all samples, divided by M where the reduction is "mean".
+
+        Parameters
+        ----------
+        X : array_like, shape (n_inputs,) or (M, n_inputs)
+            Inputs; at least one sample.
+        T : array_like, shape (n_outputs,) or (M, n_outputs)
+            Targets; (M,) is taken too where there is one output.
+        sample_weight : array_like, shape (M,), optional
+            Factor of each sample's error, not negative; all 1 by default. A mean divides by their sum.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument has the wrong shape, length or dtype.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([1, 1], "identity", init=[([[2.0]], [0.0])])
+        >>> net.error([[1.0], [2.0]], [[2.0], [7.0]])
+        4.5
+        """
+        return self.backpropagate(checked_samples(self, X, T, sample_weight, False), None).error
+
+    def rms(self, X, T):
+        """Root of the mean squared error, ``sqrt(sum (y - t)**2 / (M n_outputs))``: what training reports.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_inputs,) or (M, n_inputs)
+            Inputs; at least one sample.
+        T : array_like, shape (n_outputs,) or (M, n_outputs)
+            Targets; (M,) is taken too where there is one output.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X or T has the wrong shape, length or dtype.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([1, 1], "identity", init=[([[2.0]], [0.0])])
+        >>> net.rms([[1.0], [2.0]], [[2.0], [6.0]])
+        1.4142135623730951
+        """
+        return self._error_and_rms(X, T)[1]
+
+    def _error_and_rms(self, X, T):
+        """What `error` and `rms` give, in one pass."""
+        cdef Samples samples = checked_samples(self, X, T, None, False)
+        cdef fastbp_progress progress = self.backpropagate(samples, None)
+        return progress.error, sqrt(progress.squares / (<double>samples.m * self.n_outputs))
+
+    def gradient(self, X, T, out=None, sample_weight=None):
+        """E and dE/dparams, in the form that ``scipy.optimize.minimize(..., jac=True)`` wants.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_inputs,) or (M, n_inputs)
+            Inputs, finite; at least one sample.
+        T : array_like, shape (n_outputs,) or (M, n_outputs)
+            Targets, finite; (M,) is taken too where there is one output.
+        out : ndarray, shape (n_params,), optional
+            Where to write the gradient: of the network's dtype, contiguous, writable, apart from the parameters.
+        sample_weight : array_like, shape (M,), optional
+            Factor of each sample's error, not negative; all 1 by default. A mean divides by their sum.
+
+        Returns
+        -------
+        error : float
+            E, as `error` gives it.
+        gradient : ndarray, shape (n_params,)
+            In the order of `params`: the sums over samples of delta times input, and of delta for the biases.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument has the wrong shape, length or dtype, or is not finite.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([1, 1], "identity", init=[([[2.0]], [0.0])])
+        >>> net.gradient([3.0], [5.0])
+        (0.5, array([3., 1.]))
+        """
+        cdef Samples samples = checked_samples(self, X, T, sample_weight)
+        cdef cnp.ndarray vector
+        if out is None:
+            vector = np.empty(self.n_params, self.dtype)
+        else:
+            vector = checked_out(self, out, (self.n_params,))
+            demand_apart(vector, samples.x, "X")
+            demand_apart(vector, samples.t, "T")
+        return self.backpropagate(samples, vector).error, vector
+
+    # ---------------------------------------------------------------- traces and derivatives by the inputs
+
+    def _trace(self, X, T):
+        """What happens on the way forth and back: the fields of `fastbp.network.Trace`, sample axis included."""
+        cdef Samples samples = checked_samples(self, X, T)
+        cdef Workspace work = new_workspace(self, min(samples.m, self.model.block_rows), True, None, True)
+        cdef cnp.ndarray gradient = np.empty(self.n_params, self.dtype)
+        cdef fastbp_progress progress
+        cdef double scale = 1.0 / samples.m if self.mean else 1
+        cdef bint calls_back = self.custom is not None
+        r, a, e, d = [[np.empty((samples.m, width), self.dtype) for width in self.layer_sizes[1:]] for _ in range(4)]
+        memset(&progress, 0, sizeof(progress))
+        with cython.critical_section(self):
+            self.lock.enter(calls_back, calls_back)
+            try:
+                self.trace(samples, work, scale, r, a, e, d, &progress)
+            finally:
+                self.lock.leave()
+        self.kernels.copy_params(&self.model, self.gradient_of(work), cnp.PyArray_DATA(gradient), True)
+        return samples.single, r, a, e, d, gradient, progress.error * scale
+
+    cdef int trace(self, Samples samples, Workspace work, double scale, list r, list a, list e, list d,
+                   fastbp_progress* progress) except -1:
+        cdef Py_ssize_t start = 0, m
+        cdef fastbp_progress ignored
+        cdef bint fused = self.model.fused
+        cdef int l, last = self.model.n_layers - 1
+        memset(&ignored, 0, sizeof(ignored))
+        while start < samples.m:
+            m = min(samples.m - start, work.rows)
+            self.kernels.forward(&self.model, work, samples.data.x, start, m)
+            if fused:
+                # Once for the error signal e, which training passes over; only the second time counts for E.
+                self.kernels.output_error(&self.model, work, &samples.data, start, m, scale, False, &ignored)
+                self.copy_rows(work, FASTBP_DELTAS, last, m, e[last], start)
+            if self.custom is None:
+                self.kernels.output_error(&self.model, work, &samples.data, start, m, scale, fused, progress)
+            else:
+                self.custom_error(work, samples, start, m, scale, progress)
+            for l in range(last, -1, -1):
+                self.copy_rows(work, FASTBP_NET_INPUTS, l, m, r[l], start)
+                self.copy_rows(work, FASTBP_OUTPUTS, l, m, a[l], start)
+                if not (fused and l == last):
+                    self.copy_rows(work, FASTBP_DELTAS, l, m, e[l], start)
+                    self.kernels.apply_slope(&self.model, work, l, m)
+                self.copy_rows(work, FASTBP_DELTAS, l, m, d[l], start)
+                self.kernels.weight_gradient(&self.model, work, l, samples.data.x, start, m, start > 0)
+                if l > 0:
+                    self.kernels.error_signal(&self.model, work, l, m)
+            start += m
+        return 0
+
+    cdef inline void copy_rows(self, Workspace work, fastbp_rows what, int l, Py_ssize_t m, cnp.ndarray to,
+                               Py_ssize_t start) noexcept:
+        self.kernels.copy_rows(&self.model, work, what, l, m, cnp.PyArray_DATA(to), start)
+
+    def input_gradient(self, X, T):
+        """dE/dx: the error signal that reaches the inputs.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_inputs,) or (M, n_inputs)
+            Inputs, finite; at least one sample.
+        T : array_like, shape (n_outputs,) or (M, n_outputs)
+            Targets, finite; (M,) is taken too where there is one output.
+
+        Returns
+        -------
+        ndarray, shape of X
+            Row i holds the derivatives of E with respect to row i of X.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X or T has the wrong shape, length or dtype, or is not finite.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([2, 1], "identity", init=[([[2.0], [3.0]], [0.0])])
+        >>> net.input_gradient([1.0, 1.0], [4.0])
+        array([2., 3.])
+        """
+        cdef Samples samples = checked_samples(self, X, T)
+        cdef cnp.ndarray gradient = np.empty(np.shape(samples.x), self.dtype)
+        self.send_errors_back(samples, cnp.PyArray_DATA(gradient))
+        return gradient
+
+    @cython.critical_section
+    cdef int send_errors_back(self, Samples samples, void* gradient) except -1:
+        cdef Workspace work = self.training.take(self, samples.m)
+        cdef fastbp_progress progress
+        cdef double scale = 1.0 / samples.m if self.mean else 1
+        cdef Py_ssize_t start = 0, m
+        cdef bint calls_back = self.custom is not None
+        memset(&progress, 0, sizeof(progress))
+        self.lock.enter(calls_back, calls_back)
+        try:
+            while start < samples.m:
+                m = min(samples.m - start, self.model.block_rows)
+                with nogil:
+                    self.kernels.forward(&self.model, work, samples.data.x, start, m)
+                    if self.model.loss != FASTBP_CUSTOM:
+                        self.kernels.output_error(&self.model, work, &samples.data, start, m, scale, self.model.fused,
+                                                  &progress)
+                if calls_back:
+                    self.custom_error(work, samples, start, m, scale, &progress)
+                with nogil:
+                    if not self.model.fused:
+                        self.kernels.apply_slope(&self.model, work, self.model.n_layers - 1, m)
+                    self.kernels.input_errors(&self.model, work, m, gradient, start)
+                start += m
+        finally:
+            self.lock.leave()
+        if isfinite(progress.error):
+            self.training.give_back(work)
+        return 0
+
+    def jacobian(self, X):
+        """dy/dx, by sending each output back on its own.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_inputs,) or (M, n_inputs)
+            Inputs, finite.
+
+        Returns
+        -------
+        ndarray, shape (n_outputs, n_inputs) or (M, n_outputs, n_inputs)
+            The derivative of each output with respect to each input.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X has the wrong shape, length or dtype, or is not finite.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([2, 1], "identity", init=[([[2.0], [3.0]], [0.0])])
+        >>> net.jacobian([1.0, 1.0])
+        array([[2., 3.]])
+        """
+        cdef cnp.ndarray x = checked_inputs(self, X, "X")
+        cdef cnp.ndarray jacobian = np.empty((count_of(x), self.n_outputs, self.n_inputs), self.dtype)
+        demand_finite(self, x, "X")
+        self.fill_jacobian(cnp.PyArray_DATA(x), count_of(x), cnp.PyArray_DATA(jacobian))
+        return jacobian[0] if cnp.PyArray_NDIM(x) == 1 else jacobian
+
+    @cython.critical_section
+    cdef int fill_jacobian(self, const void* x, Py_ssize_t total, void* jacobian) except -1:
+        cdef Workspace work = self.training.take(self, total)
+        cdef Py_ssize_t start = 0, m
+        self.lock.enter(False)
+        with nogil:
+            while start < total:
+                m = min(total - start, self.model.block_rows)
+                self.kernels.jacobian(&self.model, work, x, start, m, jacobian)
+                start += m
+        self.lock.leave()
+        if self.kernels.all_finite(jacobian, total * self.n_outputs * self.n_inputs):
+            self.training.give_back(work)
+        return 0

@@ -1,0 +1,166 @@
+# The door: every array that comes in is checked here, and nowhere behind it.
+#
+# An exact, contiguous ndarray of the network's dtype is taken as it is, by its C fields: 2 to 4 ns, where a memoryview
+# argument costs 85. Anything else is converted first (_arrays.py), or refused with an error that names the argument.
+# Of an ndarray of a subclass only the C fields are believed, too: its own `shape` and `dtype` may say anything.
+
+cdef inline bint is_ready(Model net, object array) noexcept:
+    """Whether the array can be used as it is."""
+    return (cnp.PyArray_CheckExact(array) and cnp.PyArray_TYPE(<cnp.ndarray>array) == net.typenum
+            and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array))
+
+
+cdef tuple shape_of(cnp.ndarray array):
+    return tuple([array.shape[i] for i in range(cnp.PyArray_NDIM(array))])
+
+
+cdef cnp.ndarray checked_inputs(Model net, object X, str name):
+    """X as (n_inputs,) or (M, n_inputs), contiguous and of the network's dtype."""
+    cdef cnp.ndarray x
+    cdef int ndim
+    x = X if is_ready(net, X) else as_reals(X, name, net.dtype)
+    ndim = cnp.PyArray_NDIM(x)
+    if not (ndim == 1 or ndim == 2) or cnp.PyArray_DIM(x, ndim - 1) != net.n_inputs:
+        net.demand_storage()
+        raise ValueError(f"{name} must have the shape ({net.n_inputs},) of one sample or (M, {net.n_inputs}) of "
+                         f"M samples, got {np.shape(x)}")
+    return x
+
+
+cdef inline Py_ssize_t count_of(cnp.ndarray x) noexcept:
+    """How many samples the inputs are."""
+    return 1 if cnp.PyArray_NDIM(x) == 1 else cnp.PyArray_DIM(x, 0)
+
+
+cdef cnp.ndarray checked_targets(Model net, object T, str name, cnp.ndarray x):
+    """T with a row of n_outputs for each row of x; a single output may leave its axis out.
+
+    For cross-entropy one integer a sample is taken too, the number of the output that is to be 1, and returned as
+    an array of intp: the type tells labels from targets.
+    """
+    cdef cnp.ndarray t
+    cdef int ndim = cnp.PyArray_NDIM(x)
+    if is_ready(net, T):
+        t = T
+    elif net.model.loss == FASTBP_CROSS_ENTROPY and np.ndim(T) == ndim - 1:
+        return labels(T, name, count_of(x), net.n_outputs)
+    else:
+        t = as_reals(T, name, net.dtype)
+    if cnp.PyArray_NDIM(t) == ndim and cnp.PyArray_DIM(t, ndim - 1) == net.n_outputs and (
+            ndim == 1 or cnp.PyArray_DIM(t, 0) == cnp.PyArray_DIM(x, 0)):
+        return t
+    if ndim == 2 and net.n_outputs == 1 and np.shape(t) == (len(x),):
+        return t
+    expected = np.shape(x)[:ndim - 1] + (net.n_outputs,)
+    if net.model.loss == FASTBP_CROSS_ENTROPY and cnp.PyArray_NDIM(t) == ndim - 1:
+        raise ValueError(f"{name} must hold integer labels, or rows of targets of the shape {expected}; got labels of "
+                         f"dtype {t.dtype}: {name}.astype(int) makes integers of them")
+    or_labels = f", or an integer label {'of' if ndim == 1 else 'for each'} sample" * (
+        net.model.loss == FASTBP_CROSS_ENTROPY)
+    raise ValueError(f"{name} must have the shape {expected}, one row of "
+                     f"{net.n_outputs} for each sample{or_labels}, got {np.shape(t)}")
+
+
+cdef void point(Model net, fastbp_samples* samples, cnp.ndarray x, cnp.ndarray t) noexcept:
+    """The samples of these inputs and targets, as they stand and of equal weight."""
+    samples.x = cnp.PyArray_DATA(x)
+    samples.t = samples.labels = samples.order = NULL
+    samples.weights = NULL
+    if cnp.PyArray_TYPE(t) == net.typenum:
+        samples.t = cnp.PyArray_DATA(t)
+    else:
+        samples.labels = <const ptrdiff_t*>cnp.PyArray_DATA(t)
+
+
+cdef int demand_finite(Model net, cnp.ndarray array, str name) except -1:
+    if cnp.PyArray_TYPE(array) != net.typenum:
+        return 0        # integer labels
+    if not net.kernels.all_finite(cnp.PyArray_DATA(array), cnp.PyArray_SIZE(array)):
+        where = tuple([int(i) for i in np.argwhere(~np.isfinite(array))[0]])
+        raise ValueError(f"{name} must be finite, got {array[where]} at index {where} (as {net.dtype})")
+    return 0
+
+
+cdef int demand_range(Model net, cnp.ndarray t, str name) except -1:
+    """Of the targets, all within the range on which the loss is defined."""
+    if net.targets_from > -HUGE_VAL and cnp.PyArray_TYPE(t) == net.typenum and not net.kernels.all_within(
+            cnp.PyArray_DATA(t), cnp.PyArray_SIZE(t), net.targets_from, net.targets_to):
+        wanted = (f"not be below {net.targets_from:g}" if net.targets_to == HUGE_VAL
+                  else f"be from {net.targets_from:g} to {net.targets_to:g}")
+        raise ValueError(f"{name} must {wanted} for the loss {net.loss!r}, got {t.min()} to {t.max()}")
+    return 0
+
+
+cdef int demand_rate(Layout net, double rate) except -1:
+    if net.typenum == cnp.NPY_FLOAT and not (0 < <float>rate < HUGE_VAL):
+        raise ValueError(f"learning_rate must be positive and finite in float32, got {rate!r}")
+    return 0
+
+
+cdef int demand_apart(cnp.ndarray out, cnp.ndarray other, str names) except -1:
+    if overlap(out, other):
+        raise ValueError(f"out must not overlap {names}")
+    return 0
+
+
+cdef bint overlap(cnp.ndarray one, cnp.ndarray other) noexcept:
+    """Both are contiguous."""
+    cdef uintptr_t start = <uintptr_t>cnp.PyArray_DATA(one), other_start = <uintptr_t>cnp.PyArray_DATA(other)
+    return start < other_start + cnp.PyArray_NBYTES(other) and other_start < start + cnp.PyArray_NBYTES(one)
+
+
+cdef cnp.ndarray checked_out(Model net, object out, tuple shape):
+    """`out` if a result of that shape can be written into it."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a numpy.ndarray, got {type(out).__name__}")
+    if cnp.PyArray_TYPE(<cnp.ndarray>out) != net.typenum or not cnp.PyArray_ISNOTSWAPPED(<cnp.ndarray>out):
+        raise TypeError(f"out must have dtype {net.dtype}, got {np.asarray(out).dtype}")
+    if shape_of(out) != shape:
+        raise ValueError(f"out must have the shape {shape}, got {shape_of(out)}")
+    if not cnp.PyArray_ISCARRAY(<cnp.ndarray>out):
+        raise ValueError("out must be C-contiguous, aligned and writable, got an array that is "
+                         + ("not writable" if not cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out)
+                            else "not contiguous or not aligned"))
+    demand_apart(out, net.storage, "the network's parameters")
+    return out
+
+
+cdef Samples checked_samples(Model net, object X, object T, object sample_weight=None, bint finite=True):
+    """Checked samples to compute a loss of."""
+    cdef Samples samples = Samples.__new__(Samples)
+    samples.x = checked_inputs(net, X, "X")
+    samples.t = checked_targets(net, T, "T", samples.x)
+    samples.single = cnp.PyArray_NDIM(samples.x) == 1
+    samples.m = count_of(samples.x)
+    if samples.m == 0:
+        raise ValueError("X must hold at least one sample, got none")
+    point(net, &samples.data, samples.x, samples.t)
+    samples.total_weight = samples.m
+    if sample_weight is not None:
+        if net.custom is not None:
+            raise ValueError("sample_weight must be None beside a loss function of one's own, which is not told")
+        samples.weights = as_reals(sample_weight, "sample_weight", net.dtype)
+        if np.shape(samples.weights) != (samples.m,):
+            raise ValueError(f"sample_weight must have the shape ({samples.m},), got {np.shape(samples.weights)}")
+        demand_finite(net, samples.weights, "sample_weight")
+        samples.data.weights = cnp.PyArray_DATA(samples.weights)
+        samples.total_weight = total_of(samples.weights)
+    if finite:
+        demand_finite(net, samples.x, "X")
+        demand_finite(net, samples.t, "T")
+    demand_range(net, samples.t, "T")
+    return samples
+
+
+cdef double checked_rate(object learning_rate) except -1:
+    cdef double rate
+    try:
+        rate = learning_rate
+    except TypeError:
+        kind = type(learning_rate).__name__
+        raise TypeError(f"learning_rate must be a number, got {kind} {learning_rate!r}") from None
+    except OverflowError:
+        rate = HUGE_VAL     # an int beyond all floats
+    if not (0 < rate < HUGE_VAL):
+        raise ValueError(f"learning_rate must be positive and finite, got {learning_rate!r}")
+    return rate

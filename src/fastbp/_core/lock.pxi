@@ -1,0 +1,159 @@
+# Who may work with a network.
+
+cdef extern from "pythread.h" nogil:
+    ctypedef void* PyThread_type_lock
+    PyThread_type_lock PyThread_allocate_lock()
+    void PyThread_free_lock(PyThread_type_lock)
+    int PyThread_acquire_lock(PyThread_type_lock, int wait)
+    int PyThread_acquire_lock_timed(PyThread_type_lock, long long microseconds, int returns_at_signals)
+    void PyThread_release_lock(PyThread_type_lock)
+
+# Of how many forks this process is the last child.
+cdef int forks = 0
+
+
+def _count_fork():
+    global forks
+    forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_fork)
+
+
+@cython.final
+cdef class Waiter:
+    """A thread in the queue of a lock; it sleeps until its baton is released."""
+    cdef PyThread_type_lock baton
+    cdef bint exclusive, admitted
+    cdef Waiter next
+
+    def __cinit__(self):
+        self.baton = PyThread_allocate_lock()
+        if self.baton == NULL:
+            raise MemoryError("there is no memory for a lock")
+        PyThread_acquire_lock(self.baton, 1)
+
+    def __dealloc__(self):
+        if self.baton != NULL:
+            PyThread_release_lock(self.baton)
+            PyThread_free_lock(self.baton)
+
+
+@cython.final
+cdef class Lock:
+    """The one rule: any number of calls that read the parameters, or one that changes them; first come, first served.
+
+    Whoever leaves admits those at the head of the queue, on their behalf, and wakes them; they find themselves inside.
+    It does so without a line of Python, which Ctrl-C might cut short. A training that goes on for long looks at
+    `waiting` between two updates, leaves where it is raised, and comes back at the end of the queue.
+
+    The lock's own fields are touched under the GIL, or in a free-threaded Python in the critical section of the network.
+    A short call that finds nobody in its way keeps these to its end, and so need not be counted.
+    """
+    cdef int readers            # calls that read and are counted
+    cdef bint writing           # whether a call that changes the parameters is counted
+    cdef int waiting            # how many wait; read without the GIL
+    cdef int entered            # what `forks` was when the last of them came
+    cdef unsigned long caller   # the thread that calls a loss of the user's now, or 0
+    cdef Waiter first, last     # the queue
+
+    cdef inline bint enter_shortly(self, bint exclusive) except -1:
+        """Be let in for a call that keeps the GIL. Returns whether it is counted, and leave() must follow."""
+        if not self.writing and (self.readers == 0 or not exclusive):
+            return False
+        self.enter(exclusive)
+        return True
+
+    cdef int enter(self, bint exclusive, bint calls_back=False) except -1:
+        """Wait for one's turn, and be counted until leave(). calls_back: for a loss of the user's, in Python."""
+        if self.entered != forks:
+            self.forget_the_parent()
+        if self.caller != 0 and self.caller == PyThread_get_thread_ident():
+            raise RuntimeError("a loss function must not use the network that is being trained with it")
+        if self.first is not None or self.writing or (exclusive and self.readers > 0):
+            self.wait(exclusive)
+        else:
+            self.admit(exclusive)
+        if calls_back:
+            self.caller = PyThread_get_thread_ident()
+        return 0
+
+    cdef void leave(self) noexcept:
+        if self.writing:
+            self.writing = False
+            self.caller = 0
+        else:
+            self.readers -= 1
+        self.admit_waiters()
+
+    cdef inline void admit(self, bint exclusive) noexcept:
+        if exclusive:
+            self.writing = True
+        else:
+            self.readers += 1
+
+    cdef void admit_waiters(self) noexcept:
+        """As many from the head of the queue as may work side by side."""
+        cdef Waiter waiter
+        while self.first is not None and not self.writing and (self.readers == 0 or not self.first.exclusive):
+            waiter = self.first
+            self.dequeue(waiter, None)
+            waiter.admitted = True
+            self.admit(waiter.exclusive)
+            PyThread_release_lock(waiter.baton)
+
+    cdef void dequeue(self, Waiter waiter, Waiter before) noexcept:
+        if before is None:
+            self.first = waiter.next
+        else:
+            before.next = waiter.next
+        if self.last is waiter:
+            self.last = before
+        waiter.next = None
+        fastbp_set_flag(&self.waiting, self.waiting - 1)
+
+    cdef int wait(self, bint exclusive) except -1:
+        cdef Waiter waiter = Waiter()
+        waiter.exclusive = exclusive
+        if self.first is None:
+            self.first = waiter
+        else:
+            self.last.next = waiter
+        self.last = waiter
+        fastbp_set_flag(&self.waiting, self.waiting + 1)
+        while not waiter.admitted:
+            with nogil:
+                PyThread_acquire_lock_timed(waiter.baton, -1, 1)
+            if not waiter.admitted:     # a signal came
+                try:
+                    PyErr_CheckSignals()
+                except BaseException:
+                    self.give_up(waiter)
+                    raise
+        return 0
+
+    cdef void give_up(self, Waiter waiter) noexcept:
+        """An exception ends the wait: leave the queue, or what was entered meanwhile."""
+        cdef Waiter before = None, one = self.first
+        if waiter.admitted:
+            self.leave()
+            return
+        while one is not None and one is not waiter:
+            before, one = one, one.next
+        if one is waiter:
+            self.dequeue(waiter, before)
+            self.admit_waiters()
+
+    cdef void forget_the_parent(self) noexcept:
+        """In a child, the threads that were inside or waiting have stayed in the parent.
+
+        Unless a loss of the user's has forked: then this thread is inside, and still calls it.
+        """
+        self.entered = forks
+        self.first = self.last = None
+        fastbp_set_flag(&self.waiting, 0)
+        self.readers = 0
+        if self.caller != PyThread_get_thread_ident():
+            self.writing = False
+            self.caller = 0

@@ -1,0 +1,106 @@
+# What a network is: constant while it is read, by any number of calls at a time.
+
+cdef class Model(Layout):
+    """Layers, loss and parameters, the lock that says who may work with them, and the idle workspaces.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        Number of inputs, then of neurons in each layer; all positive.
+    activations : sequence of str
+        One of the keys of `ACTIVATIONS` for each layer.
+    loss : object
+        As the user gave it.
+    kind : str or callable
+        A key of `LOSSES`, or the loss itself.
+    parameter : float
+        Of that loss, where it has one.
+    fused : bool
+        Whether loss and last activation belong together: the loss sends back d = dE/dr (loss.pxi).
+    targets : tuple of float
+        Least and largest target for which the loss is defined.
+    reduction : str
+        As `fastbp.Network` has checked it.
+    dtype : numpy.dtype
+        float32 or float64.
+    """
+    cdef bint mean
+    cdef double targets_from, targets_to
+    cdef readonly tuple activations, weights, biases
+    cdef readonly str reduction
+    cdef readonly object loss
+    cdef object custom          # the loss where it is a callable
+    cdef cnp.ndarray storage    # of the parameters
+    cdef Lock lock
+    cdef Pool predicting, training
+
+    def __cinit__(self, *args, **kwargs):
+        self.lock = Lock()
+        self.predicting, self.training = Pool.__new__(Pool), Pool.__new__(Pool)
+        self.training.training = True
+
+    def __init__(self, layer_sizes, activations, loss, kind, double parameter, bint fused, tuple targets, reduction,
+                 dtype):
+        cdef int l
+        self.lay_out(tuple(layer_sizes), dtype)
+        self.activations, self.loss, self.reduction = tuple(activations), loss, reduction
+        self.mean = reduction == "mean"
+        self.custom = kind if callable(kind) else None
+        self.targets_from, self.targets_to = targets
+        self.model.loss = FASTBP_CUSTOM if callable(kind) else LOSSES[kind]
+        self.model.loss_parameter = parameter
+        self.model.fused = fused
+        for l in range(self.model.n_layers):
+            self.model.layers[l].activation = ACTIVATIONS[activations[l]]
+        storage = self.zeros()
+        self.model.params = cnp.PyArray_DATA(storage)
+        self.weights = tuple([self.view(storage, l, True) for l in range(self.model.n_layers)])
+        self.biases = tuple([self.view(storage, l, False) for l in range(self.model.n_layers)])
+        self.storage = storage
+        self.n_inputs = self.layer_sizes[0]     # the last line: from now on arrays fit
+
+    cdef object view(self, cnp.ndarray storage, int l, bint weights):
+        """A live view of W_l or b_l."""
+        cdef fastbp_layer* layer = &self.model.layers[l]
+        if weights:
+            return np.ndarray((layer.n_in, layer.n_out), self.dtype, storage, layer.weights * self.itemsize,
+                              (layer.stride * self.itemsize, self.itemsize))
+        return np.ndarray((layer.n_out,), self.dtype, storage, layer.bias * self.itemsize)
+
+    cdef int demand_storage(self) except -1:
+        if self.storage is None:
+            raise ValueError("the network has not been initialised: its __init__ has not been run to its end")
+        return 0
+
+    @property
+    @cython.critical_section
+    def params(self):
+        """All parameters as a new vector: layer by layer, W_l row by row and then b_l. Set it to change them all.
+
+        The vector is read-only, because writing into the copy would change nothing; write into `weights` and `biases`,
+        or assign a whole vector of shape (n_params,).
+        """
+        cdef cnp.ndarray vector
+        cdef bint counted
+        self.demand_storage()
+        vector = self.new_vector()      # before the lock: nothing may come between asking it and copying
+        counted = self.lock.enter_shortly(False)
+        self.kernels.copy_params(&self.model, self.model.params, cnp.PyArray_DATA(vector), True)
+        if counted:
+            self.lock.leave()
+        cnp.PyArray_CLEARFLAGS(vector, cnp.NPY_ARRAY_WRITEABLE)
+        return vector
+
+    @params.setter
+    @cython.critical_section
+    def params(self, values):
+        cdef cnp.ndarray vector
+        cdef bint counted
+        self.demand_storage()
+        vector = self.vector(values, "params")
+        if overlap(vector, self.storage):
+            vector = vector.copy()      # a view of the parameters themselves
+        counted = self.lock.enter_shortly(True)
+        self.kernels.copy_params(&self.model, self.model.params, cnp.PyArray_DATA(vector), False)
+        if counted:
+            self.lock.leave()

@@ -1,0 +1,196 @@
+# Numbers and state of an optimizer; its loops are in _kernels/update.pxi.
+
+# Of each method: the kernels' number, the names of its own numbers in the order of its struct (kernels.h), and whether
+# it has an array `mean` and an array `square` of the parameters' layout.
+cdef dict METHODS = {
+    "sgd": (FASTBP_SGD, (), False, False),
+    "momentum": (FASTBP_MOMENTUM, ("momentum",), True, False),
+    "nesterov": (FASTBP_NESTEROV, ("momentum",), True, False),
+    "adam": (FASTBP_ADAM, ("beta_1", "beta_2", "epsilon"), True, True),
+    "nadam": (FASTBP_NADAM, ("beta_1", "beta_2", "epsilon"), True, True),
+    "rmsprop": (FASTBP_RMSPROP, ("rho", "epsilon"), False, True),
+    "adagrad": (FASTBP_ADAGRAD, ("epsilon",), False, True),
+    "rprop": (FASTBP_RPROP, ("grow", "shrink", "least", "largest"), True, True),
+}
+
+
+cdef class Optimizer:
+    """Numbers and state of an optimizer; `fastbp.optimizers` has the classes that users make.
+
+    Parameters
+    ----------
+    method : str
+        A key of `METHODS`.
+    learning_rate, decay, l1, l2, clip, max_norm : float
+        As `fastbp_optimizer` in kernels.h has them.
+    rates : sequence of float, optional
+        One factor of the learning rate for each layer.
+    **own : float
+        The method's own numbers, by the names that its struct in kernels.h has.
+    """
+    cdef fastbp_optimizer numbers
+    cdef str method
+    cdef cnp.ndarray rates
+    cdef tuple state        # (mean, square, rates), which a step holds on to; another one after each reset
+    cdef Layout layout      # that of mean and square
+
+    def __init__(self, method, learning_rate, *, decay=0.0, l1=0.0, l2=0.0, clip=0.0, max_norm=0.0, rates=None, **own):
+        number, names, _, _ = METHODS[method]
+        values = [own[name] for name in names]
+        rates = None if rates is None else np.array(rates, np.float64)
+        self.learning_rate = learning_rate
+        self.method, self.rates = method, rates
+        self.numbers.method = number
+        for i, value in enumerate(values):
+            self.numbers.own.in_order[i] = value
+        self.numbers.l1, self.numbers.l2, self.numbers.decay = l1, l2, decay
+        self.numbers.clip, self.numbers.max_norm = clip, max_norm
+        self.reset()
+
+    def _like_sklearn(self, double alpha):
+        """Take means, the penalty alpha and Adam's epsilon as scikit-learn does (kernels.h)."""
+        self.numbers.batch_means = self.numbers.plain_epsilon = True
+        self.numbers.l2 = alpha
+
+    @property
+    @cython.critical_section
+    def learning_rate(self):
+        """h; positive and finite, and may be changed between steps."""
+        return self.numbers.learning_rate
+
+    @learning_rate.setter
+    @cython.critical_section
+    def learning_rate(self, value):
+        self.numbers.learning_rate = checked_rate(value)
+
+    @property
+    @cython.critical_section
+    def steps(self):
+        """Updates made since the state was new."""
+        return self.numbers.steps
+
+    @cython.critical_section
+    def reset(self):
+        """Forget the state, as if no step had been made; another network may use the optimizer then."""
+        self.adopt(None, None, None, 0)
+
+    cdef int adopt(self, Layout layout, cnp.ndarray mean, cnp.ndarray square, ptrdiff_t steps) except -1:
+        """Take up this state at once: nothing here lets another thread run before all of it is there."""
+        cdef tuple state = (mean, square, self.rates)
+        _old = (self.layout, self.state)    # what they leave may end with code of the user's
+        self.layout, self.state = layout, state
+        self.numbers.mean = NULL if mean is None else cnp.PyArray_DATA(mean)
+        self.numbers.square = NULL if square is None else cnp.PyArray_DATA(square)
+        self.numbers.rates = NULL if self.rates is None else <const double*>cnp.PyArray_DATA(self.rates)
+        self.numbers.steps = steps
+        return 0
+
+    @cython.critical_section
+    cdef tuple attach(self, Model net, fastbp_optimizer* numbers):
+        """Copy the numbers for a step of this network; what is returned must live as long as they are used.
+
+        Another thread may reset() or attach() at each call of Python's that is made here, but not between two lines
+        that make none.
+        """
+        cdef Layout layout
+        cdef cnp.ndarray mean, square
+        if self.state is None:
+            raise ValueError("the optimizer has not been initialised: its __init__ has not been run")
+        if self.rates is not None and len(self.rates) != net.model.n_layers:
+            raise ValueError(f"layer_rates must hold one number for each of the {net.model.n_layers} layers, "
+                             f"got {len(self.rates)}")
+        while self.layout is not net and self.numbers.method != FASTBP_SGD:     # plain descent has no state
+            layout = self.layout
+            if layout is None:
+                demand_rate(net, self.numbers.learning_rate)        # the first step of Rprop's parameters
+                mean, square = self.new_state(net)
+                if self.layout is None:
+                    self.adopt(net, mean, square, self.numbers.steps)
+            elif not net.is_like(layout):
+                raise ValueError(f"optimizer holds the state of a network of layer_sizes {layout.layer_sizes} and "
+                                 f"{layout.dtype}, this one has {net.layer_sizes} and {net.dtype}; reset() it first")
+            elif self.layout is layout:
+                self.layout = net
+        numbers[0] = self.numbers
+        return self.state
+
+    cdef tuple new_state(self, Model net):
+        _, _, has_mean, has_square = METHODS[self.method]
+        mean = net.zeros() if has_mean else None
+        if self.numbers.method == FASTBP_RPROP:
+            return mean, net.padded(np.full(net.n_params, self.numbers.learning_rate), "learning_rate")
+        return mean, net.zeros() if has_square else None
+
+    @cython.critical_section
+    cdef int went_on(self, const fastbp_optimizer* numbers, tuple state) except -1:
+        """Note the steps that were made with what `attach` gave, unless that has been reset meanwhile."""
+        if self.state is state:
+            self.numbers.steps = numbers.steps
+        return 0
+
+    @cython.critical_section
+    def _state(self):
+        """What a checkpoint keeps: the number of steps, and the arrays in the order of `Network.params`, or None."""
+        cdef Layout layout = self.layout
+        cdef ptrdiff_t steps = self.numbers.steps
+        mean, square, _ = self.state
+        return {"steps": steps, "mean": None if mean is None else layout.compact(mean),
+                "square": None if square is None else layout.compact(square)}
+
+    def _restore(self, Layout layout not None, state):
+        """Take up a state that `_state` gave, for this layout; nothing has changed where it does not fit."""
+        cdef cnp.ndarray mean = None, square = None
+        _, _, has_mean, has_square = METHODS[self.method]
+        steps, came = state["steps"], (state["mean"] is not None, state["square"] is not None)
+        # A double counts no further, and JSON may hold any number.
+        if type(steps) is not int or not 0 <= steps < 2**53:
+            raise ValueError(f"steps must be a number of steps, got {steps!r:.80}")
+        # Without steps there is no state yet.
+        if came != (has_mean, has_square) and (steps > 0 or came != (False, False)):
+            raise ValueError(f"optimizer {type(self).__name__} does not fit the state that was stored")
+        if came[0]:
+            mean = layout.padded(state["mean"], "mean")
+        if came[1]:
+            square = layout.padded(state["square"], "square")
+        with cython.critical_section(self):
+            self.adopt(layout if True in came else None, mean, square, steps)
+
+    # ---------------------------------------------------------------- copy, deepcopy, pickle
+
+    def __reduce__(self):
+        return _rebuild_optimizer, (type(self), self._everything())
+
+    def _everything(self):
+        """All that an optimizer is, in plain objects and in no layout of this processor's."""
+        numbers = self.numbers
+        names = METHODS[self.method][1]
+        layout = self.layout
+        return {
+            "attributes": dict(getattr(self, "__dict__", {})), "method": self.method,
+            "learning_rate": numbers.learning_rate,
+            "numbers": {"decay": numbers.decay, "l1": numbers.l1, "l2": numbers.l2, "clip": numbers.clip,
+                        "max_norm": numbers.max_norm, "rates": None if self.rates is None else self.rates.tolist(),
+                        **{name: numbers.own.in_order[i] for i, name in enumerate(names)}},
+            "like_sklearn": bool(numbers.batch_means),
+            "layout": None if layout is None else (layout.layer_sizes, layout.dtype.name),
+            "state": self._state(),
+        }
+
+    def _become(self, everything):
+        """What `_everything` told."""
+        Optimizer.__init__(self, everything["method"], everything["learning_rate"], **everything["numbers"])
+        if everything["like_sklearn"]:
+            self._like_sklearn(everything["numbers"]["l2"])
+        if everything["layout"] is not None:
+            layer_sizes, dtype = everything["layout"]
+            self._restore(Layout(layer_sizes, np.dtype(dtype)), everything["state"])
+        else:
+            self.numbers.steps = everything["state"]["steps"]
+        if everything["attributes"]:
+            self.__dict__.update(everything["attributes"])
+
+
+def _rebuild_optimizer(cls, everything):
+    optimizer = cls.__new__(cls)
+    optimizer._become(everything)
+    return optimizer

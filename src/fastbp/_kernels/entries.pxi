@@ -1,0 +1,134 @@
+# The table of functions that the core gets: each knows the dtype of what it is handed, finds its rows, and lets the
+# kernels work in their floating-point mode (float_mode.h), which ends with it.
+
+cdef bint all_finite_entry(const void* x, ptrdiff_t n) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    cdef bint answer = all_finite(<const real*>x, n)
+    leave_float_mode(before)
+    return answer
+
+
+cdef bint all_within_entry(const void* x, ptrdiff_t n, double low, double high) noexcept nogil:
+    return all_within(<const real*>x, n, low, high)
+
+
+cdef void copy_params_entry(const fastbp_model* model, void* padded_params, void* compact,
+                            bint to_compact) noexcept nogil:
+    copy_params(model, <real*>padded_params, <real*>compact, to_compact)
+
+
+cdef void predict_entry(const fastbp_model* model, Workspace work, const void* x, ptrdiff_t m,
+                        void* out) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    predict(model, <TypedWorkspace>work, <const real*>x, m, <real*>out)
+    leave_float_mode(before)
+
+
+cdef inline const real* rows_from(const fastbp_model* model, const void* x, ptrdiff_t start) noexcept nogil:
+    return <const real*>x + start * model.layers[0].n_in
+
+
+cdef void forward_entry(const fastbp_model* model, Workspace work, const void* x, ptrdiff_t start,
+                        ptrdiff_t m) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    forward(model, <TypedWorkspace>work, rows_from(model, x, start), m)
+    leave_float_mode(before)
+
+
+cdef void output_error_entry(const fastbp_model* model, Workspace work, const fastbp_samples* samples, ptrdiff_t start,
+                             ptrdiff_t m, double scale, bint fused, fastbp_progress* progress) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    output_error(model, <TypedWorkspace>work, samples, start, m, scale, fused, progress)
+    leave_float_mode(before)
+
+
+cdef void apply_slope_entry(const fastbp_model* model, Workspace work, int l, ptrdiff_t m) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    apply_slope(model, <TypedWorkspace>work, l, m)
+    leave_float_mode(before)
+
+
+cdef void weight_gradient_entry(const fastbp_model* model, Workspace work, int l, const void* x, ptrdiff_t start,
+                                ptrdiff_t m, bint accumulate) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    weight_gradient(model, <TypedWorkspace>work, l, rows_from(model, x, start), m, accumulate)
+    leave_float_mode(before)
+
+
+cdef void error_signal_entry(const fastbp_model* model, Workspace work, int l, ptrdiff_t m) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    error_signal(model, <TypedWorkspace>work, l, m)
+    leave_float_mode(before)
+
+
+cdef void backward_entry(const fastbp_model* model, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
+                         bint accumulate) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    backward(model, <TypedWorkspace>work, rows_from(model, x, start), m, accumulate)
+    leave_float_mode(before)
+
+
+cdef void copy_rows_entry(const fastbp_model* model, Workspace work, fastbp_rows what, int l, ptrdiff_t m, void* to,
+                          ptrdiff_t start) noexcept nogil:
+    copy_rows(model, <TypedWorkspace>work, what, l, m, <real*>to, start)
+
+
+cdef void set_errors_entry(const fastbp_model* model, Workspace work, const void* errors, ptrdiff_t m) noexcept nogil:
+    set_errors(model, <TypedWorkspace>work, <const real*>errors, m)
+
+
+cdef void input_errors_entry(const fastbp_model* model, Workspace work, ptrdiff_t m, void* to,
+                             ptrdiff_t start) noexcept nogil:
+    cdef ptrdiff_t n_inputs = model.layers[0].n_in
+    cdef float_mode before = enter_float_mode()
+    input_errors(model, <TypedWorkspace>work, m, <real*>to + start * n_inputs, n_inputs)
+    leave_float_mode(before)
+
+
+cdef void jacobian_entry(const fastbp_model* model, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
+                         void* to) noexcept nogil:
+    cdef ptrdiff_t size = model.layers[0].n_in * model.layers[model.n_layers - 1].n_out
+    cdef float_mode before = enter_float_mode()
+    jacobian(model, <TypedWorkspace>work, rows_from(model, x, start), m, <real*>to + start * size)
+    leave_float_mode(before)
+
+
+cdef bint update_entry(const fastbp_model* model, Workspace work, fastbp_optimizer* optimizer, double scale,
+                       double* penalty) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    cdef bint done = update(model, <TypedWorkspace>work, optimizer, scale, penalty)
+    leave_float_mode(before)
+    return done
+
+
+cdef void train_entry(const fastbp_model* model, Workspace work, const fastbp_samples* samples, ptrdiff_t start,
+                      ptrdiff_t stop, ptrdiff_t batch, bint mean, fastbp_optimizer* optimizer, const int* waiting,
+                      fastbp_progress* progress) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    train(model, <TypedWorkspace>work, samples, start, stop, batch, mean, optimizer, waiting, progress)
+    leave_float_mode(before)
+
+
+cdef fastbp_kernels functions
+functions.abi = FASTBP_KERNELS_ABI
+functions.vector_bytes = V_BYTES
+functions.real_bytes = sizeof(real)
+functions.all_finite = all_finite_entry
+functions.all_within = all_within_entry
+functions.packed_size = packed_size
+functions.copy_params = copy_params_entry
+functions.predict = predict_entry
+functions.forward = forward_entry
+functions.output_error = output_error_entry
+functions.apply_slope = apply_slope_entry
+functions.weight_gradient = weight_gradient_entry
+functions.error_signal = error_signal_entry
+functions.backward = backward_entry
+functions.copy_rows = copy_rows_entry
+functions.set_errors = set_errors_entry
+functions.input_errors = input_errors_entry
+functions.jacobian = jacobian_entry
+functions.update = update_entry
+functions.train = train_entry
+
+table = PyCapsule_New(&functions, FASTBP_CAPSULE, NULL)

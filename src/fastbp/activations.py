@@ -1,0 +1,34 @@
+"""The activations: what Python has to know of each. Numbers and formulas are in _kernels/activations.h."""
+
+from math import inf
+from typing import NamedTuple
+
+
+class Activation(NamedTuple):
+    """One row of `TABLE`."""
+
+    low: float = -inf  # what the outputs lie between
+    high: float = inf
+    aliases: tuple[str, ...] = ()
+    # Keeps about half of a symmetric net input: the initial weights follow He, not Glorot.
+    halves: bool = False
+
+
+TABLE = {
+    "identity": Activation(aliases=("linear",)),
+    "threshold": Activation(0, 1, aliases=("step",)),
+    "sigmoid": Activation(0, 1, aliases=("logistic",)),
+    "tanh": Activation(-1, 1),
+    "relu": Activation(0, inf, halves=True),
+    "leaky_relu": Activation(halves=True),
+    "elu": Activation(-1, inf, halves=True),
+    "softplus": Activation(0, inf, halves=True),
+    "silu": Activation(-0.2784645427610738, inf, aliases=("swish",), halves=True),
+    "gelu": Activation(-0.16997120747990369, inf, halves=True),
+    "softsign": Activation(-1, 1),
+    "gaussian": Activation(0, 1),
+    "sin": Activation(-1, 1),
+    "exp": Activation(0, inf),
+    "softmax": Activation(0, 1),
+}
+ALIASES = {alias: name for name, row in TABLE.items() for alias in row.aliases}
