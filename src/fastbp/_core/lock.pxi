@@ -114,7 +114,7 @@ cdef class Lock:
         fastbp_set_flag(&self.waiting, self.waiting - 1)
 
     cdef int wait(self, bint exclusive) except -1:
-        cdef Waiter waiter = Waiter()
+        cdef Waiter waiter = Waiter()       # garbage collection may let other threads run here
         waiter.exclusive = exclusive
         if self.first is None:
             self.first = waiter
@@ -122,6 +122,7 @@ cdef class Lock:
             self.last.next = waiter
         self.last = waiter
         fastbp_set_flag(&self.waiting, self.waiting + 1)
+        self.admit_waiters()                # so those inside may have left
         while not waiter.admitted:
             with nogil:
                 PyThread_acquire_lock_timed(waiter.baton, -1, 1)

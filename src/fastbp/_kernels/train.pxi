@@ -43,7 +43,6 @@ cdef void train(const fastbp_model* model, TypedWorkspace work, const fastbp_sam
     cdef fastbp_progress sums
     cdef const real* x
     cdef double size, scale
-    progress.done = 0
     if batch == 1 and is_plain(model, work, optimizer):
         train_online(model, work, samples, start, stop, optimizer.learning_rate, waiting, progress)
         return
