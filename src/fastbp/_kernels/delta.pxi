@@ -55,8 +55,8 @@ cdef void error_signal(const fastbp_network* net, int l, ptrdiff_t m) noexcept n
     elif not needs_transpose(layer):
         error_from_vector(net, l, m)
     else:
-        multiply(m, layer.n_in, layer.n_out, <const real*>layer.delta, layer.stride, 1, w, layer.stride, True, NULL, 0,
-                 e, padded(layer.n_in), <real*>net.packed)
+        multiply(m, layer.n_in, layer.n_out, rows_of(<const real*>layer.delta, layer.stride),
+                 columns_of(w, layer.stride), rows_of(NULL, 0), e, padded(layer.n_in), <real*>net.packed)
     if l > 0 and net.layers[l - 1].mask != NULL:
         multiply_elements(e, <const real*>net.layers[l - 1].mask, e, padded(m * net.layers[l - 1].stride))
 
@@ -75,8 +75,8 @@ cdef void weight_gradient(const fastbp_network* net, int l, const void* x, ptrdi
         a = outputs_of(&net.layers[l - 1])
         x_stride = net.layers[l - 1].stride
     if layer.n_out > 1:
-        multiply(layer.n_in, layer.n_out, m, a, 1, x_stride, d, layer.stride, False,
-                 g if accumulate else NULL, layer.stride, g, layer.stride, <real*>net.packed)
+        multiply(layer.n_in, layer.n_out, m, columns_of(a, x_stride), rows_of(d, layer.stride),
+                 rows_of(g if accumulate else NULL, layer.stride), g, layer.stride, <real*>net.packed)
         column_sums(m, layer.stride // VLEN, d, layer.stride, g_bias if accumulate else NULL, g_bias)
         return
     # One output: rows of inputs in whole vectors, scaled and added. Padded rows have no rest; x may have one.

@@ -45,8 +45,13 @@ cdef extern from "simd.h" nogil:
 
 cdef extern from "tile.h" nogil:
     int TILE_ROWS, TILE_VECTORS
-    void strip(int rows, ptrdiff_t vectors, ptrdiff_t depth, const real* a, ptrdiff_t a_row, ptrdiff_t a_col,
-               const real* b, ptrdiff_t b_row, ptrdiff_t b_panel, const real* init, ptrdiff_t init_row,
+    ctypedef struct matrix:             # element [i, j] is at[i * row + j * column]
+        const real* at
+        ptrdiff_t row, column
+    matrix rows_of(const real* at, ptrdiff_t stride)
+    matrix columns_of(const real* at, ptrdiff_t stride)
+    matrix part_of(matrix, ptrdiff_t row, ptrdiff_t column)
+    void strip(int rows, ptrdiff_t vectors, ptrdiff_t depth, matrix a, matrix b, ptrdiff_t b_panel, matrix init,
                real* c, ptrdiff_t c_row)
     void transpose_vectors(int wide, ptrdiff_t depth, const real* w, ptrdiff_t w_row, real* out, ptrdiff_t out_row)
 
