@@ -15,7 +15,7 @@ cdef extern from "simd.h" nogil:
     ctypedef struct vec:
         pass
     int VLEN, V_BYTES
-    real SAFE_UPDATE, LEAST_NORMAL, LARGEST
+    real SAFE_UPDATE, LEAST_NORMAL
     vec v_zero()
     vec v_set1(real)
     vec v_load(const real*)
@@ -29,6 +29,7 @@ cdef extern from "simd.h" nogil:
     vec v_fnma(vec a, vec b, vec c)     # c - a * b
     vec v_and(vec, vec)
     vec v_abs(vec)
+    vec v_power_below(vec)
     vec v_min(vec, vec)
     vec v_max(vec, vec)
     vec v_copysign(vec size, vec sign)
@@ -36,6 +37,7 @@ cdef extern from "simd.h" nogil:
         pass
     vmask v_lt(vec, vec)
     vec v_select(vmask, vec, vec)
+    bint v_any(vmask)
     real v_sum(vec)
     real v_sum_first(vec, ptrdiff_t)
     vec v_first_lanes(ptrdiff_t)

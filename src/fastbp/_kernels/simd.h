@@ -97,7 +97,6 @@ typedef PICK(double, float) real;
  * and the rest leaves room for what an optimizer's momentum adds up. */
 #define SAFE_UPDATE PICK(0x1p+960, 0x1p+96f)
 #define LEAST_NORMAL PICK(0x1p-1022, 0x1p-126f)
-#define LARGEST PICK(0x1.fffffffffffffp+1023, 0x1.fffffep+127f)
 /* Adding this to a small x leaves round(x), ties to even, in the low bits of the sum. */
 #define ROUND_MAGIC PICK(0x1.8p+52, 0x1.8p+23f)
 
@@ -141,6 +140,8 @@ FORCE_INLINE vec v_neg(vec a) { return v_xor(v_set1((real)-0.0), a); }
 FORCE_INLINE vec v_copysign(vec a, vec b) { return v_or(v_abs(a), v_and(v_set1((real)-0.0), b)); }
 /* Nearest integer, ties to even, for |a| < 2**(MANTISSA_BITS - 2). */
 FORCE_INLINE vec v_round(vec a) { return v_sub(v_add(a, v_set1(ROUND_MAGIC)), v_set1(ROUND_MAGIC)); }
+/* The largest power of two that is not above a normal a: its exponent bits, which are those of infinity. */
+FORCE_INLINE vec v_power_below(vec a) { return v_and(v_set1((real)INFINITY), a); }
 /* 2**n for an integral n of a normal number's range: n + bias stands in the sum's low bits; shift it up. */
 FORCE_INLINE vec v_pow2(vec n) { return v_shift_left_mantissa(v_add(n, v_set1(ROUND_MAGIC + EXPONENT_BIAS))); }
 

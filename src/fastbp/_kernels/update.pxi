@@ -138,14 +138,18 @@ cdef void descend_by_signs(real* w, const real* g, ptrdiff_t n, double rate, con
         i += VLEN
 
 
+cdef inline real* part(void* state, ptrdiff_t start) noexcept nogil:
+    """An optimizer's array from `start` on; null where the method has none."""
+    return <real*>state + start if state != NULL else NULL
+
+
 cdef void descend_part(const fastbp_network* net, const fastbp_optimizer* optimizer, ptrdiff_t start, ptrdiff_t n,
                        double rate) noexcept nogil:
     """The update of n parameters from `start` on, at `rate` times the learning rate."""
     cdef real* w = <real*>net.params + start
     cdef const real* g = <const real*>net.gradient + start
-    # Null where the method has none, and then not looked at.
-    cdef real* mean = <real*>optimizer.mean + start
-    cdef real* square = <real*>optimizer.square + start
+    cdef real* mean = part(optimizer.mean, start)
+    cdef real* square = part(optimizer.square, start)
     cdef double h = rate * optimizer.learning_rate
     if optimizer.method == FASTBP_SGD:
         descend(w, g, n, h)
@@ -189,7 +193,7 @@ cdef bint update(const fastbp_network* net, fastbp_optimizer* optimizer, double 
     if optimizer.l1 > 0 or optimizer.l2 > 0:
         penalty[0] += add_penalty(net, share * optimizer.l1, share * optimizer.l2)
     if optimizer.clip > 0:
-        clip_gradient(<real*>net.gradient, net.n_params, optimizer.clip)
+        limit_norms(<real*>net.gradient, net.n_params // VLEN, VLEN, True, optimizer.clip)
     if not is_safe_update(net, optimizer):
         return False
     optimizer.steps += 1
@@ -208,5 +212,5 @@ cdef bint update(const fastbp_network* net, fastbp_optimizer* optimizer, double 
                           max(1 - rate * optimizer.learning_rate * optimizer.decay, 0.0))
         descend_part(net, optimizer, layer.weights, end - layer.weights, rate)
         if optimizer.max_norm > 0:
-            limit_norms(layer, <real*>net.params + layer.weights, optimizer.max_norm)
+            limit_layer_norms(layer, <real*>net.params + layer.weights, optimizer.max_norm)
     return True
