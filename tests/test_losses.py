@@ -375,10 +375,11 @@ def test_poisson_near_its_target(isa, dtype, net_input):
         assert slope == pytest.approx(float((np.longdouble(y) - t) / y), rel=4 * epsilon(dtype), abs=0)
 
 
-def test_poisson_of_nothing_expected_and_nothing_counted(isa, dtype):
-    net = one_output("poisson", "exp", dtype, -800.0)       # y underflows to 0
-    assert net.error([0.0], [0.0]) == 0
-    np.testing.assert_array_equal(net.backprop([0.0], [0.0]).error_signals[0], [1.0])
+@pytest.mark.parametrize(("net_input", "t", "slope"), [(-800.0, 0.0, 1.0), (-800.0, 3.0, -np.inf), (800.0, 3.0, 1.0)])
+def test_slopes_of_poisson_at_the_ends(isa, dtype, net_input, t, slope):
+    trace = one_output("poisson", "exp", dtype, net_input).backprop([0.0], [t])     # y is 0 or infinite
+    np.testing.assert_array_equal(trace.error_signals[0], [slope])
+    assert trace.error == pytest.approx(0.0 if t == 0 else 3 * np.log(3) - 3 + 2400 if net_input < 0 else np.inf)
 
 
 @pytest.mark.parametrize("net_input", [1.0, 16.0, 23.0, 40.0, 80.0])

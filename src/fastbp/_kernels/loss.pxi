@@ -54,10 +54,14 @@ cdef inline double element_loss(int loss, double parameter, bint fused, double r
         slope[0] = (1 - parameter) * (difference > 0) - parameter * (difference < 0) + 0 * difference
         return slope[0] * difference
     if loss == FASTBP_POISSON:
-        slope[0] = difference if fused else difference / y if t != 0 else 1
         if t == 0:
+            slope[0] = y if fused else 1 - t / y if y != 0 else 1
             return y
-        return t * beyond_log1p(difference / t) if 2 * size <= t else difference + t * (log(t) - r)
+        if 2 * size <= t:
+            slope[0] = difference if fused else difference / y
+            return t * beyond_log1p(difference / t)
+        slope[0] = difference if fused else 1 - t / y
+        return difference + t * (log(t) - r)
     if fused:
         slope[0] = difference
     else:

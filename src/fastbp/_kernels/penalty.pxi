@@ -35,10 +35,11 @@ cdef void scale_weights(real* w, ptrdiff_t n, double factor) noexcept nogil:
 
 
 cdef void limit_norms(real* x, ptrdiff_t rows, ptrdiff_t stride, bint as_one, double largest) noexcept nogil:
-    """Of `rows` vectors, `stride` apart, what has a Euclidean norm above `largest` is scaled down to it.
+    """Scale down to a Euclidean norm of `largest` whatever has a larger one.
 
-    That is the column of numbers in each lane, or all numbers `as_one`. Sizes are measured in a power of two near the
-    largest of them, so that no square leaves the range of the numbers. What is not finite stays.
+    That is the column of numbers in each lane of `rows` vectors, `stride` apart, or all their numbers `as_one`. They
+    are measured in a power of two near the largest of them, so that no square leaves the range of the dtype. Numbers
+    that are not finite stay as they are, and a bound beyond the dtype limits nothing.
     """
     cdef vec one = v_set1(1), bound = v_set1(<real>largest), sizes = v_zero(), squares = v_zero()
     cdef vec scale, scaled, norm, share, factor
@@ -47,7 +48,7 @@ cdef void limit_norms(real* x, ptrdiff_t rows, ptrdiff_t stride, bint as_one, do
     for i in range(rows):
         sizes = v_max(sizes, v_abs(v_load(x + i * stride)))
     if as_one:
-        # The mean of the lanes is near enough, and cannot overflow.
+        # The mean over the lanes is near enough to the largest, and cannot overflow.
         sizes = v_set1(v_sum(v_mul(v_set1(<real>1 / VLEN), sizes)))
     # Twice, because the reciprocal of the largest power of two is not a normal number.
     scale = v_div(v_set1(2), v_power_below(v_max(sizes, v_set1(LEAST_NORMAL))))
@@ -58,7 +59,7 @@ cdef void limit_norms(real* x, ptrdiff_t rows, ptrdiff_t stride, bint as_one, do
     limited = v_lt(v_mul(scale, bound), norm)
     if not v_any(limited):
         return
-    # A factor below the normal numbers is taken as two, of which neither is.
+    # A factor too small for a normal number is applied as two that are not.
     share = v_div(bound, norm)
     factor = v_mul(share, scale)
     tiny = v_lt(factor, v_set1(LEAST_NORMAL))
