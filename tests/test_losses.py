@@ -325,3 +325,95 @@ def test_a_loss_of_ones_own_cannot_be_saved(tmp_path):
     with pytest.raises(ValueError, match="cannot be saved"):
         net.save(tmp_path / "net.fastbp")
     assert not [*tmp_path.iterdir()]
+
+
+# What follows asks for relative accuracy: a loss near 0 is as exact as a large one. E is summed in float64 for both
+# dtypes, so where y and t are given, so is E to float64's accuracy.
+
+def epsilon(dtype):
+    return float(np.finfo(dtype).eps)
+
+
+def one_output(loss, output, dtype, net_input):
+    return fastbp.Network([1, 1], output, loss=loss, dtype=dtype, init=[0.0, net_input])
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_log_cosh_from_the_smallest_to_the_largest(isa, dtype, sign):
+    exponents = {"float32": np.linspace(-18, 18, 181), "float64": np.linspace(-150, 150, 601)}[dtype]
+    for u in [3e-9, 0.999, 1.0, 1.001, *10 ** exponents]:
+        u = np.dtype(dtype).type(u)
+        net = one_output("log_cosh", "identity", dtype, 0.0)
+        error, gradient = net.gradient([0.0], [-sign * u])
+        v = np.longdouble(u)
+        # cosh u = 1 + 2 sinh(u / 2)^2 = exp(u) (1 + exp(-2 u)) / 2
+        if v < 2:
+            expected = np.log1p(2 * np.sinh(v / 2) ** 2)
+        else:
+            expected = v + np.log1p(np.exp(-2 * v)) - np.log(np.longdouble(2))
+        assert error == pytest.approx(float(expected), rel=2e-15, abs=0)
+        assert gradient[1] == pytest.approx(sign * float(np.tanh(v)), rel=4 * epsilon(dtype), abs=0)
+
+
+# y = t (1 + d) for these d, and for 0.
+NEAR = [*(sign * 10.0**-k for k in range(1, 16) for sign in (-1, 1)), 0.45, -0.45, 0.0]
+
+
+@pytest.mark.parametrize("net_input", [-30.0, -1.0, 0.0, 2.0, 30.0])
+def test_poisson_near_its_target(isa, dtype, net_input):
+    net = one_output("poisson", "exp", dtype, net_input)
+    y = net.predict([0.0])[0]
+    for d in NEAR:
+        t = np.dtype(dtype).type(y / (1 + d))
+        x = (np.longdouble(y) - t) / t
+        # x - log(1 + x) = x^2 / 2 - x^3 / 3 + ...
+        expected = t * (sum((-x) ** k / k for k in range(2, 14)) if abs(x) < 0.03 else x - np.log1p(x))
+        error = net.error([0.0], [t])
+        assert error == pytest.approx(float(expected), rel=1e-13, abs=0)
+        assert (error == 0) == (y == t)
+        slope = net.backprop([0.0], [t]).error_signals[0][0]
+        assert slope == pytest.approx(float((np.longdouble(y) - t) / y), rel=4 * epsilon(dtype), abs=0)
+
+
+@pytest.mark.parametrize(("net_input", "t", "slope"), [(-800.0, 0.0, 1.0), (-800.0, 3.0, -np.inf), (800.0, 3.0, 1.0)])
+def test_slopes_of_poisson_at_the_ends(isa, dtype, net_input, t, slope):
+    trace = one_output("poisson", "exp", dtype, net_input).backprop([0.0], [t])     # y is 0 or infinite
+    np.testing.assert_array_equal(trace.error_signals[0], [slope])
+    assert trace.error == pytest.approx(0.0 if t == 0 else 3 * np.log(3) - 3 + 2400 if net_input < 0 else np.inf)
+
+
+@pytest.mark.parametrize("net_input", [1.0, 16.0, 23.0, 40.0, 80.0])
+def test_binary_cross_entropy_of_what_is_all_but_certain(isa, dtype, net_input):
+    for k in (0, 1, 5, 20, 24, 50):
+        t = np.dtype(dtype).type(1 - 2.0**-k)
+        r = np.longdouble(net_input)
+        expected = (1 - np.longdouble(t)) * r + np.log1p(np.exp(-r))
+        net = one_output("binary_cross_entropy", "sigmoid", dtype, net_input)
+        assert net.error([0.0], [t]) == pytest.approx(float(expected), rel=2e-15, abs=0)
+        mirrored = one_output("binary_cross_entropy", "sigmoid", dtype, -net_input)
+        assert mirrored.error([0.0], [1 - t]) == pytest.approx(float(expected), rel=2e-15, abs=0)
+
+
+@pytest.mark.parametrize("net_input", [-20.0, -1.0, 0.0, 3.0])
+def test_slopes_of_binary_cross_entropy_near_the_target(isa, dtype, net_input):
+    net = one_output("binary_cross_entropy", "sigmoid", dtype, net_input)
+    y = net.predict([0.0])[0]
+    exact = np.longdouble(y)
+    for t in [0.0, 1.0, *(y * (1 + d) for d in NEAR if y * (1 + d) < 1)]:
+        t = np.dtype(dtype).type(t)
+        slope = net.backprop([0.0], [t]).error_signals[0][0]
+        assert slope == pytest.approx(float((exact - t) / (exact * (1 - exact))), rel=4 * epsilon(dtype), abs=0)
+
+
+@pytest.mark.parametrize("n_outputs", [2, 3, 17])
+@pytest.mark.parametrize("lead", [0.0, 1.0, 5.0, 10.0, 20.0, 40.0, 80.0])
+def test_cross_entropy_of_what_is_all_but_certain(isa, dtype, n_outputs, lead):
+    # All net inputs but one are the same, which no number added to all of them changes.
+    for shift in (0.0, -1000.0, 1000.0):
+        b = np.full(n_outputs, shift)
+        b[1] += lead
+        net = fastbp.Network([1, n_outputs], "softmax", loss="cross_entropy", dtype=dtype,
+                             init=[(np.zeros((1, n_outputs)), b)])
+        others = np.log1p((n_outputs - 1) * np.exp(-np.longdouble(lead)))
+        assert net.error([0.0], 1) == pytest.approx(float(others), rel=10 * epsilon(dtype), abs=0)
+        assert net.error([0.0], 0) == pytest.approx(float(lead + others), rel=10 * epsilon(dtype), abs=0)

@@ -285,3 +285,94 @@ def test_state_goes_out_and_in(data, name, options):
     other._restore(twin, optimizer._state())
     np.testing.assert_array_equal(steps(twin, other, data), steps(net, optimizer, data))
     assert other.steps == optimizer.steps
+
+
+# Powers of ten from end to end of the dtype, as shares of the largest one's exponent.
+EXPONENT = {"float32": 37, "float64": 307}
+SHARES = [-0.9, -0.5, -0.2, 0, 0.5, 0.7]
+
+
+def power_of_ten(share, dtype):
+    return 10.0 ** (share * EXPONENT[dtype])
+
+
+def numbers(rng, shape, spread):
+    """Of either sign, with sizes from 10^-spread to 1."""
+    return rng.choice([-1, 1], shape) * 10 ** rng.uniform(-spread, 0, shape)
+
+
+def limited(x, largest):
+    """The columns of x, those of a larger norm scaled down to it; and all norms."""
+    x = np.asarray(x, np.longdouble)
+    norms = np.hypot.reduce(x, axis=0)      # which neither overflows nor underflows on the way
+    return x * np.minimum(1, largest / np.where(norms == 0, 1, norms)), norms
+
+
+def assert_same_numbers(actual, expected, dtype):
+    """Relatively the same, number by number; what is lost below the normal numbers is no fault."""
+    info = np.finfo(dtype)
+    np.testing.assert_allclose(actual, np.asarray(expected, float), rtol=30 * info.eps, atol=100 * info.tiny)
+
+
+@pytest.mark.parametrize("clip", SHARES)
+@pytest.mark.parametrize("error", [-0.4, 0])
+@pytest.mark.parametrize("n_outputs", [1, 5, 17])
+def test_clipping_of_gradients_of_any_size(isa, dtype, rng, n_outputs, error, clip):
+    clip = power_of_ten(clip, dtype)
+    for size in [*SHARES, 0.9, 0.99]:
+        for spread in (0, 9, 30):
+            # From weights of 0 and with a rate of 1, the parameters become -g; that of the bias is E's slope itself.
+            x = (power_of_ten(size, dtype) * numbers(rng, 9, spread)).astype(dtype)
+            e = (power_of_ten(error, dtype) * numbers(rng, n_outputs, 1)).astype(dtype)
+            net = fastbp.Network([9, n_outputs], "identity", dtype=dtype, init=np.zeros(10 * n_outputs))
+            net.train_step(x, -e, optimizer=fastbp.SGD(1.0, clip_norm=clip))
+            gradient = np.outer(np.append(x, 1).astype(np.longdouble), e).ravel()
+            assert_same_numbers(-net.params, limited(gradient, clip)[0], dtype)
+
+
+@rules
+@pytest.mark.parametrize("size", [0.5, 0.8, 0.99])
+def test_a_clipped_gradient_serves_every_optimizer(isa, dtype, rng, name, options, size):
+    x = (power_of_ten(size, dtype) * numbers(rng, 9, 2)).astype(dtype)
+    clipped, plain = (fastbp.Network([9, 1], "identity", dtype=dtype, init=np.zeros(10)) for _ in range(2))
+    optimizer, twin = (getattr(fastbp, name)(**options, clip_norm=clip) for clip in (0.25, None))
+    clipped.train_step(x, [-1.0], optimizer=optimizer)
+    plain.train_step(limited(x, 0.25)[0].astype(dtype), [-1.0], optimizer=twin)
+    np.testing.assert_allclose(clipped.weights[0], plain.weights[0], rtol=1e-5)
+
+
+def test_clipping_does_not_hide_a_gradient_that_is_not_finite(isa, dtype):
+    largest = float(np.finfo(dtype).max)
+    for X, T in (([[largest]], [[2.0]]), ([[largest], [largest]], [[2.0], [-2.0]])):    # infinity; infinity - infinity
+        net = fastbp.Network([1, 1], "identity", dtype=dtype, init=[0, 0])
+        with pytest.raises(fastbp.DivergenceError):
+            net.train_step(X, T, optimizer=fastbp.SGD(0.1, clip_norm=1.0))
+        np.testing.assert_array_equal(net.params, [0, 0])
+
+
+@pytest.mark.parametrize("max_norm", [*SHARES, 0.9, 0.99, "largest"])
+@pytest.mark.parametrize("n_outputs", [1, 5, 17])
+def test_norms_of_weights_of_any_size(isa, dtype, rng, n_outputs, max_norm):
+    largest = float(np.finfo(dtype).max)
+    max_norm = largest if max_norm == "largest" else power_of_ten(max_norm, dtype)
+    for spread in (0, 9, 30):
+        for first in range(len(SHARES) + 4):
+            # Neighbours of every size: none may spoil another. 0 has no norm to be divided by.
+            sizes = np.roll([*(power_of_ten(share, dtype) for share in [*SHARES, 0.9, 0.99]), 0, largest], first)
+            W = (np.resize(sizes, n_outputs) * numbers(rng, (9, n_outputs), spread)).astype(dtype)
+            net = fastbp.Network([9, n_outputs], "identity", dtype=dtype, init=np.zeros(10 * n_outputs))
+            net.weights[0][...] = W
+            net.train_step(np.zeros(9), np.zeros(n_outputs), optimizer=fastbp.SGD(1.0, max_norm=max_norm))
+            expected, norms = limited(W, max_norm)
+            assert_same_numbers(net.weights[0], expected, dtype)
+            spared = norms < 0.9999 * max_norm
+            np.testing.assert_array_equal(net.weights[0][:, spared], W[:, spared])
+
+
+@pytest.mark.parametrize(("options", "expected"), [({"l1": 2.0}, 6e30), ({"l2": 2e-30}, np.inf)], ids=str)
+def test_a_penalty_that_is_not_asked_for_adds_nothing(isa, options, expected):
+    # In float32 the squares of these weights are infinite.
+    net = fastbp.Network([3, 1], "identity", dtype="float32", init=[1e30, 1e30, 1e30, 0])
+    samples = net._samples(np.zeros((1, 3)), np.zeros((1, 1)))
+    net._train_epoch(samples, None, 1, fastbp.SGD(1e-3, **options), 0)
+    assert samples.penalty == pytest.approx(expected)

@@ -81,7 +81,9 @@ cdef class Optimizer:
         self.layout, self.state = layout, state
         self.numbers.mean = NULL if mean is None else cnp.PyArray_DATA(mean)
         self.numbers.square = NULL if square is None else cnp.PyArray_DATA(square)
-        self.numbers.rates = NULL if self.rates is None else <const double*>cnp.PyArray_DATA(self.rates)
+        self.numbers.rates = NULL
+        if self.rates is not None:
+            self.numbers.rates = <const double*>cnp.PyArray_DATA(self.rates)
         self.numbers.steps = steps
         return 0
 

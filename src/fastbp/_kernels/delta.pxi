@@ -46,7 +46,7 @@ cdef void error_signal(const fastbp_model* model, TypedWorkspace work, int l, pt
     elif not needs_transpose(layer):
         error_from_vector(layer, w, d, m, e)
     else:
-        multiply(m, layer.n_in, layer.n_out, d, layer.stride, 1, w, layer.stride, True, NULL, 0,
+        multiply(m, layer.n_in, layer.n_out, rows_of(d, layer.stride), columns_of(w, layer.stride), rows_of(NULL, 0),
                  e, padded(layer.n_in), &work.packed[0])
     if l > 0 and work.places[l - 1].dropout > 0:
         multiply_elements(e, mask_of(work, l - 1), e, padded(m * model.layers[l - 1].stride))
@@ -66,8 +66,8 @@ cdef void weight_gradient(const fastbp_model* model, TypedWorkspace work, int l,
         a = kept_of(work, l - 1)
         a_stride = model.layers[l - 1].stride
     if layer.n_out > 1:
-        multiply(layer.n_in, layer.n_out, m, a, 1, a_stride, d, layer.stride, False,
-                 g if accumulate else NULL, layer.stride, g, layer.stride, &work.packed[0])
+        multiply(layer.n_in, layer.n_out, m, columns_of(a, a_stride), rows_of(d, layer.stride),
+                 rows_of(g if accumulate else NULL, layer.stride), g, layer.stride, &work.packed[0])
         column_sums(m, layer.stride // VLEN, d, layer.stride, g_bias if accumulate else NULL, g_bias)
         return
     # One output: rows of inputs in whole vectors, scaled and added. Padded rows have no rest; x may have one.

@@ -16,7 +16,8 @@ cdef void net_inputs(const fastbp_model* model, const fastbp_layer* layer, const
     elif m == 1:
         multiply_row(layer.stride // VLEN, layer.n_in, x, w, layer.stride, b, r)
     else:
-        multiply(m, layer.n_out, layer.n_in, x, x_stride, 1, w, layer.stride, False, b, 0, r, layer.stride, packed)
+        multiply(m, layer.n_out, layer.n_in, rows_of(x, x_stride), rows_of(w, layer.stride), rows_of(b, 0),
+                 r, layer.stride, packed)
 
 
 cdef void activate(const fastbp_layer* layer, const real* r, real* a, ptrdiff_t m) noexcept nogil:

@@ -19,12 +19,25 @@ cdef real squared_error_row(const fastbp_layer* layer, const real* y, const real
     return v_sum(squares)
 
 
+cdef double beyond_log1p(double x) noexcept nogil:
+    """x - log(1 + x) for |x| <= 1/2, where the two nearly cancel.
+
+    With s = x / (2 + x), log(1 + x) = 2 atanh(s) = 2 s + 2 s^3 (1/3 + s^2 / 5 + ...) and x - 2 s = s x; s^2 <= 1/9.
+    """
+    cdef double s = x / (2 + x), series = 0
+    cdef int k
+    for k in range(33, 1, -2):
+        series = series * s * s + 1.0 / k
+    return s * (x - 2 * s * s * series)
+
+
 cdef inline double element_loss(int loss, double parameter, bint fused, double r, double y, double t,
                                 double* slope) noexcept nogil:
     """The loss of one output y = g(r) and its derivative with respect to y or, fused, to r.
 
     huber: Huber 1964; quantile: Koenker and Bassett 1978; poisson: half the deviance, of y = exp(r); binary
     cross-entropy of y = sigmoid(r). Fused, the last two look at r where y has underflowed or is rounded to 1.
+    No formula subtracts what is nearly equal, so that a loss near 0 is as exact as a large one.
     """
     cdef double difference = y - t, size = fabs(difference)
     if loss == FASTBP_ABSOLUTE_ERROR:
@@ -35,15 +48,25 @@ cdef inline double element_loss(int loss, double parameter, bint fused, double r
         return difference * difference / 2 if size <= parameter else parameter * (size - parameter / 2)
     if loss == FASTBP_LOG_COSH:
         slope[0] = tanh(difference)
-        return size + log1p(exp(-2 * size)) - 0.6931471805599453
+        # 1 - tanh(u)^2 is 1 / cosh(u)^2; where it cancels, cosh u = exp(|u|) (1 + exp(-2 |u|)) / 2.
+        return -log1p(-slope[0] ** 2) / 2 if size < 1 else size + log1p(exp(-2 * size)) - 0.6931471805599453
     if loss == FASTBP_QUANTILE:
         slope[0] = (1 - parameter) * (difference > 0) - parameter * (difference < 0) + 0 * difference
         return slope[0] * difference
     if loss == FASTBP_POISSON:
+        if t == 0:
+            slope[0] = y if fused else 1 - t / y if y != 0 else 1
+            return y
+        if 2 * size <= t:
+            slope[0] = difference if fused else difference / y
+            return t * beyond_log1p(difference / t)
         slope[0] = difference if fused else 1 - t / y
-        return difference + (t * (log(t) - r) if t != 0 else 0)
-    slope[0] = difference if fused else (-t / y if t != 0 else 0) + ((1 - t) / (1 - y) if t != 1 else 0)
-    return max(r, 0.0) - t * r + log1p(exp(-fabs(r)))
+        return difference + t * (log(t) - r)
+    if fused:
+        slope[0] = difference
+    else:
+        slope[0] = 1 / (1 - y) if t == 0 else -1 / y if t == 1 else difference / (y * (1 - y))
+    return fabs(r) * (1 - t if r > 0 else t) + log1p(exp(-fabs(r)))
 
 
 cdef double elements_row(const fastbp_model* model, const fastbp_layer* layer, bint fused, const real* r,
@@ -65,21 +88,25 @@ cdef double cross_entropy_row(const fastbp_layer* layer, bint fused, const real*
     """E = -sum t log y of a row y = softmax(r), and e = -t / y or, fused, d = y sum(t) - t, times the factor.
 
     log y is r_j - r_k + log y_k with k the largest output, which is at least one n-th: no y that underflows to 0 is
-    taken the logarithm of. Where t is null it is 1 at the label and 0 elsewhere.
+    taken the logarithm of. Nor is a y_k near 1, which is rounded; what it lacks is the sum of the others. Where t is
+    null it is 1 at the label and 0 elsewhere.
     """
     cdef ptrdiff_t j, k = 0
-    cdef double loss = 0, base
+    cdef double loss = 0, others = 0, log_largest
     cdef real target, total = 0
     for j in range(layer.n_out):
         if y[j] > y[k]:
+            others += y[k]
             k = j
+        elif j != k:
+            others += y[j]
         total += t[j] if t != NULL else <real>(j == label)
-    base = log(<double>y[k]) - r[k]
+    log_largest = log1p(-others) if others < 0.5 else log(<double>y[k])
     for j in range(layer.n_out):
         target = t[j] if t != NULL else <real>(j == label)
         squares[0] += (y[j] - target) * (y[j] - target)
         if target != 0:
-            loss -= target * (r[j] + base)
+            loss -= target * (<double>r[j] - r[k] + log_largest)
         if fused:
             e[j] = factor * (total * y[j] - target)
         else:

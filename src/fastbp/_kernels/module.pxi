@@ -18,7 +18,7 @@ cdef extern from "simd.h" nogil:
     ctypedef struct vec:
         pass
     int VLEN, V_BYTES
-    real SAFE_UPDATE, LEAST_NORMAL, LARGEST
+    real SAFE_UPDATE, LEAST_NORMAL
     vec v_zero()
     vec v_set1(real)
     vec v_load(const real*)
@@ -32,6 +32,7 @@ cdef extern from "simd.h" nogil:
     vec v_fnma(vec a, vec b, vec c)     # c - a * b
     vec v_and(vec, vec)
     vec v_abs(vec)
+    vec v_power_below(vec)
     vec v_min(vec, vec)
     vec v_max(vec, vec)
     vec v_copysign(vec size, vec sign)
@@ -39,6 +40,7 @@ cdef extern from "simd.h" nogil:
         pass
     vmask v_lt(vec, vec)
     vec v_select(vmask, vec, vec)
+    bint v_any(vmask)
     real v_sum(vec)
     real v_sum_first(vec, ptrdiff_t)
     vec v_first_lanes(ptrdiff_t)
@@ -54,8 +56,13 @@ cdef extern from "float_mode.h" nogil:
 cdef extern from "tile.h" nogil:
     int TILE_ROWS, TILE_VECTORS, LANE, PACK_DEPTH, PACK_BYTES, SMALL_BYTES
     ptrdiff_t PACKED_BLOCK, PACKED_STRIP
-    void strip(int rows, ptrdiff_t vectors, ptrdiff_t depth, const real* a, ptrdiff_t a_row, ptrdiff_t a_col,
-               const real* b, ptrdiff_t b_row, ptrdiff_t b_panel, const real* init, ptrdiff_t init_row,
+    ctypedef struct matrix:             # element [i, j] is at[i * row + j * column]
+        const real* at
+        ptrdiff_t row, column
+    matrix rows_of(const real* at, ptrdiff_t stride)
+    matrix columns_of(const real* at, ptrdiff_t stride)
+    matrix part_of(matrix, ptrdiff_t row, ptrdiff_t column)
+    void strip(int rows, ptrdiff_t vectors, ptrdiff_t depth, matrix a, matrix b, ptrdiff_t b_panel, matrix init,
                real* c, ptrdiff_t c_row)
     void transpose_vectors(int wide, ptrdiff_t depth, const real* w, ptrdiff_t w_row, real* out, ptrdiff_t out_row)
 

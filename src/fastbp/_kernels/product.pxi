@@ -5,44 +5,39 @@ cdef inline ptrdiff_t padded(ptrdiff_t n) noexcept nogil:
     return (n + VLEN - 1) // VLEN * VLEN
 
 
-cdef void pack(ptrdiff_t columns, ptrdiff_t depth, const real* b, ptrdiff_t b_row, bint transposed,
-               real* panels) noexcept nogil:
-    """A block of B, or of the transpose of what b points at, panel after panel as `strip` reads it; zeros fill up."""
+cdef void pack(ptrdiff_t columns, ptrdiff_t depth, matrix b, real* panels) noexcept nogil:
+    """A block of B, whose rows or columns are contiguous, panel after panel as `strip` reads it; zeros fill up."""
     cdef ptrdiff_t wide, panel_row = TILE_VECTORS * VLEN, p, j
     while columns > 0:
         wide = min(columns, panel_row)
-        if not transposed:
+        if b.column == 1:
             # The rows of B are padded.
             for p in range(depth):
                 for j in range((wide + VLEN - 1) // VLEN):
-                    v_store(panels + p * panel_row + j * VLEN, v_load(b + p * b_row + j * VLEN))
-            b += wide
+                    v_store(panels + p * panel_row + j * VLEN, v_load(b.at + p * b.row + j * VLEN))
         else:
-            transpose_vectors(wide // VLEN, depth, b, b_row, panels, panel_row)
+            transpose_vectors(wide // VLEN, depth, b.at, b.column, panels, panel_row)
             for j in range(wide // VLEN * VLEN, padded(wide)):
                 for p in range(depth):
-                    panels[p * panel_row + j] = b[j * b_row + p] if j < wide else 0
-            b += wide * b_row
+                    panels[p * panel_row + j] = b.at[j * b.column + p] if j < wide else 0
+        b.at += wide * b.column
         panels += depth * panel_row
         columns -= wide
 
 
-cdef void pack_strip(ptrdiff_t rows, ptrdiff_t depth, const real* a, ptrdiff_t a_row, ptrdiff_t a_col, real* packed,
-                     ptrdiff_t* packed_row, ptrdiff_t* packed_col) noexcept nogil:
+cdef matrix pack_strip(ptrdiff_t rows, ptrdiff_t depth, matrix a, real* packed) noexcept nogil:
     """`rows` rows of A, copied along whichever of rows and columns is contiguous."""
-    cdef ptrdiff_t p, i
-    if a_col == 1:
+    cdef ptrdiff_t p, i, row
+    if a.column == 1:
         # One vector more: rows a power of two apart would fall into the same few lines of the cache.
-        packed_row[0] = padded(depth) + VLEN
-        packed_col[0] = 1
+        row = padded(depth) + VLEN
         for i in range(rows):
-            memcpy(packed + i * packed_row[0], a + i * a_row, depth * sizeof(real))
-    else:
-        packed_row[0] = 1
-        packed_col[0] = rows
-        for p in range(depth):
-            for i in range((rows + VLEN - 1) // VLEN):
-                v_store(packed + p * rows + i * VLEN, v_load_first(a + p * a_col + i * VLEN, rows - i * VLEN))
+            memcpy(packed + i * row, a.at + i * a.row, depth * sizeof(real))
+        return rows_of(packed, row)
+    for p in range(depth):
+        for i in range((rows + VLEN - 1) // VLEN):
+            v_store(packed + p * rows + i * VLEN, v_load_first(a.at + p * a.column + i * VLEN, rows - i * VLEN))
+    return columns_of(packed, rows)
 
 
 cdef inline ptrdiff_t strip_rows(ptrdiff_t left) noexcept nogil:
@@ -52,34 +47,27 @@ cdef inline ptrdiff_t strip_rows(ptrdiff_t left) noexcept nogil:
     return 8 if TILE_ROWS > 8 and left >= 8 else 4 if TILE_ROWS > 4 and left >= 4 else 2 if left >= 2 else 1
 
 
-cdef void multiply_block(ptrdiff_t m, ptrdiff_t vectors, ptrdiff_t depth,
-                         const real* a, ptrdiff_t a_row, ptrdiff_t a_col,
-                         const real* b, ptrdiff_t b_row, ptrdiff_t b_panel,
-                         const real* init, ptrdiff_t init_row, real* c, ptrdiff_t c_row, real* packed) noexcept nogil:
+cdef void multiply_block(ptrdiff_t m, ptrdiff_t vectors, ptrdiff_t depth, matrix a, matrix b, ptrdiff_t b_panel,
+                         matrix init, real* c, ptrdiff_t c_row, real* packed) noexcept nogil:
     """C = init + A B in strips of rows, each copied to `packed` before it is used unless that is null."""
-    cdef ptrdiff_t rows, strip_row = a_row, strip_col = a_col
-    cdef const real* strip_a = a
+    cdef ptrdiff_t rows
+    cdef matrix strip_a
     while m > 0:
         rows = strip_rows(m)
-        if packed != NULL:
-            pack_strip(rows, depth, a, a_row, a_col, packed, &strip_row, &strip_col)
-            strip_a = packed
-        else:
-            strip_a = a
+        strip_a = a if packed == NULL else pack_strip(rows, depth, a, packed)
         if rows == TILE_ROWS:
-            strip(TILE_ROWS, vectors, depth, strip_a, strip_row, strip_col, b, b_row, b_panel, init, init_row, c, c_row)
+            strip(TILE_ROWS, vectors, depth, strip_a, b, b_panel, init, c, c_row)
         elif TILE_ROWS > 8 and rows == 8:
-            strip(8, vectors, depth, strip_a, strip_row, strip_col, b, b_row, b_panel, init, init_row, c, c_row)
+            strip(8, vectors, depth, strip_a, b, b_panel, init, c, c_row)
         elif TILE_ROWS > 4 and rows == 4:
-            strip(4, vectors, depth, strip_a, strip_row, strip_col, b, b_row, b_panel, init, init_row, c, c_row)
+            strip(4, vectors, depth, strip_a, b, b_panel, init, c, c_row)
         elif rows == 2:
-            strip(2, vectors, depth, strip_a, strip_row, strip_col, b, b_row, b_panel, init, init_row, c, c_row)
+            strip(2, vectors, depth, strip_a, b, b_panel, init, c, c_row)
         else:
-            strip(1, vectors, depth, strip_a, strip_row, strip_col, b, b_row, b_panel, init, init_row, c, c_row)
-        a += rows * a_row
+            strip(1, vectors, depth, strip_a, b, b_panel, init, c, c_row)
+        a.at += rows * a.row
+        init = part_of(init, rows, 0)
         c += rows * c_row
-        if init != NULL:
-            init += rows * init_row
         m -= rows
 
 
@@ -119,43 +107,36 @@ cdef ptrdiff_t packed_size(const fastbp_model* model, ptrdiff_t rows, bint with_
     return size
 
 
-cdef void multiply(ptrdiff_t m, ptrdiff_t columns, ptrdiff_t depth, const real* a, ptrdiff_t a_row, ptrdiff_t a_col,
-                   const real* b, ptrdiff_t b_row, bint transposed, const real* init, ptrdiff_t init_row,
+cdef void multiply(ptrdiff_t m, ptrdiff_t columns, ptrdiff_t depth, matrix a, matrix b, matrix init,
                    real* c, ptrdiff_t c_row, real* packed) noexcept nogil:
-    """C[i, j] = init[i, j] + sum over p of A[i, p] B[p, j]; if `transposed`, B[p, j] is b[j * b_row + p].
+    """C = init + A B. Of A and B, rows or columns are contiguous; init.at is null for zero.
 
     A large B is copied, block by block, into `packed`, in the order in which it is read, and so are the rows of A: as
-    they stand, they may lie pages apart, or fall into the same few lines of the cache.
+    they stand, they may lie pages apart, or fall into the same few lines of the cache. So is a B whose columns are
+    contiguous, which no vector could be read from.
     """
-    cdef const real* block_init
-    cdef const real* block_b
-    cdef real* packed_a = packed + PACKED_BLOCK
+    cdef real* packed_a = NULL
     cdef ptrdiff_t p, j, deep, wide, panel_row = TILE_VECTORS * VLEN, widest = widest_block()
     cdef bint large = is_large(m, columns, depth)
     REQUIRE(m >= 0 and depth >= 0 and columns > 0)
     REQUIRE(m <= 1 or c_row >= padded(columns))      # rows of whole vectors must not run into each other
-    if not (large or transposed):
-        multiply_block(m, padded(columns) // VLEN, depth, a, a_row, a_col, b, b_row, panel_row, init, init_row,
-                       c, c_row, NULL)
+    if not large and b.column == 1:
+        multiply_block(m, padded(columns) // VLEN, depth, a, b, panel_row, init, c, c_row, NULL)
         return
+    if large:
+        packed_a = packed + PACKED_BLOCK
     p = 0
     while p < depth:
         deep = min(depth - p, <ptrdiff_t>PACK_DEPTH)
         j = 0
         while j < columns:
             wide = min(columns - j, widest)
-            block_b = b + (j * b_row + p if transposed else p * b_row + j)
-            pack(wide, deep, block_b, b_row, transposed, packed)
-            block_init = init
-            if init != NULL:
-                block_init += j
-            multiply_block(m, padded(wide) // VLEN, deep, a + p * a_col, a_row, a_col, packed, panel_row,
-                           deep * panel_row, block_init, init_row, c + j, c_row, packed_a if large else NULL)
+            pack(wide, deep, part_of(b, p, j), packed)
+            multiply_block(m, padded(wide) // VLEN, deep, part_of(a, 0, p), rows_of(packed, panel_row),
+                           deep * panel_row, part_of(init, 0, j), c + j, c_row, packed_a)
             j += wide
         p += deep
-        # What follows adds to what is there.
-        init = c
-        init_row = c_row
+        init = rows_of(c, c_row)        # what follows adds to what is there
 
 
 cdef void multiply_row(ptrdiff_t vectors, ptrdiff_t depth, const real* a, const real* b, ptrdiff_t b_row,

@@ -42,6 +42,7 @@ cdef void forward_row(const fastbp_model* model, const fastbp_layer* layer, cons
     cdef int wide, k
     if layer.n_out == 1:
         finish_vector(layer, 0, v_set1(b[0] + dot(layer.n_in, x, w)), net_input, output, slopes, target)
+        v = vectors     # of which plain C, whose vectors have one lane, counts one
     while v < vectors:
         wide = row_vectors(vectors - v, layer.n_in, x, w + v * VLEN, layer.stride, b + v * VLEN, sums)
         for k in range(wide):

@@ -36,29 +36,45 @@
 #define PACKED_BLOCK (PACK_DEPTH * PACK_BYTES / (ptrdiff_t)sizeof(real))
 #define PACKED_STRIP (TILE_ROWS * (PACK_DEPTH + 2 * VLEN))
 
-/* init: null for zero. Strides count elements. */
-FORCE_INLINE void tile(const int mr, const int nv, ptrdiff_t depth, const real *a, ptrdiff_t a_row, ptrdiff_t a_col,
-                       const real *b, ptrdiff_t b_row, const real *init, ptrdiff_t init_row, real *c, ptrdiff_t c_row)
+/* Element [i, j] is at[i * row + j * column]. */
+typedef struct {
+    const real *at;
+    ptrdiff_t row, column;
+} matrix;
+
+/* What stands row after row, `stride` apart, and its transpose. */
+FORCE_INLINE matrix rows_of(const real *at, ptrdiff_t stride) { return (matrix){at, stride, 1}; }
+FORCE_INLINE matrix columns_of(const real *at, ptrdiff_t stride) { return (matrix){at, 1, stride}; }
+/* The part from row i and column j on; null stays null. */
+FORCE_INLINE matrix part_of(matrix a, ptrdiff_t i, ptrdiff_t j)
+{
+    if (a.at) a.at += i * a.row + j * a.column;
+    return a;
+}
+
+/* The columns of B, init and C are 1 apart. init.at: null for zero. */
+FORCE_INLINE void tile(const int mr, const int nv, ptrdiff_t depth, matrix a, matrix b, matrix init,
+                       real *c, ptrdiff_t c_row)
 {
     vec acc[TILE_ROWS][TILE_VECTORS];
     UNROLL for (int i = 0; i < mr; i++)
         UNROLL for (int v = 0; v < nv; v++)
-            acc[i][v] = init ? v_load(init + i * init_row + v * VLEN) : v_zero();
+            acc[i][v] = init.at ? v_load(init.at + i * init.row + v * VLEN) : v_zero();
     /* Offsets of twelve rows are more than there are registers: the lower half of the rows has its own pointer. */
     const int half = mr > 8 ? mr / 2 : mr;
-    const real *a_lower = a + half * a_row;
+    const real *a_upper = a.at, *a_lower = a.at + half * a.row;
     for (ptrdiff_t p = 0; p < depth; p++) {
         vec b_vectors[TILE_VECTORS];
         UNROLL for (int v = 0; v < nv; v++)
-            b_vectors[v] = v_load(b + v * VLEN);
+            b_vectors[v] = v_load(b.at + v * VLEN);
         UNROLL for (int i = 0; i < mr; i++) {
-            const vec a_scalar = v_set1(i < half ? a[i * a_row] : a_lower[(i - half) * a_row]);
+            const vec a_scalar = v_set1(i < half ? a_upper[i * a.row] : a_lower[(i - half) * a.row]);
             UNROLL for (int v = 0; v < nv; v++)
                 acc[i][v] = v_fma(a_scalar, b_vectors[v], acc[i][v]);
         }
-        a += a_col;
-        a_lower += a_col;
-        b += b_row;
+        a_upper += a.column;
+        a_lower += a.column;
+        b.at += b.row;
     }
     UNROLL for (int i = 0; i < mr; i++)
         UNROLL for (int v = 0; v < nv; v++)
@@ -66,17 +82,15 @@ FORCE_INLINE void tile(const int mr, const int nv, ptrdiff_t depth, const real *
 }
 
 /* mr rows of C over any number of vectors. B is read panel by panel, TILE_VECTORS vectors wide and b_panel apart. */
-FORCE_INLINE void strip(const int mr, ptrdiff_t vectors, ptrdiff_t depth, const real *a, ptrdiff_t a_row, ptrdiff_t a_col,
-                        const real *b, ptrdiff_t b_row, ptrdiff_t b_panel, const real *init, ptrdiff_t init_row,
-                        real *c, ptrdiff_t c_row)
+FORCE_INLINE void strip(const int mr, ptrdiff_t vectors, ptrdiff_t depth, matrix a, matrix b, ptrdiff_t b_panel,
+                        matrix init, real *c, ptrdiff_t c_row)
 {
-#define STRIP_STEP(nv) \
-    tile(mr, nv, depth, a, a_row, a_col, b, b_row, init, init_row, c, c_row)
+#define STRIP_STEP(nv) tile(mr, nv, depth, a, b, init, c, c_row)
     for (; vectors >= TILE_VECTORS; vectors -= TILE_VECTORS) {
         STRIP_STEP(TILE_VECTORS);
-        b += b_panel;
+        b.at += b_panel;
         c += TILE_VECTORS * VLEN;
-        if (init) init += TILE_VECTORS * VLEN;
+        init = part_of(init, 0, TILE_VECTORS * VLEN);
     }
 #if TILE_VECTORS == 3
     if (vectors == 2) STRIP_STEP(2);
@@ -86,8 +100,9 @@ FORCE_INLINE void strip(const int mr, ptrdiff_t vectors, ptrdiff_t depth, const 
 }
 
 /* `wide` vectors of columns of the transpose of w, `depth` rows: row p of the result, at out + p * out_row, is column p
- * of w; its element j stands in row j of w. Rows of w are read in whole lanes. */
-FORCE_INLINE void transpose_vectors(int wide, ptrdiff_t depth, const real *w, ptrdiff_t w_row, real *out, ptrdiff_t out_row)
+ * of w; its element j stands in row j of w. Rows of w are read 128 bits at a time. */
+FORCE_INLINE void transpose_vectors(int wide, ptrdiff_t depth, const real *w, ptrdiff_t w_row,
+                                    real *out, ptrdiff_t out_row)
 {
     for (ptrdiff_t p = 0; p < depth; p += LANE)
         for (int v = 0; v < wide; v++) {

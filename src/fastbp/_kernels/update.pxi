@@ -146,14 +146,18 @@ cdef void descend_by_signs(real* w, const real* g, ptrdiff_t n, double rate, con
         i += VLEN
 
 
+cdef inline real* part(void* state, ptrdiff_t start) noexcept nogil:
+    """An optimizer's array from `start` on; null where the method has none."""
+    return <real*>state + start if state != NULL else NULL
+
+
 cdef void descend_part(const fastbp_model* model, TypedWorkspace work, const fastbp_optimizer* optimizer,
                        ptrdiff_t start, ptrdiff_t n, double rate) noexcept nogil:
     """The update of n parameters from `start` on, at `rate` times the learning rate."""
     cdef real* w = <real*>model.params + start
     cdef const real* g = &work.gradient[start]
-    # Null where the method has none, and then not looked at.
-    cdef real* mean = <real*>optimizer.mean + start if optimizer.mean != NULL else NULL
-    cdef real* square = <real*>optimizer.square + start if optimizer.square != NULL else NULL
+    cdef real* mean = part(optimizer.mean, start)
+    cdef real* square = part(optimizer.square, start)
     cdef double h = rate * optimizer.learning_rate
     if optimizer.method == FASTBP_SGD:
         descend(w, g, n, h)
@@ -203,7 +207,7 @@ cdef bint update(const fastbp_model* model, TypedWorkspace work, fastbp_optimize
     if optimizer.l1 > 0 or optimizer.l2 > 0:
         penalty[0] += add_penalty(model, g, share * optimizer.l1, share * optimizer.l2)
     if optimizer.clip > 0:
-        clip_gradient(g, model.n_params, optimizer.clip)
+        limit_norms(g, model.n_params // VLEN, VLEN, True, optimizer.clip)
     if not is_safe_update(model, g, optimizer):
         return False
     REQUIRE(padding_is_zero(model, g))
@@ -223,7 +227,7 @@ cdef bint update(const fastbp_model* model, TypedWorkspace work, fastbp_optimize
                               max(1 - rate * optimizer.learning_rate * optimizer.decay, 0.0))
             descend_part(model, work, optimizer, layer.weights, end - layer.weights, rate)
             if optimizer.max_norm > 0:
-                limit_norms(layer, params + layer.weights, optimizer.max_norm)
+                limit_layer_norms(layer, params + layer.weights, optimizer.max_norm)
     REQUIRE(padding_is_zero(model, params))
     REQUIRE(padding_is_zero(model, <const real*>optimizer.mean))
     REQUIRE(padding_is_zero(model, <const real*>optimizer.square))
