@@ -16,8 +16,10 @@ from reference import random_problem
 
 import fastbp
 from fastbp import schedules
-from fastbp.training import fit as training
-from fastbp.training import progress, sources
+from fastbp.training import progress, run, validation
+from fastbp.training.class_weight import class_weights
+from fastbp.training.options import Options
+from fastbp.training.stopping import Stopping
 
 SIZES = [3, 5, 2]
 M = 10
@@ -85,18 +87,30 @@ def test_fraction_in_order_holds_out_the_last_rows(data):
 
 
 def test_fraction_at_random_splits_the_rows(rng):
-    X, T, weights = np.arange(40.0).reshape(20, 2), np.arange(20.0)[:, None], np.arange(20.0)
-    splits = []
+    X, splits = np.zeros((20, 2)), []
     for seed in range(2):
-        x, t, w, (vx, vt) = sources.hold_out(X, T, weights, 0.25, np.random.default_rng(seed))
-        assert (len(x), len(vx)) == (15, 5)
-        assert sorted([*t.ravel(), *vt.ravel()]) == T.ravel().tolist()
-        for part_x, part_t in ((x, t), (vx, vt)):
-            np.testing.assert_array_equal(part_x[:, 0], 2 * part_t[:, 0])
-        np.testing.assert_array_equal(w, t.ravel())
-        splits.append(vt.ravel().tolist())
+        kept, held = validation.hold_out(X, 20, 0.25, np.random.default_rng(seed))
+        assert (len(kept), len(held)) == (15, 5)
+        assert sorted([*kept, *held]) == [*range(20)]
+        assert [*kept] == sorted(kept)
+        splits.append(held.tolist())
     assert splits[0] != splits[1]
     assert splits[0] != [15, 16, 17, 18, 19]
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_rows_held_out_at_random_keep_targets_and_weights(dtype, rng, reduction):
+    X, T = random_problem(rng, SIZES, 20)[1:]
+    weights = np.arange(1.0, 21.0)
+    by_hand, cut = network(dtype=dtype, reduction=reduction), network(dtype=dtype, reduction=reduction)
+    kept, held = validation.hold_out(X, 20, 0.25, np.random.default_rng(5))
+    generator = np.random.default_rng(5)
+    generator.permutation(20)       # as the choice of the rows has done
+    expected = by_hand.fit(X[kept], T[kept], epochs=3, sample_weight=weights[kept], seed=generator,
+                           validation_data=(X[held], T[held]))
+    history = cut.fit(X, T, epochs=3, sample_weight=weights, validation_fraction=0.25, seed=5)
+    np.testing.assert_array_equal(cut.params, by_hand.params)
+    np.testing.assert_array_equal(history.validation_error, expected.validation_error)
 
 
 # ---------------------------------------------------------------------------------------------------------- stopping
@@ -144,30 +158,34 @@ def test_without_patience_the_last_parameters_stay(data):
     assert net.error(X, 0.5 * T) > history.validation_error[5]
 
 
+def stopping_with(**options):
+    return Stopping(Options.of({**fastbp.Network.fit.__kwdefaults__, **options}))
+
+
 @pytest.mark.parametrize(("min_delta", "epochs"), [(0.0, 6), (0.15, 4), (2.0, 4)])
 def test_patience_counts_epochs_without_an_improvement_of_min_delta(min_delta, epochs):
-    stopping = training.Stopping(100, None, 3, min_delta, None)
+    stopping = stopping_with(patience=3, min_delta=min_delta)
     errors = [1.0, 0.9, 0.8, 0.8, 0.9, 0.8]
     assert [stopping.look(error) for error in errors] == [True, True, True, False, False, False]
-    stopping = training.Stopping(100, None, 3, min_delta, None)
+    stopping = stopping_with(patience=3, min_delta=min_delta)
     for epoch, error in enumerate(errors, 1):
         stopping.look(error)
-        if stopping.reason(epoch, 1.0):
+        if stopping.reason(epoch, 1.0, 0.0):
             break
     assert epoch == epochs
 
 
 def test_validation_that_is_not_a_number_is_no_improvement():
-    stopping = training.Stopping(100, None, 2, 0.0, None)
+    stopping = stopping_with(patience=2)
     assert not stopping.look(math.nan)
     assert not stopping.look(math.nan)
-    assert stopping.reason(2, 1.0) == "patience"
+    assert stopping.reason(2, 1.0, 0.0) == "patience"
 
 
 def test_time_limit(data, monkeypatch):
     # A clock that goes on by a second whenever it is looked at.
     clock = iter(range(1000))
-    monkeypatch.setattr(training, "time", types.SimpleNamespace(perf_counter=lambda: float(next(clock))))
+    monkeypatch.setattr(run, "time", types.SimpleNamespace(perf_counter=lambda: float(next(clock))))
     history = network().fit(*data, epochs=100, time_limit=10)
     assert history.stop_reason == "time_limit"
     assert 2 <= len(history) < 10
@@ -688,17 +706,16 @@ def test_class_weights_by_label():
     labels = np.array([0, 0, 2, 0])
     expected = [1, 1, 5, 1]
     for targets in (labels, np.eye(3)[labels]):
-        np.testing.assert_array_equal(sources.class_weights(net, targets, {0: 1, 2: 5}, None), expected)
-    np.testing.assert_array_equal(sources.class_weights(net, labels, {0: 1, 1: 9, 2: 5}, [2, 0, 2, 1]), [2, 0, 10, 1])
+        np.testing.assert_array_equal(class_weights(net, targets, {0: 1, 2: 5}), expected)
     # M / (classes that occur * samples of the class), as in scikit-learn
-    np.testing.assert_allclose(sources.class_weights(net, labels, "balanced", None), [2 / 3, 2 / 3, 2, 2 / 3])
+    np.testing.assert_allclose(class_weights(net, labels, "balanced"), [2 / 3, 2 / 3, 2, 2 / 3])
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 1)])
 def test_class_weights_of_one_output(shape):
     net, targets = fastbp.Network([1, 1]), np.array([0.0, 1, 1, 1]).reshape(shape)
-    np.testing.assert_allclose(sources.class_weights(net, targets, "balanced", None), [2, 2 / 3, 2 / 3, 2 / 3])
-    np.testing.assert_allclose(sources.class_weights(net, targets, {0: 3, 1: 1}, None), [3, 1, 1, 1])
+    np.testing.assert_allclose(class_weights(net, targets, "balanced"), [2, 2 / 3, 2 / 3, 2 / 3])
+    np.testing.assert_allclose(class_weights(net, targets, {0: 3, 1: 1}), [3, 1, 1, 1])
 
 
 @pytest.mark.parametrize(
@@ -714,4 +731,5 @@ def test_class_weights_of_one_output(shape):
 )
 def test_class_weights_refuse(sizes, targets, class_weight, sample_weight, name):
     with pytest.raises(ValueError, match=name):
-        sources.class_weights(fastbp.Network(sizes), np.array(targets), class_weight, sample_weight)
+        fastbp.Network(sizes).fit(np.zeros((len(targets), 1)), targets, class_weight=class_weight,
+                                  sample_weight=sample_weight)

@@ -3,7 +3,8 @@
 
 cdef class Samples:
     """Inputs, targets and weights that have passed the door."""
-    cdef cnp.ndarray x, t, weights, order
+    cdef readonly cnp.ndarray x, t, weights     # of the network's dtype, or t labels of intp; weights may be None
+    cdef cnp.ndarray order
     cdef fastbp_samples data
     cdef readonly Py_ssize_t m
     cdef readonly bint single
