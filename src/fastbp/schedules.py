@@ -1,8 +1,8 @@
 """Learning-rate schedules: small classes that say, epoch by epoch, by what to multiply the optimizer's own rate.
 
 `factors` of each is a generator: it gives the factor of an epoch and is sent that epoch's training error E. So a
-resumed training finds its place in the schedule by sending the errors that are in the checkpoint. Whoever multiplies
-checks the factors (training/run.py): a user's schedule may give anything.
+resumed training finds its place in the schedule by sending the errors that are in the checkpoint. A user's schedule may
+give anything: its factors are checked where they are used, in training/rates.py.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def check(argument, schedule):
 
 
 def factors(schedule, epochs):
-    """The factors of the schedule, as a generator that is sent the error of each epoch."""
+    """The factors of the schedule, an iterator."""
     if isinstance(schedule, str):
         schedule = NAMES[schedule]
     if schedule is None:
@@ -190,10 +190,8 @@ def factors(schedule, epochs):
     if not hasattr(schedule, "factors"):
         return (schedule(epoch) for epoch in count())
     given = schedule.factors(epochs)
-    if hasattr(given, "send"):
-        return given
     try:
-        return (factor for factor in given)     # which hears of no errors
+        return iter(given)
     except TypeError:
         raise TypeError("schedule must have a method factors(epochs) that gives an iterable of factors, got "
                         f"{given!r:.80}") from None

@@ -6,7 +6,6 @@ from math import inf, sqrt
 import numpy as np
 
 from fastbp import optimizers
-from fastbp._checks import number
 from fastbp.training import checkpoint as checkpoints
 from fastbp.training.history import EpochState, History
 from fastbp.training.stopping import Stopping
@@ -20,8 +19,11 @@ class Run:
         self.net, self.options, self.rng = net, options, rng
         self.stopping = Stopping(options)
         self.optimizer = optimizers.make(options.optimizer, options.learning_rate)
-        self.base_rate = self.optimizer.learning_rate
-        self.factors = None if options.schedule is None else self.factors_of(options.schedule)
+        self.rates = None
+        if options.schedule is not None:
+            # Imported when it is asked for: the dataclasses of the schedules take a tenth of fastbp's import to make.
+            from fastbp.training.rates import Rates
+            self.rates = Rates(options.schedule, self.optimizer, net.dtype, self.stopping.epochs)
         self.random_start = None if options.checkpoint is None else checkpoints.random_state(rng)
         self.source = self.validation = None
         # E, RMS error, learning rate, seconds and the two validation errors, if any, of each epoch: one flat list, for
@@ -44,8 +46,8 @@ class Run:
 
     def epoch(self, epoch):
         """Train for one epoch; why it must be the last one, or None."""
-        if self.factors is not None:
-            self.optimizer.learning_rate = self.scheduled_rate(epoch)
+        if self.rates is not None:
+            self.optimizer.learning_rate = self.next_rate(epoch)
         error, squares = self.source.train(epoch)
         rms, rate = sqrt(squares / self.source.terms), self.optimizer.learning_rate
         validation, best_params = (), self.best_params
@@ -61,42 +63,21 @@ class Run:
 
     def end(self):
         """Whatever has ended it, the optimizer gets its own rate back and the network its best parameters."""
-        if self.factors is not None:
-            self.optimizer.learning_rate = self.base_rate
+        if self.rates is not None:
+            self.optimizer.learning_rate = self.rates.own
         if self.best_params is not None:
             self.net.params = self.best_params
 
-    def factors_of(self, schedule):
-        if isinstance(self.optimizer, optimizers.Rprop):
-            raise ValueError("schedule must be None beside Rprop, whose learning rate is only that of the first step, "
-                             f"got {schedule!r}")
-        from fastbp import schedules  # whose dataclasses take a tenth of the whole import of fastbp to make
-        schedules.check("schedule", schedule)
-        return schedules.factors(schedule, self.stopping.epochs)
-
-    def scheduled_rate(self, epoch):
-        """The optimizer's own rate times the schedule's factor for this epoch, which is sent the error of the one
-        before. A rate that is too small for the network's dtype is its least normal number: nothing is learnt then, but
-        nothing breaks. One that is too large would break everything.
-        """
-        try:
-            factor = self.factors.send(self.records[(epoch - 1) * self.width] if epoch else None)
-        except StopIteration:
-            raise ValueError(f"schedule must give a factor for each of the {self.stopping.epochs} epochs, "
-                             f"got {epoch}") from None
-        rate = self.base_rate * number(f"schedule: the factor of epoch {epoch}", factor, 0, inf)
-        limits = np.finfo(self.net.dtype)
-        if rate > float(limits.max):
-            raise ValueError(f"schedule: the factor of epoch {epoch} must keep the learning rate finite in "
-                             f"{self.net.dtype}, got {factor!r} times {self.base_rate!r}")
-        return max(rate, float(limits.tiny))
+    def next_rate(self, epoch):
+        """What the schedule has for this epoch, after the error of the one before."""
+        return self.rates.next(epoch, self.records[(epoch - 1) * self.width] if epoch else None)
 
     def replay(self, records):
         """Go through the epochs of a checkpoint, as far as schedule and stopping are concerned."""
         self.records = records
         for epoch in range(self.done):
-            if self.factors is not None:
-                self.scheduled_rate(epoch)
+            if self.rates is not None:
+                self.next_rate(epoch)
             if self.validation is not None:
                 self.stopping.look(records[epoch * self.width + 4])
         if records:
