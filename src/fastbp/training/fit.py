@@ -6,6 +6,7 @@ from itertools import count
 import numpy as np
 
 from fastbp._checks import one_of, positive_integer
+from fastbp._core import DivergenceError
 from fastbp.optimizers import Rprop
 from fastbp.training import checkpoint as checkpoints
 from fastbp.training import dropout, progress, sources, validation
@@ -23,8 +24,6 @@ def fit(net, X, T, options, rng):
     callbacks += (shown,) if shown else ()
     masks = dropout.make(net, options.dropout, rng)
     saved = None if options.resume is None else checkpoints.read(options.resume)
-    if saved is None:
-        demand_finite_parameters(net)
     if T is None and not hasattr(X, "__array__"):
         refuse_beside_batches(options)
         run.source = sources.Batches(net, X, run.optimizer, masks, run.stopping.epochs)
@@ -93,6 +92,9 @@ def train(run, callbacks, shown):
             # After the callbacks, which may have changed the network.
             if options.checkpoint is not None and (stop_reason or (epoch + 1) % options.checkpoint_every == 0):
                 checkpoints.write(options.checkpoint, run)
+    except DivergenceError:
+        demand_finite_parameters(run.net)
+        raise
     except KeyboardInterrupt:
         stop_reason = "interrupted"
     finally:
@@ -155,11 +157,10 @@ def refuse_beside_batches(options):
 
 
 def demand_finite_parameters(net):
-    if np.isfinite(net.params).all():
-        return
+    """Say of a divergence that the parameters were not finite to begin with, where they were not."""
     for name, arrays in (("weights", net.weights), ("biases", net.biases)):
         for l, values in enumerate(arrays):
             places = np.argwhere(~np.isfinite(values)).tolist()
             if places:
-                raise ValueError(f"the network's parameters must be finite before training, got "
-                                 f"{values[tuple(places[0])]} at net.{name}[{l}]{places[0]}; set them anew")
+                raise ValueError("the network's parameters must be finite to be trained, got "
+                                 f"{values[tuple(places[0])]} at net.{name}[{l}]{places[0]}; set them anew") from None

@@ -49,15 +49,15 @@ class Run:
         if self.rates is not None:
             self.optimizer.learning_rate = self.next_rate(epoch)
         error, squares = self.source.train(epoch)
-        rms, rate = sqrt(squares / self.source.terms), self.optimizer.learning_rate
-        validation, best_params = (), self.best_params
+        rms, best_params, validation = sqrt(squares / self.source.terms), self.best_params, ()
         if self.validation is not None:
             validation = self.net._error_and_rms(*self.validation)
             if self.stopping.look(validation[0]) and self.stopping.patience < inf:
                 best_params = self.net.params
         seconds = time.perf_counter() - self.started
-        # Ctrl-C comes at a call, so not between these two: what is best is always among the records.
-        self.records += (error, rms, rate, self.seconds_before + seconds, *validation)
+        # Ctrl-C comes at a call, so not between these lines: the best parameters are those of a recorded epoch.
+        self.records += error, rms, self.optimizer.learning_rate, self.seconds_before + seconds
+        self.records += validation
         self.best_params = best_params
         return self.stopping.reason(epoch + 1, rms, seconds)
 

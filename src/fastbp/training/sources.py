@@ -8,6 +8,7 @@ import numpy as np
 from fastbp._core import DivergenceError
 from fastbp.optimizers import Rprop
 
+NO_DROPOUT = None, 0
 NOISY_SIGNS = "Rprop compares the signs of gradients of the same samples; those of small batches are noise to it. "
 
 
@@ -35,9 +36,9 @@ class Arrays:
 
     def train(self, epoch):
         """One epoch, in a new order unless `rng` is None: (E, sum of squares)."""
-        masks = () if self.dropout is None else self.dropout.of_an_epoch()
+        rates, seed = NO_DROPOUT if self.dropout is None else self.dropout.of_an_epoch()
         try:
-            return self.net._train_epoch(self.samples, self.rng, self.batch, self.optimizer, epoch, *masks)
+            return self.net._train_epoch(self.samples, self.rng, self.batch, self.optimizer, epoch, rates, seed)
         except DivergenceError as divergence:
             if self.rows is None:
                 raise
@@ -83,8 +84,8 @@ class Batches:
             # Not train_step, which knows neither the squares that the RMS error is made of nor dropout.
             samples = self._check(batch, f"batch {number_of_batch} of epoch {epoch}")
             try:
-                masks = () if self.dropout is None else self.dropout.of_an_epoch()
-                of_batch = self.net._train_epoch(samples, None, samples.m, self.optimizer, epoch, *masks)
+                rates, seed = NO_DROPOUT if self.dropout is None else self.dropout.of_an_epoch()
+                of_batch = self.net._train_epoch(samples, None, samples.m, self.optimizer, epoch, rates, seed)
             except DivergenceError:
                 raise DivergenceError(epoch, rows) from None
             error += of_batch[0] * (samples.m if self.net.reduction == "mean" else 1)
