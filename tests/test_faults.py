@@ -16,7 +16,7 @@ import pytest
 from stress import run, times
 
 import fastbp
-from fastbp import checkpoint
+from fastbp.training import checkpoint
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals and limits of POSIX")
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="RLIMIT_AS means something else elsewhere")

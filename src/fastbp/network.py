@@ -336,7 +336,7 @@ class Network(Core):
         ValueError, TypeError
             If an argument is out of range, of the wrong shape, length or type, or contradicts another; the parameters
             have not changed then. If a batch or a schedule's factor is wrong: they are those that the network had
-            before its epoch, or the best ones with `patience`. Parameters that are not finite are refused, too.
+            before its epoch, or the best ones with `patience`. If E is not finite because the parameters were not.
         DivergenceError
             If E or an update is not finite; its `sample` is a row of X, or of the epoch's batches one after another.
             The parameters are the last finite ones, with batches those before the epoch, with `patience` the best.

@@ -28,9 +28,7 @@ def fit(net, X, T, options, rng):
         refuse_beside_batches(options)
         run.source = sources.Batches(net, X, run.optimizer, masks, run.stopping.epochs)
     else:
-        run.source, held_out = from_arrays(run, X, T, masks, saved)
-        if held_out is not None:
-            run.validate_with(held_out)
+        run.source = from_arrays(run, X, T, masks, saved)
         if options.shuffle and (callbacks or options.checkpoint is not None or saved is not None):
             run.source.watch_order()
     if options.validation_data is not None:
@@ -42,10 +40,10 @@ def fit(net, X, T, options, rng):
 
 
 def from_arrays(run, X, T, masks, saved):
-    """The source that X and T are, and the pair (X, T) that is held out of them, or None.
+    """The source that X and T are, less the samples that are held out of them to validate the run with.
 
-    They pass the door as they came, so that an error names the user's own rows. It makes arrays of the network's dtype
-    of them, and all that follows, class weights too, is made of these arrays: nothing is converted twice.
+    X and T pass the door as they came, so that an error names the user's own rows. It makes arrays of the network's
+    dtype of them, and all that follows, class weights too, is made of these arrays: nothing is converted twice.
     """
     net, options, rng = run.net, run.options, run.rng
     batch_size = checked_batch_size(options.batch_size, run.optimizer)
@@ -54,7 +52,7 @@ def from_arrays(run, X, T, masks, saved):
     if samples.single:
         raise ValueError(f"X must be a set of samples of shape (M, {net.n_inputs}), got one sample; "
                          "train_step takes single samples")
-    rows = held_out = None
+    rows = None
     if not as_they_are:
         x, t, weights = samples.x, samples.t, samples.weights
         if options.class_weight is not None:
@@ -63,12 +61,14 @@ def from_arrays(run, X, T, masks, saved):
         if options.validation_fraction is not None:
             kept, held = validation.hold_out(X, samples.m, options.validation_fraction,
                                              chooser(rng, saved) if options.shuffle else None)
-            held_out = x[held], t[held]
+            run.validate_with((x[held], t[held]))
             x, t, weights = x[kept], t[kept], None if weights is None else weights[kept]
             rows = kept if options.shuffle else None
-        samples = net._samples(x, t, weights)
-    return sources.Arrays(net, samples, batch_size, run.optimizer, rng if options.shuffle else None, masks,
-                          rows), held_out
+        try:
+            samples = net._samples(x, t, weights)
+        except ValueError as error:     # of the weights: all else has passed the door before
+            raise ValueError(f"{error} after class_weight and validation_fraction") from None
+    return sources.Arrays(net, samples, batch_size, run.optimizer, rng if options.shuffle else None, masks, rows)
 
 
 def chooser(rng, saved):
