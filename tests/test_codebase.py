@@ -110,6 +110,19 @@ def imports(module):
     return visitor.modules
 
 
+def test_schedules_are_imported_when_one_is_asked_for():
+    code = """
+import sys, fastbp
+net = fastbp.Network([1, 1])
+net.fit([[0.0]], [[0.0]], epochs=1)
+print("fastbp.schedules" in sys.modules)
+net.fit([[0.0]], [[0.0]], epochs=1, schedule="step")
+print("fastbp.schedules" in sys.modules)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["False", "True"]
+
+
 def test_imports_point_one_way():
     graph = {module: imports(module) for module in FILES}
     assert "fastbp.training.run" in graph["fastbp.training.fit"]    # the test sees what there is

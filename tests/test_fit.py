@@ -529,6 +529,17 @@ def test_forms_of_factors(data, form):
                         schedules.Warmup(1, then=Factors(form, [1.0])), epochs_done=2)
 
 
+@pytest.mark.parametrize("form", FORMS, ids=["generator", "list", "iterator", "array", "map"])
+def test_factors_go_on_when_training_is_resumed(data, form, tmp_path):
+    whole, resumed = network(), network()
+    options = {"schedule": Factors(form, [1.0, 0.5, 0.25, 0.125]), "learning_rate": 0.2}
+    whole.fit(*data, epochs=4, **options)
+    network().fit(*data, epochs=4, checkpoint=tmp_path / "checkpoint", callbacks=[Watcher(stop_after=2)], **options)
+    history = resumed.fit(*data, epochs=4, resume=tmp_path / "checkpoint", **options)
+    assert history.learning_rate.tolist() == [0.2, 0.1, 0.05, 0.025]
+    np.testing.assert_array_equal(resumed.params, whole.params)
+
+
 @pytest.mark.parametrize("given", [None, 0.5])
 def test_factors_that_are_none(data, given):
     refused_by_schedule(TypeError, "schedule must have a method factors", data, Factors(lambda _: given, []),
@@ -963,6 +974,7 @@ REFUSED = [
     (ValueError, "schedule", {"schedule": "fast"}),
     (TypeError, "schedule", {"schedule": 0.5}),
     (TypeError, "schedule", {"schedule": schedules.Step}),
+    (TypeError, "schedule must be", {"schedule": types.SimpleNamespace(factors=[1.0])}),
     (ValueError, "verbose", {"verbose": "loud"}),
     (ValueError, "checkpoint_every", {"checkpoint_every": 2}),
     (ValueError, "checkpoint_every", {"checkpoint": "here", "checkpoint_every": 0}),

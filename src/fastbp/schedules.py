@@ -175,8 +175,8 @@ def check(argument, schedule):
     """Refuse what is not a schedule."""
     if isinstance(schedule, str):
         one_of(argument, schedule, NAMES)
-    elif schedule is not None and (isinstance(schedule, type) or not (hasattr(schedule, "factors")
-                                                                      or callable(schedule))):
+    elif schedule is not None and (isinstance(schedule, type)
+                                   or not callable(getattr(schedule, "factors", schedule))):
         raise TypeError(f"{argument} must be one of {', '.join(NAMES)}, an object of fastbp.schedules or a function of "
                         f"the epoch, got {schedule!r}")
 
