@@ -1,6 +1,9 @@
 """Rules of the house that no other test would notice being broken."""
 
+import ast
+import graphlib
 import inspect
+import pathlib
 import re
 import subprocess
 import sys
@@ -70,3 +73,66 @@ def attributes():
 def test_attribute_is_documented(owner, name):
     thing = PUBLIC[owner]
     assert inspect.getdoc(getattr(thing, name)) or re.search(rf"\b{name}\b", inspect.getdoc(thing))
+
+
+SOURCE = pathlib.Path(__file__).parents[1] / "src" / "fastbp"
+# _types.py, which type checkers alone import, names what any other module defines.
+FILES = {".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+         for path in [*SOURCE.rglob("*.py"), *SOURCE.rglob("*.pyx")] if path.name != "_types.py"}
+
+
+class Imports(ast.NodeVisitor):
+    """The modules of fastbp that a module imports, at its top or in a function."""
+
+    def __init__(self):
+        self.modules = set()
+
+    def visit_If(self, node):
+        if ast.unparse(node.test) != "TYPE_CHECKING":
+            self.generic_visit(node)
+
+    def visit_Import(self, node):
+        self.modules.update(alias.name for alias in node.names if alias.name.partition(".")[0] == "fastbp")
+
+    def visit_ImportFrom(self, node):
+        if (node.module or "").partition(".")[0] == "fastbp":
+            # Each name is a module of the package, or something in the package itself.
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            self.modules |= {name if name in FILES else node.module for name in names}
+
+
+def imports(module):
+    visitor = Imports()
+    text = FILES[module].read_text(encoding="utf-8")
+    if FILES[module].suffix == ".pyx":      # is no Python, but its lines that import are
+        text = "\n".join(re.findall("^from .* import .*$", text, re.MULTILINE))
+    visitor.visit(ast.parse(text))
+    return visitor.modules
+
+
+def test_schedules_are_imported_when_one_is_asked_for():
+    code = """
+import sys, fastbp
+net = fastbp.Network([1, 1])
+net.fit([[0.0]], [[0.0]], epochs=1)
+print("fastbp.schedules" in sys.modules)
+net.fit([[0.0]], [[0.0]], epochs=1, schedule="step")
+print("fastbp.schedules" in sys.modules)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["False", "True"]
+
+
+def test_imports_point_one_way():
+    graph = {module: imports(module) for module in FILES}
+    assert "fastbp.training.run" in graph["fastbp.training.fit"]    # the test sees what there is
+    assert "fastbp.training.rates" in graph["fastbp.training.run"]
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("module", [module for module in FILES if module.startswith("fastbp.training")])
+def test_training_knows_neither_the_face_nor_the_network(module):
+    assert not imports(module) & {"fastbp", "fastbp.network"}

@@ -3,8 +3,11 @@
 What needs weights, dropout or an optimizer's state is in test_fit_core.py.
 """
 
+import decimal
+import fractions
 import json
 import math
+import re
 import signal
 import sys
 import tracemalloc
@@ -16,8 +19,11 @@ from reference import random_problem
 
 import fastbp
 from fastbp import schedules
-from fastbp.training import fit as training
-from fastbp.training import progress, sources
+from fastbp.training import progress, run, validation
+from fastbp.training.class_weight import class_weights
+from fastbp.training.options import Options
+from fastbp.training.rates import next_factor
+from fastbp.training.stopping import Stopping
 
 SIZES = [3, 5, 2]
 M = 10
@@ -85,18 +91,30 @@ def test_fraction_in_order_holds_out_the_last_rows(data):
 
 
 def test_fraction_at_random_splits_the_rows(rng):
-    X, T, weights = np.arange(40.0).reshape(20, 2), np.arange(20.0)[:, None], np.arange(20.0)
-    splits = []
+    X, splits = np.zeros((20, 2)), []
     for seed in range(2):
-        x, t, w, (vx, vt) = sources.hold_out(X, T, weights, 0.25, np.random.default_rng(seed))
-        assert (len(x), len(vx)) == (15, 5)
-        assert sorted([*t.ravel(), *vt.ravel()]) == T.ravel().tolist()
-        for part_x, part_t in ((x, t), (vx, vt)):
-            np.testing.assert_array_equal(part_x[:, 0], 2 * part_t[:, 0])
-        np.testing.assert_array_equal(w, t.ravel())
-        splits.append(vt.ravel().tolist())
+        kept, held = validation.hold_out(X, 20, 0.25, np.random.default_rng(seed))
+        assert (len(kept), len(held)) == (15, 5)
+        assert sorted([*kept, *held]) == [*range(20)]
+        assert [*kept] == sorted(kept)
+        splits.append(held.tolist())
     assert splits[0] != splits[1]
     assert splits[0] != [15, 16, 17, 18, 19]
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_rows_held_out_at_random_keep_targets_and_weights(dtype, rng, reduction):
+    X, T = random_problem(rng, SIZES, 20)[1:]
+    weights = np.arange(1.0, 21.0)
+    by_hand, cut = network(dtype=dtype, reduction=reduction), network(dtype=dtype, reduction=reduction)
+    kept, held = validation.hold_out(X, 20, 0.25, np.random.default_rng(5))
+    generator = np.random.default_rng(5)
+    generator.permutation(20)       # as the choice of the rows has done
+    expected = by_hand.fit(X[kept], T[kept], epochs=3, sample_weight=weights[kept], seed=generator,
+                           validation_data=(X[held], T[held]))
+    history = cut.fit(X, T, epochs=3, sample_weight=weights, validation_fraction=0.25, seed=5)
+    np.testing.assert_array_equal(cut.params, by_hand.params)
+    np.testing.assert_array_equal(history.validation_error, expected.validation_error)
 
 
 # ---------------------------------------------------------------------------------------------------------- stopping
@@ -144,34 +162,69 @@ def test_without_patience_the_last_parameters_stay(data):
     assert net.error(X, 0.5 * T) > history.validation_error[5]
 
 
+def stopping_with(**options):
+    return Stopping(Options.of({**fastbp.Network.fit.__kwdefaults__, **options}))
+
+
 @pytest.mark.parametrize(("min_delta", "epochs"), [(0.0, 6), (0.15, 4), (2.0, 4)])
 def test_patience_counts_epochs_without_an_improvement_of_min_delta(min_delta, epochs):
-    stopping = training.Stopping(100, None, 3, min_delta, None)
+    stopping = stopping_with(patience=3, min_delta=min_delta)
     errors = [1.0, 0.9, 0.8, 0.8, 0.9, 0.8]
     assert [stopping.look(error) for error in errors] == [True, True, True, False, False, False]
-    stopping = training.Stopping(100, None, 3, min_delta, None)
+    stopping = stopping_with(patience=3, min_delta=min_delta)
     for epoch, error in enumerate(errors, 1):
         stopping.look(error)
-        if stopping.reason(epoch, 1.0):
+        if stopping.reason(epoch, 1.0, 0.0):
             break
     assert epoch == epochs
 
 
 def test_validation_that_is_not_a_number_is_no_improvement():
-    stopping = training.Stopping(100, None, 2, 0.0, None)
+    stopping = stopping_with(patience=2)
     assert not stopping.look(math.nan)
     assert not stopping.look(math.nan)
-    assert stopping.reason(2, 1.0) == "patience"
+    assert stopping.reason(2, 1.0, 0.0) == "patience"
 
 
 def test_time_limit(data, monkeypatch):
     # A clock that goes on by a second whenever it is looked at.
     clock = iter(range(1000))
-    monkeypatch.setattr(training, "time", types.SimpleNamespace(perf_counter=lambda: float(next(clock))))
+    monkeypatch.setattr(run, "time", types.SimpleNamespace(perf_counter=lambda: float(next(clock))))
     history = network().fit(*data, epochs=100, time_limit=10)
     assert history.stop_reason == "time_limit"
-    assert 2 <= len(history) < 10
-    assert (np.diff(history.seconds) > 0).all()
+    # The clock is looked at when the call begins and at the end of each epoch.
+    assert history.seconds.tolist() == [*range(1, 11)]
+
+
+def test_time_limit_begins_anew_when_training_is_resumed(data, monkeypatch, tmp_path):
+    clock = iter(range(0, 1000, 2))
+    monkeypatch.setattr(run, "time", types.SimpleNamespace(perf_counter=lambda: float(next(clock))))
+    network().fit(*data, epochs=4, checkpoint=tmp_path / "checkpoint")
+    history = network().fit(*data, epochs=100, time_limit=5, resume=tmp_path / "checkpoint")
+    assert (history.stop_reason, len(history)) == ("time_limit", 4 + 3)
+    assert history.seconds.tolist() == [2, 4, 6, 8, 10, 12, 14]
+
+
+def test_time_limit_leaves_one_epoch(data):
+    history = network().fit(*data, epochs=100, time_limit=1e-300)
+    assert (history.stop_reason, len(history)) == ("time_limit", 1)
+
+
+@pytest.mark.parametrize(
+    ("reason", "options"),
+    [
+        ("desired_error", {"desired_error": 1e9}),
+        ("patience", {"patience": 1, "min_delta": 1e9}),    # no epoch after the first improves by as much
+        ("epochs", {"epochs": 2}),
+        ("time_limit", {"time_limit": 1e-300}),
+        ("callback", {}),
+    ],
+)
+def test_another_reason_to_stop_comes_before_a_callbacks_wish(data, reason, options):
+    X, T = data
+    watcher = Watcher(stop_after=1 if reason in ("desired_error", "time_limit") else 2)
+    history = network().fit(X, T, validation_data=(X, T), callbacks=[watcher], **options)
+    assert (history.stop_reason, len(history)) == (reason, watcher.stop_after)
 
 
 def test_interrupted_between_epochs(data):
@@ -208,13 +261,175 @@ def test_ctrl_c_ends_the_epoch(data, ctrl_c):
     assert net.error(X, T) == history.validation_error.min()
 
 
+class End:
+    """A callback that ends training in an epoch, by what it does or by what it does to the network."""
+
+    def __init__(self, how, epoch):
+        self.how, self.epoch = how, epoch
+
+    def on_epoch(self, state):
+        if state.epoch == self.epoch:
+            if self.how == "interrupted":
+                signal.raise_signal(signal.SIGINT)
+            if self.how == "exception":
+                raise RuntimeError("mine")
+            if self.how == "divergence":
+                state.network.params = np.full(state.network.n_params, 1e300)
+            return self.how == "callback"
+        return False
+
+
+@pytest.mark.parametrize("form", ["arrays", "batches"])
+@pytest.mark.parametrize("how", ["callback", "interrupted", "exception", "divergence", "schedule", "checkpoint"])
+def test_best_parameters_come_back_whatever_has_ended_training(data, ctrl_c, how, form, tmp_path, monkeypatch):
+    X, T = data[0], 0.5 * data[1]
+    net, jolt = network(output_activation="identity"), Jolt(5)
+    options = {"validation_data": (X, T), "patience": 100, "callbacks": [jolt, End(how, 8)], "learning_rate": 0.01}
+    if how == "schedule":
+        options["schedule"] = lambda epoch: 1.0 if epoch < 9 else math.nan
+    if how == "checkpoint":
+        def full_disk(path, run):
+            raise OSError("no space left")
+
+        monkeypatch.setattr("fastbp.training.checkpoint.write", full_disk)
+        options.update(checkpoint=tmp_path / "checkpoint", checkpoint_every=9)
+    samples = (X, T) if form == "arrays" else ([(X, T)], None)
+    raised = {"exception": RuntimeError, "divergence": fastbp.DivergenceError, "schedule": ValueError,
+              "checkpoint": OSError}.get(how)
+    if raised is None:
+        history = net.fit(*samples, epochs=100, **options)
+        assert (history.stop_reason, history.best_epoch, len(history)) == (how, 5, 9)
+    else:
+        with pytest.raises(raised):
+            net.fit(*samples, epochs=100, **options)
+    np.testing.assert_array_equal(net.params, jolt.params[5])
+
+
+# ------------------------------------------------------------------------------------- what comes through the door
+
+
+def test_options_are_the_keywords_of_fit():
+    keywords = [name for name in fastbp.Network.fit.__kwdefaults__ if name != "seed"]   # it becomes a generator
+    assert [*Options._fields] == keywords
+
+
+class Counted:
+    """An array-like that counts how often it is made an array of."""
+
+    def __init__(self, values):
+        self.values, self.times = values, 0
+
+    def __array__(self, dtype=None, copy=None):
+        self.times += 1
+        return np.array(self.values, dtype)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_samples_are_converted_once(rng, shuffle):
+    values = rng.normal(size=(20, 3)), rng.integers(0, 2, 20).astype(float), rng.uniform(1, 2, 20)
+    X, T, weights, vX, vT = (Counted(array) for array in (*values, *values[:2]))
+    net = fastbp.Network([3, 1], dtype="float32", seed=1)
+    net.fit(X, T, epochs=2, sample_weight=weights, class_weight="balanced", validation_fraction=0.2, shuffle=shuffle,
+            callbacks=[Watcher()])
+    net.fit(X, T, epochs=2, validation_data=(vX, vT))
+    assert [counted.times for counted in (X, T, weights, vX, vT)] == [2, 2, 1, 1, 1]
+
+
+def test_errors_name_the_users_own_rows(data):
+    X, T = data
+    X[7, 1] = math.nan
+    for options in ({"validation_fraction": 0.3}, {"class_weight": {0: 1, 1: 1}}):
+        with pytest.raises(ValueError, match=r"X must be finite, got nan at index \(7, 1\)"):
+            network().fit(X, T, **options)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_divergence_names_the_users_own_row(shuffle, seed):
+    kept, _ = validation.hold_out(None, 30, 0.5, np.random.default_rng(seed) if shuffle else None)
+    row = np.arange(30)[kept][-1]       # the kept rows before it are fewer than all
+    X = np.full((30, 1), 1e-3)
+    X[row] = 1e300
+    net = fastbp.Network([1, 1], "identity", init=[1, 0])
+    with pytest.raises(fastbp.DivergenceError, match=f"sample {row}:") as caught:
+        net.fit(X, np.zeros(30), seed=seed, shuffle=shuffle, validation_fraction=0.5)
+    assert (type(caught.value.sample), caught.value.sample) == (int, row)
+
+
+@pytest.mark.parametrize("options", [{}, {"validation_fraction": 0.5}, {"class_weight": "balanced"}], ids=str)
+def test_one_sample_is_no_set_of_samples(options):
+    net = fastbp.Network([4, 2], seed=1)
+    before, random = net.params, net._rng.bit_generator.state
+    with pytest.raises(ValueError, match=r"X must be a set of samples of shape \(M, 4\), got one sample"):
+        net.fit([0.0, 1.0, 2.0, 3.0], [0.0, 1.0], **options)
+    np.testing.assert_array_equal(net.params, before)
+    assert net._rng.bit_generator.state == random
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "index", "value"),
+    [("weights", 1, (2, 1), math.nan), ("biases", 0, (3,), math.nan), ("biases", 1, (0,), -math.inf)],
+)
+@pytest.mark.parametrize("form", ["arrays", "batches"])
+def test_parameters_that_are_not_finite_are_named(data, name, layer, index, value, form):
+    net = network(output_activation="identity")
+    getattr(net, name)[layer][index] = value
+    before = net.params
+    where = re.escape(f"{value} at net.{name}[{layer}]{[*index]}")
+    with pytest.raises(ValueError, match=f"parameters must be finite to be trained, got {where}"):
+        net.fit(*(data if form == "arrays" else ([data], None)))
+    np.testing.assert_array_equal(net.params, before)
+
+
+@pytest.mark.parametrize("optimizer", ["rprop", fastbp.Rprop()], ids=["name", "object"])
+def test_rprop_learns_in_batches_by_default(data, optimizer):
+    by_default, in_batches = network(), network()
+    by_default.fit(*data, epochs=5, optimizer=optimizer)
+    in_batches.fit(*data, epochs=5, optimizer=fastbp.Rprop(), batch_size="full")
+    np.testing.assert_array_equal(by_default.params, in_batches.params)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_others_learn_on_line_by_default(data, optimizer):
+    by_default, on_line = network(), network()
+    by_default.fit(*data, epochs=2, optimizer=optimizer)
+    on_line.fit(*data, epochs=2, optimizer=optimizer, batch_size=1)
+    np.testing.assert_array_equal(by_default.params, on_line.params)
+
+
+def test_rprop_warns_of_small_batches(data):
+    X, T = data
+    with pytest.warns(UserWarning, match=r'Rprop .*Write batch_size="full".*got 4 of 10 samples') as warned:
+        network().fit(X, T, epochs=2, optimizer="rprop", batch_size=4)
+    with pytest.warns(UserWarning, match=r"Rprop .*Give all samples in one batch") as warned_of_batches:
+        network().fit(lambda: batches_of(X, T), None, epochs=2, optimizer="rprop")
+    for warnings in (warned, warned_of_batches):
+        assert [warning.filename for warning in warnings] == [__file__]
+    # No warning, which would be an error here: all samples in one batch.
+    network().fit(X, T, epochs=2, optimizer="rprop", batch_size=M)
+    network().fit([(X, T)], None, epochs=2, optimizer="rprop")
+
+
+def test_last_batch_is_a_copy(rng):
+    class Vandal:
+        def on_epoch(self, state):
+            for array in state.last_batch():
+                array[...] = 99
+
+    X, labels = rng.normal(size=(8, 3)), rng.integers(0, 2, 8)
+    nets = [fastbp.Network([3, 2], "softmax", loss="cross_entropy", seed=1) for _ in range(2)]
+    for net, callbacks in zip(nets, ([Vandal()], []), strict=True):
+        net.fit(X, labels, epochs=3, batch_size="full", shuffle=False, callbacks=callbacks)
+    np.testing.assert_array_equal(nets[0].params, nets[1].params)
+
+
 # --------------------------------------------------------------------------------------------------------- schedules
 
 
 def rates(schedule, epochs, errors=None):
     """The factors of so many epochs; `errors` are those of training."""
     factors = schedules.factors(schedule, epochs)
-    return [factors.send(errors[epoch - 1] if epoch and errors else None) for epoch in range(epochs)]
+    return [next_factor(factors, errors[epoch - 1] if epoch and errors else None) for epoch in range(epochs)]
 
 
 SCHEDULES = [
@@ -272,6 +487,138 @@ def test_rate_is_given_back_after_an_error(data):
         net.fit(*data, epochs=5, optimizer=optimizer, schedule=schedule)
     assert optimizer.learning_rate == 0.2
     np.testing.assert_array_equal(net.params, params[2])
+
+
+class Factors:
+    """A schedule object that gives what it is told to, in one of the forms that factors may have."""
+
+    def __init__(self, form, factors):
+        self.form, self.given = form, factors
+
+    def factors(self, epochs):
+        return self.form(self.given)
+
+
+def generator(factors):
+    yield from factors
+
+
+def refused_by_schedule(error, match, data, schedule, *, epochs_done, dtype="float64", learning_rate=0.2):
+    """The error comes before the epoch that it names; rate and parameters are those of the epoch before."""
+    net, same, optimizer = network(dtype=dtype), network(dtype=dtype), fastbp.SGD(learning_rate)
+    with pytest.raises(error, match=match):
+        net.fit(*data, epochs=4, optimizer=optimizer, schedule=schedule)
+    assert optimizer.learning_rate == learning_rate
+    if epochs_done:
+        same.fit(*data, epochs=epochs_done, learning_rate=learning_rate)
+    np.testing.assert_array_equal(net.params, same.params)
+
+
+FORMS = [generator, list, iter, np.array, lambda factors: map(float, factors)]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=["generator", "list", "iterator", "array", "map"])
+def test_forms_of_factors(data, form):
+    optimizer = fastbp.SGD(0.2)
+    for schedule in (Factors(form, [1.0, 0.5, 0.25]), schedules.Warmup(1, then=Factors(form, [0.5, 0.25]))):
+        history = network().fit(*data, epochs=3, optimizer=optimizer, schedule=schedule)
+        assert history.learning_rate.tolist() == [0.2, 0.1, 0.05]
+    refused_by_schedule(ValueError, "schedule must give a factor for each of the 4 epochs, got 2", data,
+                        Factors(form, [1.0, 1.0]), epochs_done=2)
+    refused_by_schedule(ValueError, "schedule must give a factor for each of the 4 epochs, got 2", data,
+                        schedules.Warmup(1, then=Factors(form, [1.0])), epochs_done=2)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=["generator", "list", "iterator", "array", "map"])
+def test_factors_go_on_when_training_is_resumed(data, form, tmp_path):
+    whole, resumed = network(), network()
+    options = {"schedule": Factors(form, [1.0, 0.5, 0.25, 0.125]), "learning_rate": 0.2}
+    whole.fit(*data, epochs=4, **options)
+    network().fit(*data, epochs=4, checkpoint=tmp_path / "checkpoint", callbacks=[Watcher(stop_after=2)], **options)
+    history = resumed.fit(*data, epochs=4, resume=tmp_path / "checkpoint", **options)
+    assert history.learning_rate.tolist() == [0.2, 0.1, 0.05, 0.025]
+    np.testing.assert_array_equal(resumed.params, whole.params)
+
+
+@pytest.mark.parametrize("given", [None, 0.5])
+def test_factors_that_are_none(data, given):
+    refused_by_schedule(TypeError, "schedule must have a method factors", data, Factors(lambda _: given, []),
+                        epochs_done=0)
+
+
+BAD_FACTORS = [0, 0.0, -0.5, math.nan, math.inf, -math.inf, 10**400, None, "0.5", b"1", 1j, [0.5], np.ones(2)]
+
+
+@pytest.mark.parametrize("factor", BAD_FACTORS, ids=lambda factor: repr(factor)[:10])
+@pytest.mark.parametrize("kind", ["function", "generator", "list", "warmup"])
+def test_bad_factor_is_refused_in_its_epoch(data, factor, kind):
+    factors = [1.0, 1.0, factor, 1.0]
+    schedule = {
+        "function": factors.__getitem__, "generator": Factors(generator, factors), "list": Factors(list, factors),
+        "warmup": schedules.Warmup(1, then=lambda epoch: factors[epoch + 1]),
+    }[kind]
+    refused_by_schedule((ValueError, TypeError), "schedule: the factor of epoch 2 must be", data, schedule,
+                        epochs_done=2)
+
+
+@pytest.mark.parametrize("factor", [True, 1, np.float32(1), np.array(1.0), fractions.Fraction(1), decimal.Decimal(1)],
+                         ids=repr)
+def test_any_real_number_is_a_factor(data, factor):
+    net, plain = network(), network()
+    history = net.fit(*data, epochs=2, learning_rate=0.3, schedule=lambda epoch: factor)
+    plain.fit(*data, epochs=2, learning_rate=0.3)
+    assert history.learning_rate.tolist() == [0.3, 0.3]
+    np.testing.assert_array_equal(net.params, plain.params)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [schedules.Step(every=1, factor=1e-200), schedules.InvScaling(power=2000), schedules.InvScaling(power=10**300),
+     schedules.Adaptive(factor=1e-300, patience=1, tol=1e9, minimum=5e-324), lambda epoch: 5e-324],
+    ids=["step", "invscaling", "integer", "adaptive", "function"],
+)
+def test_rate_that_underflows_is_the_least_normal_number(dtype, data, schedule):
+    least, optimizer = float(np.finfo(dtype).tiny), fastbp.SGD(0.1)
+    net = network(dtype=dtype)
+    history = net.fit(*data, epochs=6, optimizer=optimizer, schedule=schedule)
+    assert history.learning_rate.min() == history.learning_rate[-1] == least
+    assert optimizer.learning_rate == 0.1
+    # An epoch at such a rate changes nothing.
+    assert history.error[-1] == pytest.approx(history.error[-2], rel=1e-6)
+
+
+def test_cosine_ends_above_0(monkeypatch):
+    # Where there are hundreds of millions of epochs, the cosine of the last one is -1.
+    monkeypatch.setattr(schedules, "cos", lambda angle: -1.0)
+    assert rates(schedules.Cosine(), 2) == [sys.float_info.min] * 2
+
+
+@pytest.mark.parametrize(
+    ("schedule", "dtype", "learning_rate"),
+    [
+        (schedules.Step(every=2, factor=1e200), "float64", 1e-300),     # epoch 2: 1e-100
+        (lambda epoch: 1e39 if epoch == 2 else 1.0, "float32", 1.0),
+        (lambda epoch: 1e308 if epoch == 2 else 1.0, "float64", 100.0),
+        (lambda epoch: 10**38 * 10 if epoch == 2 else 1, "float32", 1.0),
+    ],
+)
+def test_rate_that_overflows_names_schedule_epoch_and_factor(data, schedule, dtype, learning_rate):
+    net, optimizer = network(dtype=dtype), fastbp.SGD(learning_rate)
+    with pytest.raises(ValueError, match=r"schedule: the factor of epoch [24] must"):
+        net.fit(*data, epochs=6, optimizer=optimizer, schedule=schedule)
+    assert optimizer.learning_rate == learning_rate
+
+
+def test_what_a_schedule_raises_goes_through(data):
+    class Mine(Exception):
+        pass
+
+    def schedule(epoch):
+        if epoch == 2:
+            raise Mine("in epoch 2")
+        return 1.0
+
+    refused_by_schedule(Mine, "in epoch 2", data, schedule, epochs_done=2)
 
 
 def test_without_a_schedule_the_rate_is_the_callers(data):
@@ -533,6 +880,17 @@ def test_lines_off_a_terminal(data, capsys):
     assert "left" not in lines[-1]
 
 
+def test_time_left_when_training_is_resumed(data, capsys, monkeypatch, tmp_path):
+    network().fit(*data, epochs=4, checkpoint=tmp_path / "checkpoint")
+    # A second for each epoch: what the first four took was not seen.
+    monkeypatch.setattr(progress, "time", types.SimpleNamespace(perf_counter=iter(np.arange(100.0)).__next__))
+    network().fit(*data, epochs=10, verbose=True, resume=tmp_path / "checkpoint")
+    lines = capsys.readouterr().out.splitlines()
+    assert [(line.split()[1], line.split()[-2]) for line in lines[:-1]] == [
+        (f"{epoch}/10", f"0:0{10 - epoch}") for epoch in range(5, 10)]
+    assert all(f"{M} samples/s" in line for line in lines)
+
+
 def test_one_line_on_a_terminal(data, capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setattr(progress.time, "perf_counter", iter(np.arange(0, 1000, 0.5)).__next__)
@@ -616,6 +974,7 @@ REFUSED = [
     (ValueError, "schedule", {"schedule": "fast"}),
     (TypeError, "schedule", {"schedule": 0.5}),
     (TypeError, "schedule", {"schedule": schedules.Step}),
+    (TypeError, "schedule must be", {"schedule": types.SimpleNamespace(factors=[1.0])}),
     (ValueError, "verbose", {"verbose": "loud"}),
     (ValueError, "checkpoint_every", {"checkpoint_every": 2}),
     (ValueError, "checkpoint_every", {"checkpoint": "here", "checkpoint_every": 0}),
@@ -688,17 +1047,16 @@ def test_class_weights_by_label():
     labels = np.array([0, 0, 2, 0])
     expected = [1, 1, 5, 1]
     for targets in (labels, np.eye(3)[labels]):
-        np.testing.assert_array_equal(sources.class_weights(net, targets, {0: 1, 2: 5}, None), expected)
-    np.testing.assert_array_equal(sources.class_weights(net, labels, {0: 1, 1: 9, 2: 5}, [2, 0, 2, 1]), [2, 0, 10, 1])
+        np.testing.assert_array_equal(class_weights(net, targets, {0: 1, 2: 5}), expected)
     # M / (classes that occur * samples of the class), as in scikit-learn
-    np.testing.assert_allclose(sources.class_weights(net, labels, "balanced", None), [2 / 3, 2 / 3, 2, 2 / 3])
+    np.testing.assert_allclose(class_weights(net, labels, "balanced"), [2 / 3, 2 / 3, 2, 2 / 3])
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 1)])
 def test_class_weights_of_one_output(shape):
     net, targets = fastbp.Network([1, 1]), np.array([0.0, 1, 1, 1]).reshape(shape)
-    np.testing.assert_allclose(sources.class_weights(net, targets, "balanced", None), [2, 2 / 3, 2 / 3, 2 / 3])
-    np.testing.assert_allclose(sources.class_weights(net, targets, {0: 3, 1: 1}, None), [3, 1, 1, 1])
+    np.testing.assert_allclose(class_weights(net, targets, "balanced"), [2, 2 / 3, 2 / 3, 2 / 3])
+    np.testing.assert_allclose(class_weights(net, targets, {0: 3, 1: 1}), [3, 1, 1, 1])
 
 
 @pytest.mark.parametrize(
@@ -710,8 +1068,16 @@ def test_class_weights_of_one_output(shape):
         ([1, 1], [0, 1], {0: 1, 1: 1, 2: 1}, None, "class_weight must have labels"),
         ([1, 1], [0, 1], {0: 1, 1: -1}, None, "class_weight"),
         ([1, 1], [0, 1], "balanced", [1, 2, 3], "sample_weight"),
+        ([1, 1], [0, 1], {0: 0, 1: 0}, None, "one positive.* after class_weight"),
     ],
 )
 def test_class_weights_refuse(sizes, targets, class_weight, sample_weight, name):
     with pytest.raises(ValueError, match=name):
-        sources.class_weights(fastbp.Network(sizes), np.array(targets), class_weight, sample_weight)
+        fastbp.Network(sizes).fit(np.zeros((len(targets), 1)), targets, class_weight=class_weight,
+                                  sample_weight=sample_weight)
+
+
+def test_class_weights_are_not_told_to_a_loss_of_ones_own():
+    net = fastbp.Network([1, 1], loss=lambda Y, T: (0.5 * ((Y - T) ** 2).sum(), Y - T))
+    with pytest.raises(ValueError, match="class_weight must be None beside a loss function of one's own"):
+        net.fit([[0.0], [1.0]], [[0.0], [1.0]], class_weight="balanced")

@@ -69,6 +69,7 @@ OPTIMIZERS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Rprop compares")
 @pytest.mark.parametrize("shuffle", [True, False])
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_resumed_is_bit_for_bit_what_was_never_interrupted(dtype, data, path, make, shuffle):

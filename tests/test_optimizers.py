@@ -53,6 +53,7 @@ def test_steps_follow_the_rule(isa, dtype, data, name, options):
     assert optimizer.steps == 9
 
 
+@pytest.mark.filterwarnings("ignore:Rprop compares")
 @rules
 def test_fit_takes_the_same_steps(isa, dtype, data, name, options):
     net, optimizer = network(dtype), getattr(fastbp, name)(**options)

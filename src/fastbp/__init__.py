@@ -9,7 +9,7 @@ from fastbp.io import FormatError, load
 from fastbp.losses import Huber, Quantile
 from fastbp.network import Network, Trace, uniform
 from fastbp.optimizers import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop, Rprop
-from fastbp.training.fit import EpochState, History
+from fastbp.training.history import EpochState, History
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "DivergenceError", "EpochState", "FormatError", "History", "Huber",
            "Nadam", "Network", "Quantile", "RMSprop", "Rprop", "Trace", "__version__", "load", "show_config", "uniform"]

@@ -1,13 +1,13 @@
 """What annotations name; type checkers import it, fastbp itself never does."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastbp.losses import Huber, Quantile
-from fastbp.training.fit import EpochState
+from fastbp.training.history import EpochState
 
 Floats: TypeAlias = NDArray[np.floating]  # of float32 or float64, as the network was made
 CustomLoss: TypeAlias = Callable[[Any, Any], tuple[Any, ArrayLike]]
@@ -24,7 +24,7 @@ class Callback(Protocol):
 class ScheduleObject(Protocol):
     """What the classes of fastbp.schedules have."""
 
-    def factors(self, epochs: int, /) -> Iterator[float]: ...
+    def factors(self, epochs: int, /) -> Iterable[float]: ...
 
 
 Schedule: TypeAlias = str | ScheduleObject | Callable[[int], float]

@@ -13,7 +13,8 @@ from fastbp import io, losses
 from fastbp._arrays import as_reals
 from fastbp._checks import number, one_of, positive_integer
 from fastbp._core import Core
-from fastbp.training.fit import History, fit
+from fastbp.training.fit import fit
+from fastbp.training.options import Options
 
 if TYPE_CHECKING:
     import os
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from fastbp._core import Optimizer
     from fastbp._types import Callback, Floats, Loss, Schedule, Seed
+    from fastbp.training.history import History
 
 
 @dataclass(frozen=True)
@@ -245,10 +247,10 @@ class Network(Core):
         return Trace(r, a, e, d, weight_gradients, bias_gradients, error)
 
     def fit(self, X: ArrayLike | Iterable[tuple[ArrayLike, ArrayLike]] | Callable[[], Iterable[tuple[Any, Any]]],
-            T: ArrayLike | None, *, epochs: int = 100, batch_size: int | str = 1, learning_rate: float | None = None,
-            optimizer: str | Optimizer = "sgd", shuffle: bool = True, seed: Seed | None = None,
-            desired_error: float | None = None, verbose: bool | str = False, sample_weight: ArrayLike | None = None,
-            class_weight: dict[int, float] | str | None = None,
+            T: ArrayLike | None, *, epochs: int = 100, batch_size: int | str | None = None,
+            learning_rate: float | None = None, optimizer: str | Optimizer = "sgd", shuffle: bool = True,
+            seed: Seed | None = None, desired_error: float | None = None, verbose: bool | str = False,
+            sample_weight: ArrayLike | None = None, class_weight: dict[int, float] | str | None = None,
             validation_data: tuple[ArrayLike, ArrayLike] | None = None, validation_fraction: float | None = None,
             patience: int | None = None, min_delta: float = 0.0, time_limit: float | None = None,
             callbacks: Iterable[Callback] = (), schedule: Schedule | None = None,
@@ -267,8 +269,9 @@ class Network(Core):
             Targets, finite; (M,) is taken too where there is one output. None beside batches.
         epochs : int, default 100
             How often all samples are presented, at most.
-        batch_size : int or "full", default 1
-            Samples for each update: 1 is on-line learning, "full" batch learning. The last batch may be smaller.
+        batch_size : int or "full", optional
+            Samples for each update: 1, the default, is on-line learning, "full" batch learning, and the default of
+            Rprop, which warns of less. The last batch may be smaller. Batches come in their own sizes.
         learning_rate : float, optional
             h in ``w <- w - h dE/dw``; positive and finite. By default that of the optimizer.
         optimizer : str or optimizer, default "sgd"
@@ -297,18 +300,22 @@ class Network(Core):
             are copied if they are random, so a memory map must be cut by hand or in order.
         patience : int, optional
             Stop when the validation error has not fallen by more than `min_delta` below its least for so many epochs in
-            a row. The network gets back the parameters of the least validation error, whatever has ended training.
+            a row. The network gets back the parameters of the least validation error, whatever has ended training: any
+            reason to stop, Ctrl-C, a DivergenceError, or what a callback raised.
         min_delta : float, default 0.0
             See `patience`.
         time_limit : float, optional
-            Stop after the first epoch that ends this many seconds after the call, or later.
+            Stop after the first epoch that ends this many seconds after the call, or later. A training that is resumed
+            has them all again.
         callbacks : sequence of objects, optional
             ``callback.on_epoch(state)`` is called after each epoch with an `EpochState`; training stops when one
-            returns True. What it raises ends training and goes through; the network keeps the finished epoch.
+            returns True. What it raises ends training and goes through; the network keeps the finished epoch, unless
+            `patience` gives it its best.
         schedule : str, object of fastbp.schedules or callable, optional
             What the optimizer's learning rate is multiplied by in each epoch: "constant", "invscaling", "adaptive",
             "step", "cosine", "warmup", an object with parameters as ``fastbp.schedules.Step(every=20)``, or a function
-            of the epoch (from 0). The optimizer has its own rate again when training has ended.
+            of the epoch (from 0). A factor must be positive and finite; a rate below the least normal number of the
+            network's dtype is raised to it. The optimizer has its own rate again when training has ended.
         checkpoint : str or os.PathLike, optional
             File to write the state of the training to, after every `checkpoint_every` epochs and after the last; it is
             replaced once the new one is complete on disk.
@@ -325,16 +332,18 @@ class Network(Core):
         Returns
         -------
         History
-            E and RMS of every epoch, and why training stopped. Ctrl-C stops it too; the network keeps what it learnt.
+            E and RMS of every epoch, and why training stopped. Ctrl-C stops it too; the network keeps what it learnt,
+            unless `patience` gives it its best.
 
         Raises
         ------
         ValueError, TypeError
             If an argument is out of range, of the wrong shape, length or type, or contradicts another; the parameters
-            have not changed then. If a batch is wrong: they are those that the network had before its epoch.
+            have not changed then. If a batch or a schedule's factor is wrong: they are those that the network had
+            before its epoch, or the best ones with `patience`. If E is not finite because the parameters were not.
         DivergenceError
-            If E or an update is not finite; the parameters are the last finite ones, or, with batches, those before
-            the epoch.
+            If E or an update is not finite; its `sample` is a row of X, or of the epoch's batches one after another.
+            The parameters are the last finite ones, with batches those before the epoch, with `patience` the best.
         FormatError
             If the checkpoint to resume is damaged or none.
         OSError
@@ -348,13 +357,7 @@ class Network(Core):
         >>> history.stop_reason
         'desired_error'
         """
-        return fit(self, X, T, rng=self._rng if seed is None else _generator(seed), epochs=epochs,
-                            batch_size=batch_size, learning_rate=learning_rate, optimizer=optimizer, shuffle=shuffle,
-                            desired_error=desired_error, verbose=verbose, sample_weight=sample_weight,
-                            class_weight=class_weight, validation_data=validation_data,
-                            validation_fraction=validation_fraction, patience=patience, min_delta=min_delta,
-                            time_limit=time_limit, callbacks=callbacks, schedule=schedule, checkpoint=checkpoint,
-                            checkpoint_every=checkpoint_every, resume=resume, dropout=dropout)
+        return fit(self, X, T, Options.of(locals()), self._rng if seed is None else _generator(seed))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to a file that `fastbp.load` reads; docs/file-format.md describes it.

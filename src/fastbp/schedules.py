@@ -1,11 +1,13 @@
 """Learning-rate schedules: small classes that say, epoch by epoch, by what to multiply the optimizer's own rate.
 
 `factors` of each is a generator: it gives the factor of an epoch and is sent that epoch's training error E. So a
-resumed training finds its place in the schedule by sending the errors that are in the checkpoint.
+resumed training finds its place in the schedule by sending the errors that are in the checkpoint. A user's schedule may
+give anything: its factors are checked where they are used, in training/rates.py.
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from itertools import count
 from math import cos, inf, pi
@@ -17,6 +19,18 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from fastbp._types import Schedule
+
+
+# What falls for ever ends here instead of at 0, which is no factor.
+LEAST = sys.float_info.min
+
+
+def power(base, exponent):
+    """The factor ``base**exponent``; infinity, which is refused in the epoch that it comes in, beyond all numbers."""
+    try:
+        return max(float(base) ** float(exponent), LEAST)
+    except OverflowError:
+        return inf
 
 
 @dataclass(frozen=True)
@@ -44,7 +58,7 @@ class InvScaling:
 
     def factors(self, epochs: int) -> Generator[float, float, None]:
         for k in count(1):
-            yield k**-self.power
+            yield power(k, -self.power)
 
 
 @dataclass(frozen=True)
@@ -105,7 +119,7 @@ class Step:
 
     def factors(self, epochs: int) -> Generator[float, float, None]:
         for epoch in count():
-            yield self.factor ** (epoch // self.every)
+            yield power(self.factor, epoch // self.every)
 
 
 @dataclass(frozen=True)
@@ -125,7 +139,7 @@ class Cosine:
 
     def factors(self, epochs: int) -> Generator[float, float, None]:
         for epoch in range(epochs):
-            yield self.final + (1 - self.final) * (1 + cos(pi * epoch / epochs)) / 2
+            yield max(self.final + (1 - self.final) * (1 + cos(pi * epoch / epochs)) / 2, LEAST)
 
 
 @dataclass(frozen=True)
@@ -161,22 +175,23 @@ def check(argument, schedule):
     """Refuse what is not a schedule."""
     if isinstance(schedule, str):
         one_of(argument, schedule, NAMES)
-    elif schedule is not None and (isinstance(schedule, type) or not (hasattr(schedule, "factors")
-                                                                      or callable(schedule))):
+    elif schedule is not None and (isinstance(schedule, type)
+                                   or not callable(getattr(schedule, "factors", schedule))):
         raise TypeError(f"{argument} must be one of {', '.join(NAMES)}, an object of fastbp.schedules or a function of "
                         f"the epoch, got {schedule!r}")
 
 
 def factors(schedule, epochs):
-    """The factors of the schedule, as a generator that is sent the error of each epoch."""
+    """The factors of the schedule, an iterator."""
     if isinstance(schedule, str):
         schedule = NAMES[schedule]
     if schedule is None:
         return (1.0 for _ in count())
-    return schedule.factors(epochs) if hasattr(schedule, "factors") else map_epochs(schedule)
-
-
-def map_epochs(function):
-    """The factors of a user's function of the epoch, each looked at before it is used."""
-    for epoch in count():
-        yield number(f"schedule: the factor of epoch {epoch}", function(epoch), 0, inf)
+    if not hasattr(schedule, "factors"):
+        return (schedule(epoch) for epoch in count())
+    given = schedule.factors(epochs)
+    try:
+        return iter(given)
+    except TypeError:
+        raise TypeError("schedule must have a method factors(epochs) that gives an iterable of factors, got "
+                        f"{given!r:.80}") from None

@@ -1,32 +1,33 @@
-"""Where the samples of a training come from: arrays, or batches that are read anew in each epoch; and their weights."""
+"""Where the samples of a training come from: arrays, or batches that are read anew in each epoch."""
 
 import types
-from math import inf
+import warnings
 
 import numpy as np
 
-from fastbp._checks import number, one_of, positive_integer
 from fastbp._core import DivergenceError
+from fastbp.optimizers import Rprop
+
+NO_DROPOUT = None, 0
+NOISY_SIGNS = "Rprop compares the signs of gradients of the same samples; those of small batches are noise to it. "
 
 
 class Arrays:
-    """All samples at hand, in memory or in a memory map; the core takes them in an order of its own."""
+    """All samples at hand, in memory or in a memory map; the core takes them in an order of its own.
 
-    def __init__(self, net, X, T, sample_weight, batch_size, optimizer, rng, dropout):
-        self.net, self.X, self.T = net, X, T
+    `rows` has the row of the user's X that each sample was, if they are not the same.
+    """
+
+    def __init__(self, net, samples, batch_size, optimizer, rng, dropout, rows):
+        self.net, self.samples, self.rows = net, samples, rows
         self.optimizer, self.rng, self.dropout = optimizer, rng, dropout
-        self.samples = net._samples(X, T) if sample_weight is None else net._samples(X, T, sample_weight)
-        if self.samples.single:
-            raise ValueError(f"X must be a set of samples of shape (M, {net.n_inputs}), got one sample; "
-                             "train_step takes single samples")
-        self.size = self.samples.m
+        self.size = samples.m
         self.terms = self.size * net.n_outputs  # squares that the RMS error is the mean of
-        if isinstance(batch_size, str):
-            one_of("batch_size", batch_size, ("full",))
-            self.batch = self.size
-        else:
-            self.batch = min(positive_integer("batch_size", batch_size), self.size)
+        self.batch = self.size if batch_size == "full" else min(batch_size, self.size)
         self.order = None
+        if self.batch < self.size and isinstance(optimizer, Rprop):
+            warnings.warn(f'{NOISY_SIGNS}Write batch_size="full", or leave batch_size out; got {self.batch} of '
+                          f"{self.size} samples.", stacklevel=5)   # the call of Network.fit
 
     def watch_order(self):
         """Have the order of the samples in `order`, to be read and written: each epoch shuffles that of the last."""
@@ -35,16 +36,20 @@ class Arrays:
 
     def train(self, epoch):
         """One epoch, in a new order unless `rng` is None: (E, sum of squares)."""
-        if self.dropout is None:
-            return self.net._train_epoch(self.samples, self.rng, self.batch, self.optimizer, epoch)
-        return self.net._train_epoch(self.samples, self.rng, self.batch, self.optimizer, epoch,
-                                     *self.dropout.of_an_epoch())
+        rates, seed = NO_DROPOUT if self.dropout is None else self.dropout.of_an_epoch()
+        try:
+            return self.net._train_epoch(self.samples, self.rng, self.batch, self.optimizer, epoch, rates, seed)
+        except DivergenceError as divergence:
+            if self.rows is None:
+                raise
+            raise DivergenceError(epoch, int(self.rows[divergence.sample])) from None
 
     def last_batch(self):
         """(X, T) of the last batch of the last epoch."""
-        start = (self.size - 1) // self.batch * self.batch
-        rows = slice(start, None) if self.order is None else self.order[start:]
-        return np.asarray(self.X)[rows], np.asarray(self.T)[rows]
+        rows = np.arange(self.size) if self.order is None else self.order
+        rows = rows[(self.size - 1) // self.batch * self.batch:]
+        # Picked by their numbers, so copied: nobody may write into labels that the core takes as indices.
+        return self.samples.x[rows], self.samples.t[rows]
 
 
 class Batches:
@@ -74,11 +79,13 @@ class Batches:
     def _train(self, epoch):
         error = squares = rows = 0
         for number_of_batch, batch in enumerate(self.batches() if callable(self.batches) else self.batches):
+            if number_of_batch == 1 and epoch == 0 and isinstance(self.optimizer, Rprop):
+                warnings.warn(f"{NOISY_SIGNS}Give all samples in one batch.", stacklevel=7)   # the call of Network.fit
             # Not train_step, which knows neither the squares that the RMS error is made of nor dropout.
             samples = self._check(batch, f"batch {number_of_batch} of epoch {epoch}")
             try:
-                masks = () if self.dropout is None else self.dropout.of_an_epoch()
-                of_batch = self.net._train_epoch(samples, None, samples.m, self.optimizer, epoch, *masks)
+                rates, seed = NO_DROPOUT if self.dropout is None else self.dropout.of_an_epoch()
+                of_batch = self.net._train_epoch(samples, None, samples.m, self.optimizer, epoch, rates, seed)
             except DivergenceError:
                 raise DivergenceError(epoch, rows) from None
             error += of_batch[0] * (samples.m if self.net.reduction == "mean" else 1)
@@ -106,78 +113,3 @@ class Batches:
 
     def last_batch(self):
         return self.last
-
-
-class Dropout:
-    """A rate for each hidden layer."""
-
-    def __init__(self, rates, rng):
-        self.rates, self.rng = rates, rng
-
-    def of_an_epoch(self):
-        """What the core wants to know of it: the rates, and the seed of the masks."""
-        return self.rates, int(self.rng.integers(2**63))
-
-
-def hold_out(X, T, weights, fraction, rng):
-    """The samples cut in two: (X, T, weights) to train on and (X, T) to validate on, random rows or the last ones."""
-    number("validation_fraction", fraction, 0, 1)
-    if rng is not None and isinstance(X, np.memmap):
-        raise ValueError("validation_fraction would copy the memory map X; pass validation_data, or shuffle=False to "
-                         "hold out the last samples")
-    X, T = np.asarray(X), np.asarray(T)
-    weights = None if weights is None else np.asarray(weights)
-    m = len(X)
-    held = round(fraction * m)
-    if not 0 < held < m:
-        raise ValueError(f"validation_fraction must leave samples on both sides, got {fraction!r} of {m} samples")
-    if rng is None:
-        kept, held = slice(m - held), slice(m - held, m)
-    else:
-        # Sorted, so that with a generator's order or without one the rows are read from front to back.
-        rows = rng.permutation(m)
-        kept, held = np.sort(rows[held:]), np.sort(rows[:held])
-    return X[kept], T[kept], None if weights is None else weights[kept], (X[held], T[held])
-
-
-def class_weights(net, T, class_weight, sample_weight):
-    """`class_weight` as weights of the samples, times `sample_weight`."""
-    labels = class_labels(net, np.asarray(T))
-    n_classes = max(net.n_outputs, 2)
-    if isinstance(class_weight, str):
-        one_of("class_weight", class_weight, ("balanced",))
-        counts = np.bincount(labels, minlength=n_classes)
-        of_class = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
-    elif isinstance(class_weight, dict):
-        of_class = np.full(n_classes, np.nan)
-        for label, weight in class_weight.items():
-            if label not in range(n_classes):
-                raise ValueError(f"class_weight must have labels from 0 to {n_classes - 1}, got {label!r}")
-            of_class[int(label)] = number(f"class_weight[{label!r}]", weight, 0, inf, low_allowed=True)
-        missing = np.isnan(of_class[labels])
-        if missing.any():
-            raise ValueError(f"class_weight must name every label in T, got none for {labels[missing][0]}")
-    else:
-        raise TypeError(f'class_weight must be a dict from label to weight or "balanced", got {class_weight!r}')
-    weights = of_class[labels]
-    if sample_weight is None:
-        return weights
-    sample_weight = np.asarray(sample_weight)
-    if sample_weight.shape != weights.shape or sample_weight.dtype.kind not in "biuf":
-        raise ValueError(f"sample_weight must hold a number for each of the {len(weights)} samples, got an array of "
-                         f"shape {sample_weight.shape} and dtype {sample_weight.dtype}")
-    return weights * sample_weight
-
-
-def class_labels(net, T):
-    """The class of each sample: T itself, the position of the 1, or the single output's 0 or 1."""
-    if net.loss == "cross_entropy" and T.ndim == 1:
-        return T.astype(np.intp)
-    if net.n_outputs == 1:
-        labels, one_of_them = T.reshape(len(T)), np.isin(T, (0, 1)).all()
-    else:
-        labels, one_of_them = T.argmax(axis=1), np.isin(T, (0, 1)).all() and (T.sum(axis=1) == 1).all()
-    if not one_of_them:
-        raise ValueError("class_weight needs targets that are classes: integer labels, rows with a single 1 among "
-                         "zeros, or 0 and 1 of one output")
-    return labels.astype(np.intp)

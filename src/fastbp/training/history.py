@@ -1,0 +1,113 @@
+"""What `fit` returns, and what it tells callbacks on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from fastbp._core import Optimizer
+    from fastbp._types import Floats
+    from fastbp.network import Network
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class History:
+    """What a `Network.fit` did.
+
+    Attributes
+    ----------
+    error, rms : ndarray of float64, shape (epochs,)
+        E and the RMS error of each epoch, taken from each sample before the update that it took part in.
+    stop_reason : str
+        "interrupted" (Ctrl-C), "desired_error" (reached), "patience" (no improvement), "epochs" (all done),
+        "time_limit" or "callback"; the first of them that holds, in this order.
+    validation_error, validation_rms : ndarray of float64, shape (epochs,)
+        The same of the validation data after each epoch; empty where there are none.
+    learning_rate, seconds : ndarray of float64, shape (epochs,)
+        The optimizer's rate in each epoch, and the time from the beginning of the training to the end of the epoch.
+    best_epoch : int or None
+        The epoch with the least validation error, from 0.
+    epochs : int
+        How many there were; ``len`` says the same.
+    """
+
+    error: NDArray[np.float64]
+    rms: NDArray[np.float64]
+    stop_reason: str
+    validation_error: NDArray[np.float64]
+    validation_rms: NDArray[np.float64]
+    learning_rate: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    best_epoch: int | None
+
+    @property
+    def epochs(self) -> int:
+        return len(self.rms)
+
+    def __len__(self) -> int:
+        return len(self.rms)
+
+    def __repr__(self):
+        last = f", RMS {self.rms[-1]:.6g}" if len(self) else ""
+        if self.best_epoch is not None:
+            last += (f", validation E {self.validation_error[-1]:.6g}"
+                     f" (least in epoch {self.best_epoch}: {self.validation_error[self.best_epoch]:.6g})")
+        return f"History({len(self)} epochs{last}, stopped by {self.stop_reason})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it in plain lists and numbers, as JSON takes it.
+
+        Returns
+        -------
+        dict
+        """
+        return {"epochs": len(self), **{name: value.tolist() if isinstance(value, np.ndarray) else value
+                                        for name, value in vars(self).items()}}
+
+
+@dataclass(frozen=True, eq=False)
+class EpochState:
+    """What a callback is told at the end of an epoch: ``on_epoch(state)``.
+
+    Attributes
+    ----------
+    epoch : int
+        From 0.
+    network : Network
+        As it is after the epoch. It may be read, saved and changed.
+    optimizer : optimizer
+        The one that trains.
+    error, rms, validation_error, learning_rate, seconds : float
+        This epoch's entries of the History to come; validation_error is None without validation data.
+    last_batch : callable
+        Returns (X, T) of the epoch's last batch, as copies of the network's dtype; batches come as they were given.
+    """
+
+    epoch: int
+    network: Network
+    optimizer: Optimizer
+    error: float
+    rms: float
+    validation_error: float | None
+    learning_rate: float
+    seconds: float
+    last_batch: Callable[[], tuple[NDArray[Any], NDArray[Any]]] = field(repr=False)
+
+    def error_signals(self) -> list[Floats]:
+        """The error signals e = dE/da of each layer for the samples of the epoch's last batch.
+
+        They are computed by this call, so at the parameters that the network has after the epoch.
+
+        Returns
+        -------
+        list of ndarray, shape (M, n_out)
+            As `Trace.error_signals`.
+        """
+        return self.network.backprop(*self.last_batch()).error_signals

@@ -1,0 +1,96 @@
+"""One call of `fit`: its epochs, and what has come of them so far."""
+
+import time
+from math import inf, sqrt
+
+import numpy as np
+
+from fastbp import optimizers
+from fastbp.training import checkpoint as checkpoints
+from fastbp.training.history import EpochState, History
+from fastbp.training.stopping import Stopping
+
+
+class Run:
+    """What a training is made of; whoever makes one sets `source`."""
+
+    def __init__(self, net, options, rng):
+        self.started, self.seconds_before = time.perf_counter(), 0.0    # the latter of the training that is resumed
+        self.net, self.options, self.rng = net, options, rng
+        self.stopping = Stopping(options)
+        self.optimizer = optimizers.make(options.optimizer, options.learning_rate)
+        self.rates = None
+        if options.schedule is not None:
+            # Imported when it is asked for: the dataclasses of the schedules take a tenth of fastbp's import to make.
+            from fastbp.training.rates import Rates
+            self.rates = Rates(options.schedule, self.optimizer, net.dtype, self.stopping.epochs)
+        self.random_start = None if options.checkpoint is None else checkpoints.random_state(rng)
+        self.source = self.validation = None
+        # E, RMS error, learning rate, seconds and the two validation errors, if any, of each epoch: one flat list, for
+        # a tuple each would keep the garbage collector busy.
+        self.records, self.width = [], 4
+        self.best_params = None
+
+    @property
+    def done(self):
+        """Epochs behind it."""
+        return len(self.records) // self.width
+
+    def validate_with(self, data):
+        """Have the errors of these data taken after each epoch."""
+        self.validation, self.width = data, 6
+
+    def reason_to_begin_none(self):
+        """Why a run that is resumed has nothing left to do, or None."""
+        return self.stopping.reason(self.done, self.records[1 - self.width] if self.records else inf, 0.0)
+
+    def epoch(self, epoch):
+        """Train for one epoch; why it must be the last one, or None."""
+        if self.rates is not None:
+            self.optimizer.learning_rate = self.next_rate(epoch)
+        error, squares = self.source.train(epoch)
+        rms, best_params, validation = sqrt(squares / self.source.terms), self.best_params, ()
+        if self.validation is not None:
+            validation = self.net._error_and_rms(*self.validation)
+            if self.stopping.look(validation[0]) and self.stopping.patience < inf:
+                best_params = self.net.params
+        seconds = time.perf_counter() - self.started
+        # Ctrl-C comes at a call, so not between these lines: the best parameters are those of a recorded epoch.
+        self.records += error, rms, self.optimizer.learning_rate, self.seconds_before + seconds
+        self.records += validation
+        self.best_params = best_params
+        return self.stopping.reason(epoch + 1, rms, seconds)
+
+    def end(self):
+        """Whatever has ended it, the optimizer gets its own rate back and the network its best parameters."""
+        if self.rates is not None:
+            self.optimizer.learning_rate = self.rates.own
+        if self.best_params is not None:
+            self.net.params = self.best_params
+
+    def next_rate(self, epoch):
+        """What the schedule has for this epoch, after the error of the one before."""
+        return self.rates.next(epoch, self.records[(epoch - 1) * self.width] if epoch else None)
+
+    def replay(self, records):
+        """Go through the epochs of a checkpoint, as far as schedule and stopping are concerned."""
+        self.records = records
+        for epoch in range(self.done):
+            if self.rates is not None:
+                self.next_rate(epoch)
+            if self.validation is not None:
+                self.stopping.look(records[epoch * self.width + 4])
+        if records:
+            self.seconds_before = records[3 - self.width]
+
+    def state(self):
+        """What a callback is told."""
+        error, rms, learning_rate, seconds, *validation = self.records[-self.width:]
+        return EpochState(self.done - 1, self.net, self.optimizer, error, rms, validation[0] if validation else None,
+                          learning_rate, seconds, self.source.last_batch)
+
+    def history(self, stop_reason):
+        columns = np.array(self.records, np.float64).reshape(-1, self.width).T.copy()
+        error, rms, learning_rate, seconds, validation_error, validation_rms = (*columns, np.empty(0), np.empty(0))[:6]
+        best_epoch = int(np.nanargmin(validation_error)) if (validation_error < inf).any() else None
+        return History(error, rms, stop_reason, validation_error, validation_rms, learning_rate, seconds, best_epoch)
