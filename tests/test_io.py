@@ -128,7 +128,7 @@ def test_what_cannot_be_written_is_named_as_the_user_named_it(tmp_path, monkeypa
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to("nowhere")
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(OSError, match="^[^']*path cannot be written: [^']*: '[^']*'$") as caught:
+    with pytest.raises(OSError, match=r"^[^']*path cannot be written: [^']*: '[^']*'$") as caught:
         save(name)
     assert caught.value.filename == name
     assert ".tmp" not in str(caught.value)
@@ -138,7 +138,7 @@ def test_what_cannot_be_written_is_named_as_the_user_named_it(tmp_path, monkeypa
 
 
 def test_directory_is_not_replaced(tmp_path):
-    with pytest.raises(FileExistsError, match="path: .* is not a regular file"):
+    with pytest.raises(FileExistsError, match=r"path: .* is not a regular file"):
         save(tmp_path)
 
 

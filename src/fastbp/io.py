@@ -39,8 +39,8 @@ NETWORK = Kind("network", b"\x89FASTBP\n", 1)
 PREFIX = struct.Struct("<8sIIQ")  # magic, format version, bytes of the header, bytes of the body
 CHECKSUM = struct.Struct("<I")  # CRC-32 of all bytes before it
 
-HEADER_TYPES = {"layer_sizes": (list,), "activations": (list,), "loss": (str,), "loss_parameter": (float, int, NoneType),
-                "reduction": (str,), "dtype": (str,)}
+HEADER_TYPES = {"layer_sizes": (list,), "activations": (list,), "loss": (str,),
+                "loss_parameter": (float, int, NoneType), "reduction": (str,), "dtype": (str,)}
 STORED_DTYPES = {"float32": "<f4", "float64": "<f8"}
 
 

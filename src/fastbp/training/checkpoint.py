@@ -76,8 +76,10 @@ def identity(run):
 
 
 def described(value):
-    """What can be told of an object in another process: its repr, but not where it is in memory."""
-    return value if value is None or isinstance(value, str) else re.sub(" at 0x[0-9a-fA-F]+", "", repr(value))
+    """What can be told of a value in another process: of an object its repr, but not where it is in memory."""
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    return re.sub(" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
 def checksum(array):
@@ -153,8 +155,8 @@ def demand_the_same(header, ours):
         theirs = header[part]
         for key in {**facts, **theirs}:
             if theirs.get(key) != facts.get(key):
-                raise ValueError(f"resume: the checkpoint was made with {theirs.get(key)!r:.80} as {key} of the {part}, "
-                                 f"this training has {facts.get(key)!r:.80}")
+                raise ValueError(f"resume: the checkpoint was made with {theirs.get(key)!r:.80} as {key} of the "
+                                 f"{part}, this training has {facts.get(key)!r:.80}")
 
 
 def demand_arrays(arrays, run):
