@@ -185,7 +185,7 @@ def test_endless_device(kind, load):
 @pytest.mark.parametrize("sizes", [(10, 20), (0, 0), (100_000, 1_000_000)])
 def test_no_more_is_read_than_the_prefix_promises(monkeypatch, kind, load, sizes):
     file = Endless(io.PREFIX.pack(kind.magic, kind.version, *sizes))
-    monkeypatch.setattr(io, "open", lambda *_: file, raising=False)
+    monkeypatch.setattr(io, "open", lambda *_, **__: file, raising=False)
     with pytest.raises(fastbp.FormatError, match="trailing data"):
         load("endless")
     assert file.read_so_far == io.PREFIX.size + sum(sizes) + io.CHECKSUM.size + 1

@@ -186,16 +186,18 @@ def read(kind, path):
 
     So an endless device is left alone once its first bytes are seen.
     """
-    with open(os.fsdecode(path), "rb") as file:
-        prefix = file.read(PREFIX.size)
+    with open(os.fsdecode(path), "rb", buffering=0) as file:
+        prefix = read_at_most(file, PREFIX.size)
         sizes = promised(kind, prefix)
         return contents(prefix, memoryview(read_at_most(file, sum(sizes) + CHECKSUM.size + 1)), *sizes)
 
 
 def read_at_most(file, size):
     """No more than so many bytes; what is allocated is in proportion to what is there, not to `size`."""
-    pieces, there = [], max(os.fstat(file.fileno()).st_size, 2**16)    # pipes and devices do not tell their size
-    while size > 0 and (piece := file.read(min(size, there))):
+    pieces, at_once = [], 2**16
+    if size > at_once:      # pipes and devices have the size 0
+        at_once = max(at_once, os.fstat(file.fileno()).st_size)
+    while size > 0 and (piece := file.read(min(size, at_once))):
         pieces.append(piece)
         size -= len(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -320,7 +320,8 @@ class Network(Core):
         resume : str or os.PathLike, optional
             Checkpoint to continue from. Parameters, optimizer, random numbers, History, early stopping and schedule go
             on bit for bit as if training had never been interrupted; the data and all other arguments must be given
-            again, `epochs` counts from the first beginning.
+            again, `epochs` counts from the first beginning. What contradicts the checkpoint is refused, and so is a
+            schedule that would have had other rates with these `epochs`; the reasons to stop may change.
         dropout : float or sequence of float, default 0.0
             Probability, below 1, with which each output of a hidden layer is left out of an update (Srivastava et al.
             2014); one for all hidden layers or one for each.
