@@ -5,6 +5,7 @@ sound otherwise. test_corpus.py runs the inputs in tests/corpus without atheris.
 """
 
 import contextlib
+import json
 import os
 import struct
 import sys
@@ -14,7 +15,7 @@ import numpy as np
 
 import fastbp
 from fastbp import io
-from fastbp.training import checkpoint, sources
+from fastbp.training import checkpoint, random_states, run, sources
 from fastbp.training import fit as training
 
 LENGTH = struct.Struct("<H")  # of the header, before header and body
@@ -25,14 +26,15 @@ if os.path.isdir("/dev/shm"):
     FILE = f"/dev/shm/fastbp-fuzz-{os.getpid()}"
 
 
-def fit(**how):
+def fit(generator="PCG64", **how):
     net = fastbp.Network([2, 3, 1], "tanh", seed=1)
-    return net, net.fit(X, T, batch_size=4, validation_data=(X, T), patience=9, optimizer=fastbp.Adam(0.01), **how)
+    return net, net.fit(X, T, batch_size=4, validation_data=(X, T), patience=9, optimizer=fastbp.Adam(0.01),
+                        schedule="step", dropout=0.1, seed=np.random.Generator(getattr(np.random, generator)(1)), **how)
 
 
-def container(magic, data):
+def container(kind, data):
     (length,) = LENGTH.unpack_from(data)
-    return io.pack(magic, data[2:2 + length], data[2 + length:])
+    return io.pack(kind, data[2:2 + length], data[2 + length:])
 
 
 def one_input(data):
@@ -41,21 +43,23 @@ def one_input(data):
     kind, data = data[0] % 3 if data else RAW, data[1:]
     if kind != RAW and len(data) < LENGTH.size:
         return
-    if kind == CHECKPOINT or (kind == RAW and data.startswith(checkpoint.MAGIC)):
+    if kind == CHECKPOINT or (kind == RAW and data.startswith(checkpoint.KIND.magic)):
         with open(FILE, "wb") as file:
-            file.write(data if kind == RAW else container(checkpoint.MAGIC, data))
+            file.write(data if kind == RAW else container(checkpoint.KIND, data))
         try:
-            with contextlib.suppress(io.FormatError):
-                checkpoint.read(FILE)
+            try:
+                generator = checkpoint.read(FILE)[0]["random"]["bit_generator"]
+            except io.FormatError:
+                return
             with contextlib.suppress(ValueError, fastbp.DivergenceError):
-                net, history = fit(epochs=4, resume=FILE)
+                net, history = fit(generator, epochs=4, resume=FILE)
                 assert len(history) <= 4
                 net.predict(X)
         finally:
             os.unlink(FILE)
         return
     with contextlib.suppress(io.FormatError):
-        net = io.loads(data if kind == RAW else container(io.MAGIC, data))
+        net = fastbp.Network.from_description(io.loads(data if kind == RAW else container(io.NETWORK, data)))
         assert io.loads(io.dumps(net)).params.tobytes() == net.params.tobytes()
         if net.n_inputs < 1000:
             net.predict(np.zeros(net.n_inputs))
@@ -73,27 +77,57 @@ def seeds():
     huber = fastbp.Network([1, 2], "relu", loss=fastbp.Huber(2.0), dtype="float32", reduction="mean", seed=1)
     yield "huber", unpacked(NETWORK, io.dumps(huber))
     yield "raw", bytes([RAW]) + io.dumps(fastbp.Network([1, 1], seed=1))
+    for generator in random_states.FORMS:
+        content = saved(generator)
+        yield f"checkpoint {generator}", unpacked(CHECKPOINT, content)
+    yield "raw checkpoint", bytes([RAW]) + content
+
+
+def saved(generator):
     try:
-        fit(epochs=3, checkpoint=FILE)
+        fit(generator, epochs=3, checkpoint=FILE)
         with open(FILE, "rb") as file:
-            content = file.read()
-        yield "checkpoint", unpacked(CHECKPOINT, content)
-        yield "raw checkpoint", bytes([RAW]) + content
+            return file.read()
     finally:
         os.unlink(FILE)
+
+
+# What makes a generator give the same number for ever, or read other memory.
+STUCK = {"state": 0, "inc": 0}
+HOSTILE = {
+    "PCG64": [{"state": STUCK}, {"state": {"state": 1, "inc": 2}}, {"has_uint32": 2**31}, {"uinteger": -1}],
+    "PCG64DXSM": [{"state": STUCK}, {"state": {"state": 2**128, "inc": 1}}],
+    "MT19937": [{"state": {"key": [0] * 624, "pos": 0}}, {"state": {"key": [1] * 624, "pos": -2**30}},
+                {"state": {"key": [1] * 624, "pos": 2**31 - 1}}, {"state": {"key": [1], "pos": 0}}],
+    "Philox": [{"buffer_pos": -2**30}, {"buffer_pos": 2**30}, {"buffer": []}],
+    "SFC64": [{"state": {"state": []}}, {"state": {"state": [-1] * 4}}],
+}
+
+
+def hostile():
+    """name: an input that must be refused for the state of its generator."""
+    for generator, states in HOSTILE.items():
+        content = saved(generator)
+        header_size = io.PREFIX.unpack_from(content)[2]
+        body = content[io.PREFIX.size + header_size:-io.CHECKSUM.size]
+        for number, state in enumerate(states):
+            header = json.loads(content[io.PREFIX.size:io.PREFIX.size + header_size])
+            header["random"].update(state)
+            spoilt = io.pack(checkpoint.KIND, json.dumps(header).encode(), body)
+            yield f"hostile-{generator}-{number}", unpacked(CHECKPOINT, spoilt)
 
 
 if __name__ == "__main__":
     import atheris
 
-    for module in (io, checkpoint, sources, training, fastbp.network):
+    for module in (io, checkpoint, random_states, run, sources, training, fastbp.network):
         for function in list(vars(module).values()):
             if getattr(function, "__module__", None) == module.__name__ and hasattr(function, "__code__"):
                 atheris.instrument_func(function)
     corpus = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
     if corpus:
         os.makedirs(corpus, exist_ok=True)
-        for name, content in seeds():
+        for name, content in [*seeds(), *hostile()]:
             with open(os.path.join(corpus, name), "wb") as file:
                 file.write(content)
     atheris.Setup(sys.argv, one_input)

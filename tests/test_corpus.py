@@ -4,13 +4,15 @@ import random
 from pathlib import Path
 
 import pytest
-from fuzz_loaders import NETWORK, RAW, one_input, seeds
+from fuzz_loaders import CHECKPOINT, FILE, NETWORK, RAW, container, fit, hostile, one_input, seeds
 from stress import times
 
+import fastbp
 from fastbp import io
+from fastbp.training import checkpoint, random_states
 
 CORPUS = sorted(Path(__file__).with_name("corpus").iterdir())
-SEEDS = dict(seeds())
+SEEDS, HOSTILE = dict(seeds()), dict(hostile())
 # What stands in headers, to be put where it does not belong.
 WORDS = [b"null", b"true", b"-1", b"0", b"1e999", b"NaN", b"18446744073709551616", b"[]", b"{}", b'""', b'"params"',
          b"[[[", b"\xff", b"\0", b'"float32"', b"1.5", b'["a"]', b"9" * 50]
@@ -28,6 +30,27 @@ def test_seeds_are_accepted(monkeypatch):
         if content[0] in (NETWORK, RAW):
             one_input(content)
     assert len(accepted) >= 3
+
+
+@pytest.fixture
+def file():
+    yield Path(FILE)
+    Path(FILE).unlink()
+
+
+@pytest.mark.parametrize("generator", random_states.FORMS)
+def test_checkpoints_among_the_seeds_are_resumed(file, generator):
+    file.write_bytes(container(checkpoint.KIND, SEEDS[f"checkpoint {generator}"][1:]))
+    _, history = fit(generator, epochs=4, resume=FILE)
+    assert len(history) == 4
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_seeds_are_refused_for_the_state_of_their_generator(file, name):
+    assert HOSTILE[name][0] == CHECKPOINT
+    file.write_bytes(container(checkpoint.KIND, HOSTILE[name][1:]))
+    with pytest.raises(fastbp.FormatError, match="header: random"):
+        checkpoint.read(FILE)
 
 
 @pytest.mark.parametrize("name", SEEDS)

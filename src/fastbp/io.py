@@ -1,4 +1,4 @@
-"""Networks as bytes and in files.
+"""Networks as bytes, and files of them.
 
 The format is described in docs/file-format.md. Nothing in a file is executed on loading, and nothing is
 allocated on a file's word alone: the sizes that the header names must be those of the bytes that are there.
@@ -14,73 +14,102 @@ import stat
 import struct
 import zlib
 from types import NoneType
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-# network.py saves through this module and this module builds networks, so each names the other as a module and
-# looks inside only when it is called.
-from fastbp import losses, network
+from fastbp import losses
+
+if TYPE_CHECKING:
+    from fastbp._types import Floats
+    from fastbp.network import Network
+
+
+class Kind(NamedTuple):
+    """A kind of file, by the first bytes of which it is known."""
+
+    name: str
+    magic: bytes
+    version: int
+
 
 # As in PNG, the first byte is not ASCII and a line end follows the name: a transfer that strips the eighth bit
 # or rewrites line ends spoils the magic, and the reader says at once that this is not one of our files.
-MAGIC = b"\x89FASTBP\n"
-FORMAT_VERSION = 1
-PREFIX = struct.Struct("<8sIIQ")  # magic, format version, bytes of the header, bytes of the parameters
+NETWORK = Kind("network", b"\x89FASTBP\n", 1)
+PREFIX = struct.Struct("<8sIIQ")  # magic, format version, bytes of the header, bytes of the body
 CHECKSUM = struct.Struct("<I")  # CRC-32 of all bytes before it
 
-HEADER_TYPES = {"layer_sizes": list, "activations": list, "loss": str, "loss_parameter": (float, int, NoneType),
-                "reduction": str, "dtype": str}
+HEADER_TYPES = {"layer_sizes": (list,), "activations": (list,), "loss": (str,),
+                "loss_parameter": (float, int, NoneType), "reduction": (str,), "dtype": (str,)}
 STORED_DTYPES = {"float32": "<f4", "float64": "<f8"}
 
 
 class FormatError(ValueError):
-    """The bytes are not a network that this version of fastbp can read; the message says why."""
+    """The bytes are not what this version of fastbp can read; the message says why."""
 
 
-def dumps(net):
+class Description(NamedTuple):
+    """What a file says of a network; `Network.from_description` makes one of it.
+
+    Attributes
+    ----------
+    layer_sizes : tuple of int
+    activations : tuple of str
+    loss : str, Huber or Quantile
+    reduction, dtype : str
+    params : ndarray, shape (n_params,)
+        Read-only.
+    """
+
+    layer_sizes: tuple[int, ...]
+    activations: tuple[str, ...]
+    loss: str | losses.Huber | losses.Quantile
+    reduction: str
+    dtype: str
+    params: Floats
+
+
+def dumps(net: Network | Description) -> bytes:
     """The network as bytes.
 
     Parameters
     ----------
-    net : fastbp.Network
+    net : Network or Description
 
     Returns
     -------
     bytes
         Architecture, loss and parameters; neither optimizer state nor random state.
 
+    Raises
+    ------
+    ValueError
+        If its loss is a function of one's own.
+
     Examples
     --------
     >>> import fastbp
     >>> from fastbp import io
     >>> net = fastbp.Network([2, 3, 1], seed=0)
-    >>> bool((io.loads(io.dumps(net)).params == net.params).all())
+    >>> twin = fastbp.Network.from_description(io.loads(io.dumps(net)))
+    >>> bool((twin.params == net.params).all())
     True
     """
     loss, loss_parameter = losses.to_header(net.loss)
-    header = json.dumps(
-        {
-            "layer_sizes": [int(size) for size in net.layer_sizes],
-            "activations": list(net.activations),
-            "loss": loss,
-            "loss_parameter": loss_parameter,
-            "reduction": net.reduction,
-            "dtype": np.dtype(net.dtype).name,
-        }
-    ).encode()
-    params = net.params
-    stored = params.astype(STORED_DTYPES[params.dtype.name], copy=False).tobytes()
-    return pack(MAGIC, header, stored)
+    dtype = np.dtype(net.dtype).name
+    header = json.dumps({
+        "layer_sizes": [int(size) for size in net.layer_sizes],
+        "activations": list(net.activations),
+        "loss": loss,
+        "loss_parameter": loss_parameter,
+        "reduction": net.reduction,
+        "dtype": dtype,
+    })
+    return pack(NETWORK, header.encode(), net.params.astype(STORED_DTYPES[dtype], copy=False).tobytes())
 
 
-def pack(magic, header, body):
-    """The container of networks and checkpoints: prefix, header, raw arrays, checksum."""
-    content = PREFIX.pack(magic, FORMAT_VERSION, len(header), len(body)) + header + body
-    return content + CHECKSUM.pack(zlib.crc32(content))
-
-
-def loads(data):
-    """The network that `dumps` turned into bytes.
+def loads(data: bytes | bytearray | memoryview) -> Description:
+    """What `dumps` turned into bytes.
 
     Parameters
     ----------
@@ -88,8 +117,9 @@ def loads(data):
 
     Returns
     -------
-    fastbp.Network
-        Its parameters are bit for bit those that were stored, NaNs included.
+    Description
+        Its parameters are bit for bit those that were stored, NaNs included. Whether its names are those of
+        activations and losses is left to `Network.from_description`.
 
     Raises
     ------
@@ -97,106 +127,143 @@ def loads(data):
         If the data are not from fastbp, of another format version, truncated, followed by other bytes, damaged,
         or do not describe a network.
     """
-    header, stored = unpack(data, MAGIC, "network")
-    header = _parse_header(header, len(stored))
-    stored = np.frombuffer(stored, STORED_DTYPES[header["dtype"]])
-    try:
-        return network.Network(
-            header["layer_sizes"],
-            header["activations"],
-            loss=losses.from_header(header["loss"], header["loss_parameter"]),
-            reduction=header["reduction"],
-            dtype=header["dtype"],
-            init=stored.astype(header["dtype"], copy=False),
-        )
-    except (TypeError, ValueError) as error:
-        raise FormatError(f"the header does not describe a network: {error}") from error
+    return described(*unpack(NETWORK, data))
 
 
-def unpack(data, magic, kind):
-    """The header and the body of a container of this magic; the header is known to be JSON."""
-    data = memoryview(data).cast("B")
-    if data[: len(magic)] != magic:
-        raise FormatError(f"not a fastbp {kind}: expected {magic!r} first, got {bytes(data[: len(magic)])!r}")
-    if len(data) < PREFIX.size:
-        raise FormatError(f"truncated: {len(data)} bytes, but the prefix alone has {PREFIX.size}")
-    _, version, header_size, body_size = PREFIX.unpack_from(data)
-    if version != FORMAT_VERSION:
-        newer = ", written by a newer fastbp" if version > FORMAT_VERSION else ""
-        raise FormatError(f"format version {version}{newer}; this fastbp reads version {FORMAT_VERSION}")
-
-    header_end = PREFIX.size + header_size
-    body_end = header_end + body_size
-    expected = body_end + CHECKSUM.size
-    if len(data) < expected:
-        raise FormatError(f"truncated: {len(data)} bytes of the {expected} that the prefix announces")
-    if len(data) > expected:
-        raise FormatError(f"trailing data: {len(data)} bytes where the prefix announces {expected}")
-    if CHECKSUM.unpack_from(data, body_end) != (zlib.crc32(data[:body_end]),):
-        raise FormatError("damaged: the checksum does not match the content")
-    try:
-        return json.loads(bytes(data[PREFIX.size : header_end])), data[header_end:body_end]
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"the header is not JSON: {error}") from error
-
-
-def _parse_header(header, params_size):
-    """The header, a dict of which keys, types and sizes are known to be sound; names are left to Network."""
+def described(header, body):
+    """The Description in the header and the body of a network's file."""
     if not isinstance(header, dict) or header.keys() != HEADER_TYPES.keys():
         raise FormatError(f"the header must hold exactly {', '.join(HEADER_TYPES)}")
-    for key, kind in HEADER_TYPES.items():
-        if not isinstance(header[key], kind):
-            wanted = kind.__name__ if isinstance(kind, type) else "number or null"
+    # type() and not isinstance(), here and below: JSON's true would pass as the int 1.
+    for key, kinds in HEADER_TYPES.items():
+        if type(header[key]) not in kinds:
+            wanted = kinds[0].__name__ if len(kinds) == 1 else "number or null"
             raise FormatError(f"header: {key} must be a {wanted}, got {header[key]!r:.80}")
 
     sizes, activations, dtype = header["layer_sizes"], header["activations"], header["dtype"]
-    # type() and not isinstance(): JSON's true would pass as the int 1.
     if len(sizes) < 2 or not all(type(size) is int and size > 0 for size in sizes):
         raise FormatError(f"header: layer_sizes must be two or more positive integers, got {sizes!r:.80}")
     if len(activations) != len(sizes) - 1 or not all(isinstance(name, str) for name in activations):
         raise FormatError(f"header: activations must be {len(sizes) - 1} of the names, got {activations!r:.80}")
     if dtype not in STORED_DTYPES:
         raise FormatError(f"header: dtype must be one of {', '.join(STORED_DTYPES)}, got {dtype!r:.80}")
+    loss, parameter = header["loss"], header["loss_parameter"]
+    if (parameter is not None) != (loss in losses.DEFAULTS):
+        wanted = "a number" if loss in losses.DEFAULTS else "null"
+        raise FormatError(f"header: loss_parameter must be {wanted} beside the loss {loss!r:.80}, got {parameter!r}")
+    try:
+        loss = losses.from_header(loss, parameter)
+    except ValueError as error:
+        raise FormatError(f"header: loss_parameter does not fit the loss {loss!r}: {error}") from error
 
     # A weight from each node of the layer before, and a bias, for every neuron.
     n_params = sum((fan_in + 1) * width for fan_in, width in itertools.pairwise(sizes))
-    if n_params * np.dtype(dtype).itemsize != params_size:
-        raise FormatError(f"header: layer_sizes {sizes!r:.80} do not fit the {params_size} bytes of parameters")
-    return header
+    if n_params * np.dtype(dtype).itemsize != len(body):
+        raise FormatError(f"header: layer_sizes {sizes!r:.80} do not fit the {len(body)} bytes of parameters")
+    params = np.frombuffer(body, STORED_DTYPES[dtype]).astype(dtype, copy=False)
+    params.setflags(write=False)
+    return Description(tuple(sizes), tuple(activations), loss, header["reduction"], dtype, params)
 
 
-def save(net, path):
-    """Write the network to a file, whole or not at all.
+# ------------------------------------------------------------------------- the container of networks and checkpoints
 
-    The bytes go to a temporary file in the same directory, which then takes the place of `path`; if anything
-    fails on the way, an older file at `path` stays as it was.
 
-    Parameters
-    ----------
-    net : fastbp.Network
-    path : str or os.PathLike
+def pack(kind, header, body):
+    """A container as bytes: prefix, header, raw arrays, checksum."""
+    content = PREFIX.pack(kind.magic, kind.version, len(header), len(body)) + header + body
+    return content + CHECKSUM.pack(zlib.crc32(content))
 
-    Raises
-    ------
-    OSError
-        If the file cannot be written, or `path` is there and is not a regular file.
 
-    Examples
-    --------
-    >>> import os, tempfile, fastbp
-    >>> net = fastbp.Network([2, 3, 1], seed=0)
-    >>> with tempfile.TemporaryDirectory() as directory:
-    ...     path = os.path.join(directory, "net.fastbp")
-    ...     net.save(path)
-    ...     loaded = fastbp.load(path)
-    >>> loaded.layer_sizes == net.layer_sizes
-    True
+def unpack(kind, data):
+    """The header, of which no more is known than that it is JSON, and the body."""
+    data = memoryview(data).cast("B")
+    prefix, rest = bytes(data[:PREFIX.size]), data[PREFIX.size:]
+    return contents(prefix, rest, *promised(kind, prefix))
+
+
+def read(kind, path):
+    """`unpack` for a file, of which not a byte more is read than its prefix promises, and one to see its end.
+
+    So an endless device is left alone once its first bytes are seen.
     """
-    write(path, dumps(net))
+    with open(os.fsdecode(path), "rb", buffering=0) as file:
+        prefix = read_at_most(file, PREFIX.size)
+        sizes = promised(kind, prefix)
+        return contents(prefix, memoryview(read_at_most(file, sum(sizes) + CHECKSUM.size + 1)), *sizes)
+
+
+def read_at_most(file, size):
+    """No more than so many bytes; what is allocated is in proportion to what is there, not to `size`."""
+    pieces, at_once = [], 2**16
+    if size > at_once:      # pipes and devices have the size 0
+        at_once = max(at_once, os.fstat(file.fileno()).st_size)
+    while size > 0 and (piece := file.read(min(size, at_once))):
+        pieces.append(piece)
+        size -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def promised(kind, prefix):
+    """How many bytes of header and of body will follow this prefix."""
+    if prefix[:len(kind.magic)] != kind.magic:
+        raise FormatError(f"not a fastbp {kind.name}: expected {kind.magic!r} first, got {prefix[:len(kind.magic)]!r}")
+    if len(prefix) < PREFIX.size:
+        raise FormatError(f"truncated: {len(prefix)} bytes, but the prefix alone has {PREFIX.size}")
+    _, version, header_size, body_size = PREFIX.unpack(prefix)
+    if version != kind.version:
+        age = "a newer" if version > kind.version else "an older"
+        raise FormatError(f"format version {version}, written by {age} fastbp; this fastbp reads version "
+                          f"{kind.version} of a {kind.name}")
+    return header_size, body_size
+
+
+def contents(prefix, rest, header_size, body_size):
+    body_end = header_size + body_size
+    expected = body_end + CHECKSUM.size
+    if len(rest) < expected:
+        raise FormatError(f"truncated: {PREFIX.size + len(rest)} bytes of the {PREFIX.size + expected} that the prefix "
+                          "announces")
+    if len(rest) > expected:
+        raise FormatError(f"trailing data: more bytes than the {PREFIX.size + expected} that the prefix announces")
+    if CHECKSUM.unpack_from(rest, body_end) != (zlib.crc32(rest[:body_end], zlib.crc32(prefix)),):
+        raise FormatError("damaged: the checksum does not match the content")
+    try:
+        # json.loads would take bytes in UTF-16, too, and lone surrogates.
+        return DECODER.decode(str(rest[:header_size], "utf-8")), rest[header_size:body_end]
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"the header is not JSON in UTF-8: {error}") from error
+
+
+def each_key_once(pairs):
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise ValueError(f"a key stands twice in {list(dict(pairs))!r:.80}")
+    return result
+
+
+def refuse_constant(name):
+    raise ValueError(f"{name} is not a number of JSON's")
+
+
+# Python's own decoder takes more than JSON.
+DECODER = json.JSONDecoder(object_pairs_hook=each_key_once, parse_constant=refuse_constant)
+
+
+@contextlib.contextmanager
+def naming(name):
+    """Have a FormatError begin with this name."""
+    try:
+        yield
+    except FormatError as error:
+        raise FormatError(f"{name}: {error}") from error
 
 
 def write(path, content, argument="path"):
-    """Write a file, whole or not at all; `argument` is what its caller calls the path."""
+    """Write a file, whole or not at all; `argument` is what its caller calls the path.
+
+    The bytes go to a temporary file in the same directory, which then takes the place of the old one; if anything
+    fails on the way, the old file stays as it was.
+    """
     # A link stays a link: the file that it points to is replaced.
     target = os.path.realpath(os.fsdecode(path))
     if os.path.exists(target) and not os.path.isfile(target):
@@ -204,44 +271,17 @@ def write(path, content, argument="path"):
     temporary = os.path.join(os.path.dirname(target), f".fastbp-{os.urandom(8).hex()}.tmp")
     try:
         with open(temporary, "xb") as file:
+            # Before the content is there, which those who may not read the old file may not read either.
+            with contextlib.suppress(FileNotFoundError):
+                os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        with contextlib.suppress(FileNotFoundError):
-            os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
         os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
+    except BaseException as error:
+        with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError):  # The system names the temporary file, or none.
+            raise OSError(error.errno, f"{argument} cannot be written: {error.strerror or error}",
+                          os.fsdecode(path)) from error
         raise
-
-
-def load(path: str | os.PathLike[str]) -> network.Network:
-    """Read a network that `Network.save` wrote.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-
-    Returns
-    -------
-    fastbp.Network
-
-    Raises
-    ------
-    FormatError
-        If the file is not from fastbp, of another format version, truncated, followed by other bytes, damaged, or
-        does not describe a network. It is a ValueError.
-    OSError
-        If the file cannot be read.
-
-    See Also
-    --------
-    save : has an example.
-    """
-    with open(os.fsdecode(path), "rb") as file:
-        data = file.read()
-    try:
-        return loads(data)
-    except FormatError as error:
-        raise FormatError(f"{os.fsdecode(path)}: {error}") from error

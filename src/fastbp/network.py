@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from math import inf, sqrt
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,6 @@ from fastbp.training.fit import fit
 from fastbp.training.options import Options
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import ArrayLike, DTypeLike
@@ -324,7 +324,8 @@ class Network(Core):
         resume : str or os.PathLike, optional
             Checkpoint to continue from. Parameters, optimizer, random numbers, History, early stopping and schedule go
             on bit for bit as if training had never been interrupted; the data and all other arguments must be given
-            again, `epochs` counts from the first beginning.
+            again, `epochs` counts from the first beginning. What contradicts the checkpoint is refused, and so is a
+            schedule that would have had other rates with these `epochs`; the reasons to stop may change.
         dropout : float or sequence of float, default 0.0
             Probability, below 1, with which each output of a hidden layer is left out of an update (Srivastava et al.
             2014); one for all hidden layers or one for each.
@@ -345,7 +346,7 @@ class Network(Core):
             If E or an update is not finite; its `sample` is a row of X, or of the epoch's batches one after another.
             The parameters are the last finite ones, with batches those before the epoch, with `patience` the best.
         FormatError
-            If the checkpoint to resume is damaged or none.
+            If the file to resume from is not a checkpoint, is damaged or is of another version. It is a ValueError.
         OSError
             If a checkpoint cannot be written or read.
 
@@ -370,7 +371,9 @@ class Network(Core):
         Raises
         ------
         OSError
-            If it cannot be written; an existing file is then what it was.
+            If it cannot be written, or `path` is there and is not a regular file; an existing file is then what it was.
+        ValueError
+            If the loss is a function of one's own.
 
         Examples
         --------
@@ -380,7 +383,40 @@ class Network(Core):
         >>> fastbp.load("small.fastbp")
         Network([2, 1], ['sigmoid'], float64, 3 parameters)
         """
-        io.save(self, path)
+        io.write(path, io.dumps(self))
+
+    @classmethod
+    def from_description(cls, description: io.Description) -> Network:
+        """The network that a file describes; `fastbp.io.loads` reads a description from bytes.
+
+        Parameters
+        ----------
+        description : fastbp.io.Description
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        FormatError
+            If it is not one that `fastbp.io.dumps` can have made of a network. It is a ValueError.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> data = fastbp.io.dumps(fastbp.Network([2, 1], seed=1))
+        >>> fastbp.Network.from_description(fastbp.io.loads(data))
+        Network([2, 1], ['sigmoid'], float64, 3 parameters)
+        """
+        sizes, activations, loss, reduction, dtype, params = description
+        try:
+            net = cls(sizes, activations, loss=loss, reduction=reduction, dtype=dtype, init=params)
+        except (TypeError, ValueError) as error:
+            raise io.FormatError(f"this does not describe a network: {error}") from error
+        if net.activations != activations:
+            raise io.FormatError(f"activations must be {net.activations}, as a network has them, got {activations}")
+        return net
 
     def copy(self) -> Network:
         """A network of its own with the same parameters; its random numbers go on from where these stand.
@@ -416,6 +452,34 @@ class Network(Core):
     def __repr__(self):
         return (f"{type(self).__name__}({list(self.layer_sizes)}, {list(self.activations)}, {self.dtype.name}, "
                 f"{self.n_params:,} parameters)")
+
+
+def load(path: str | os.PathLike[str]) -> Network:
+    """Read a network that `Network.save` wrote.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Of a file, or of a pipe. No more is read than its first bytes announce.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    FormatError
+        If the file is not from fastbp, of another format version, truncated, followed by other bytes, damaged, or
+        does not describe a network. It is a ValueError.
+    OSError
+        If the file cannot be read.
+
+    See Also
+    --------
+    Network.save : has an example.
+    """
+    with io.naming(os.fsdecode(path)):
+        return Network.from_description(io.described(*io.read(io.NETWORK, path)))
 
 
 def _rebuild(cls, arguments, params, rng):

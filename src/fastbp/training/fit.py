@@ -9,7 +9,7 @@ from fastbp._checks import one_of, positive_integer
 from fastbp._core import DivergenceError
 from fastbp.optimizers import Rprop
 from fastbp.training import checkpoint as checkpoints
-from fastbp.training import dropout, progress, sources, validation
+from fastbp.training import dropout, progress, random_states, sources, validation
 from fastbp.training.class_weight import class_weights
 from fastbp.training.run import Run
 
@@ -33,9 +33,10 @@ def fit(net, X, T, options, rng):
             run.source.watch_order()
     if options.validation_data is not None:
         run.validate_with(validation.given(net, options.validation_data))
+    if options.checkpoint is not None or saved is not None:
+        run.identity = checkpoints.identity(run)
     if saved is not None:
         checkpoints.apply(saved, run)
-        run.random_start = saved[0]["random_start"]
     return train(run, callbacks, shown)
 
 
@@ -73,7 +74,7 @@ def from_arrays(run, X, T, masks, saved):
 
 def chooser(rng, saved):
     """What draws the rows to hold out: a training that is resumed holds out those of its first beginning."""
-    return rng if saved is None else checkpoints.generator_at(rng, saved[0]["random_start"])
+    return rng if saved is None else random_states.generator_at(rng, saved[0]["random_start"])
 
 
 def train(run, callbacks, shown):

@@ -6,7 +6,7 @@ from math import inf, sqrt
 import numpy as np
 
 from fastbp import optimizers
-from fastbp.training import checkpoint as checkpoints
+from fastbp.training import random_states
 from fastbp.training.history import EpochState, History
 from fastbp.training.stopping import Stopping
 
@@ -24,7 +24,8 @@ class Run:
             # Imported when it is asked for: the dataclasses of the schedules take a tenth of fastbp's import to make.
             from fastbp.training.rates import Rates
             self.rates = Rates(options.schedule, self.optimizer, net.dtype, self.stopping.epochs)
-        self.random_start = None if options.checkpoint is None else checkpoints.random_state(rng)
+        self.random_start = None if options.checkpoint is None else random_states.state_of(rng)
+        self.identity = None    # what a checkpoint tells it by, if there is one
         self.source = self.validation = None
         # E, RMS error, learning rate, seconds and the two validation errors, if any, of each epoch: one flat list, for
         # a tuple each would keep the garbage collector busy.
@@ -73,15 +74,19 @@ class Run:
         return self.rates.next(epoch, self.records[(epoch - 1) * self.width] if epoch else None)
 
     def replay(self, records):
-        """Go through the epochs of a checkpoint, as far as schedule and stopping are concerned."""
-        self.records = records
+        """Go through the epochs of a checkpoint, as far as schedule and stopping are concerned.
+
+        What is returned are the rates that the schedule has for them; none if there is no schedule.
+        """
+        self.records, rates = records, []
         for epoch in range(self.done):
             if self.rates is not None:
-                self.next_rate(epoch)
+                rates.append(self.next_rate(epoch))
             if self.validation is not None:
                 self.stopping.look(records[epoch * self.width + 4])
         if records:
             self.seconds_before = records[3 - self.width]
+        return rates
 
     def state(self):
         """What a callback is told."""

@@ -55,7 +55,8 @@ class Arrays:
 class Batches:
     """Batches (X, T) from an iterable that begins anew in each epoch, or from a function that returns one."""
 
-    size, order, rng = 0, None, None  # how many samples there are is not known, and their order is not ours
+    # How many samples there are is not known, and their order and batches are not ours.
+    size, samples, batch, order, rng = 0, None, None, None, None
 
     def __init__(self, net, batches, optimizer, dropout, epochs):
         self.net, self.batches, self.optimizer, self.dropout = net, batches, optimizer, dropout
