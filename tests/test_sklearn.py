@@ -30,6 +30,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
 
 import fastbp  # noqa: E402
 from fastbp.interop import sklearn as ours  # noqa: E402
+from fastbp.interop.sklearn.optimizers import SOLVERS  # noqa: E402
 
 # Tests of scikit-learn's test_mlp.py that cannot pass, each with its reason.
 FOREIGN_FAILURES = {}
@@ -488,7 +489,7 @@ def test_import_without_scikit_learn():
 DIABETES = load_diabetes(return_X_y=True)
 
 
-@pytest.mark.parametrize("solver", ours.SOLVERS)
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_more_solvers(solver):
     X, y = load_breast_cancer(return_X_y=True)
     X = scale(X)
