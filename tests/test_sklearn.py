@@ -100,7 +100,8 @@ def test_warm_start(solver):
     assert_same_model(*estimators, 1e-6)
 
 
-@pytest.mark.parametrize("duplicate", [lambda x: x, lambda x: pickle.loads(pickle.dumps(x)), copy.deepcopy])
+@pytest.mark.parametrize("duplicate", [lambda x: x, lambda x: pickle.loads(pickle.dumps(x)), copy.deepcopy],
+                         ids=["itself", "pickled", "copied"])
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("name", DATA)
 def test_warm_start_with_early_stopping(name, solver, duplicate):

@@ -89,6 +89,7 @@ def test_a_partial_fit_checks_arguments_that_have_changed(name, value):
         twin.partial_fit(X[:1], y[:1])
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("batch_size", [-1, 0, 81])
 def test_batch_sizes_are_clipped_where_nothing_is_checked(batch_size):
     kind, X, y, _ = DATA["regression"]

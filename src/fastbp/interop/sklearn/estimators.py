@@ -29,8 +29,22 @@ class MLPClassifier(FastPerceptron, neural_network.MLPClassifier):
 
     Attributes
     ----------
+    coefs_, intercepts_ : list of ndarray
+        Live views of the parameters that the network computes with. A row may be followed by padding, so that an array
+        need not be contiguous, and ``coefs_[0].ravel()[:] = 0`` may change a copy: write ``coefs_[0][...] = 0``.
     validation_loss_curve_ : list or None
         With early stopping the loss of the held-out samples, without penalty, after every epoch.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from fastbp.interop.sklearn import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MLPClassifier(hidden_layer_sizes=(10,), learning_rate_init=0.02, random_state=0).fit(X, y)
+    >>> model.predict(X[::50])
+    array([0, 1, 2])
+    >>> model.score(X, y) > 0.95
+    True
     """
 
     _parameter_constraints = {  # noqa: RUF012
@@ -128,8 +142,23 @@ class MLPRegressor(FastPerceptron, neural_network.MLPRegressor):
 
     Attributes
     ----------
+    coefs_, intercepts_ : list of ndarray
+        Live views of the parameters that the network computes with. A row may be followed by padding, so that an array
+        need not be contiguous, and ``coefs_[0].ravel()[:] = 0`` may change a copy: write ``coefs_[0][...] = 0``.
     validation_loss_curve_ : list or None
         With early stopping the loss of the held-out samples, without penalty, after every epoch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbp.interop.sklearn import MLPRegressor
+    >>> X = np.linspace(-3, 3, 50)[:, None]
+    >>> model = MLPRegressor(hidden_layer_sizes=(8,), activation="tanh", solver="lbfgs", alpha=0, random_state=0)
+    >>> model.fit(X, np.sin(X[:, 0])).predict([[np.pi / 2]]).round(1)
+    array([1.])
+    >>> model.coefs_[1][...] = 0
+    >>> model.predict([[1.0], [2.0]]) == model.intercepts_[1]
+    array([ True,  True])
     """
 
     _parameter_constraints = {  # noqa: RUF012
