@@ -102,6 +102,30 @@ def test_batch_sizes_are_clipped_where_nothing_is_checked(batch_size):
     assert_same_model(mine, theirs, 1e-6)
 
 
+def test_a_partial_fit_after_one_that_failed():
+    """With sparse samples the first had put the compiled optimizer away, and the next crashed without it."""
+    sparse = pytest.importorskip("scipy.sparse")
+    _, X, y, _ = DATA["regression"]
+    once, twice = (ours.MLPRegressor(random_state=1).partial_fit(X, y) for _ in range(2))
+    with pytest.raises(ValueError, match="early_stopping"):
+        twice.set_params(early_stopping=True).partial_fit(sparse.csr_array(X), y)
+    twice.set_params(early_stopping=False)
+    for _ in range(2):
+        assert_same_model(once.partial_fit(X, y), twice.partial_fit(X, y), 0)
+
+
+def test_a_partial_fit_after_a_fit_that_failed():
+    """Such a fit leaves other classes behind, here and in scikit-learn, so all has to be checked."""
+    _, X, y, _ = DATA["multiclass"]
+    estimator = ours.MLPClassifier(random_state=1).partial_fit(X, y, classes=np.unique(y))
+    with pytest.raises(ValueError):
+        estimator.fit(X, np.where(y == "setosa", "virginica", y), sample_weight=np.ones(3))
+    before = [values.copy() for values in estimator.coefs_]
+    with pytest.raises(ValueError):
+        estimator.partial_fit(X[y != "setosa"], y[y != "setosa"])
+    assert all(map(np.array_equal, before, estimator.coefs_))
+
+
 def test_callbacks_added_between_partial_fits():
     class Counter:
         calls = 0

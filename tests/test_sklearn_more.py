@@ -34,6 +34,21 @@ def test_more_solvers(solver):
     assert_same_model(estimator, twin, 0)
 
 
+def test_rprop_stays_until_the_next_fit():
+    """And with it the full batch."""
+    sparse = pytest.importorskip("scipy.sparse")
+    X, y = np.tile(DIABETES[0], (2, 1)), np.tile(scale(DIABETES[1]), 2)
+    stays, changes = (ours.MLPRegressor(solver="rprop", random_state=0).partial_fit(X, y) for _ in range(2))
+    changes.set_params(solver="adam")
+    for estimator in (stays, changes):
+        for _ in range(3):
+            estimator.partial_fit(X, y)
+    assert_same_model(stays, changes, 0)
+    with pytest.raises(ValueError, match="goes on with the solver 'rprop'"):
+        changes.partial_fit(sparse.csr_array(X), y)
+    assert_same_model(stays.partial_fit(X, y), changes.partial_fit(X, y), 0)
+
+
 @pytest.mark.parametrize("loss", ["absolute_error", "huber", "log_cosh", "quantile"])
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_more_losses(loss, solver):

@@ -136,9 +136,9 @@ class DescendingPerceptron(CompiledPerceptron):
             else:
                 if not incremental:
                     warnings.warn(f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
-                                  "optimization hasn't converged yet.", ConvergenceWarning, stacklevel=7)
+                                  "optimization hasn't converged yet.", ConvergenceWarning, stacklevel=8)
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=7)
+            warnings.warn("Training interrupted by user.", stacklevel=8)
         except DivergenceError as error:
             if held_out is None:
                 raise ValueError(NON_FINITE) from error
@@ -148,7 +148,7 @@ class DescendingPerceptron(CompiledPerceptron):
             self.loss_curve_.append(nan)
             self.validation_scores_.append(nan)
             self.validation_loss_curve_.append(nan)
-            warnings.warn(f"{error} The best ones are restored.", ConvergenceWarning, stacklevel=7)
+            warnings.warn(f"{error} The best ones are restored.", ConvergenceWarning, stacklevel=8)
         if held_out is not None:
             best = self._best_coefs + self._best_intercepts
             for view, values in zip(self.coefs_ + self.intercepts_, best, strict=True):
@@ -160,10 +160,11 @@ class DescendingPerceptron(CompiledPerceptron):
     def _batch(self, n_samples):
         if self.batch_size == "auto":
             # Rprop compares gradients of the same samples.
-            return n_samples if self.solver == "rprop" else min(200, n_samples)
+            is_rprop = getattr(self._optimizer, "solver", None) == "rprop"
+            return n_samples if is_rprop else min(200, n_samples)
         if not 1 <= self.batch_size <= n_samples:
             warnings.warn(f"Got `batch_size` {self.batch_size} less than 1 or larger than the {n_samples} samples. It "
-                          "is going to be clipped", stacklevel=8)
+                          "is going to be clipped", stacklevel=9)
         return min(max(self.batch_size, 1), n_samples)
 
     def _epoch(self, samples, order, batch):

@@ -25,6 +25,11 @@ class FastPerceptron(DescendingPerceptron):
         state.pop("_checked", None)
         return state
 
+    def _fit(self, X, y, sample_weight=None, incremental=False):
+        # Whatever was so may not be so any more, above all where an exception ends this one.
+        self._checked = None
+        return super()._fit(X, y, sample_weight=sample_weight, incremental=incremental)
+
     def _is_ready(self, X):
         """Whether scikit-learn's checks of X could find nothing, except for numbers that are not finite."""
         net = self._net

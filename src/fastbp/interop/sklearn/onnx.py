@@ -1,5 +1,7 @@
 """What skl2onnx has to know about the estimators: that scikit-learn's converters are theirs too."""
 
+from fastbp.interop.sklearn.estimators import MLPClassifier, MLPRegressor
+
 
 def register_onnx_converters():
     """Make skl2onnx convert these estimators, alone and as steps of a pipeline, as it does scikit-learn's.
@@ -36,7 +38,6 @@ def register_onnx_converters():
         )
     except ImportError as error:
         raise ImportError(f"register_onnx_converters needs skl2onnx: pip install skl2onnx ({error})") from error
-    from fastbp.interop.sklearn.estimators import MLPClassifier, MLPRegressor
 
     # The options are those of skl2onnx for scikit-learn's MLPClassifier.
     update_registered_converter(
@@ -58,8 +59,7 @@ def checked(convert):
         if estimator.out_activation_ == "exp":
             raise ValueError('skl2onnx does not convert the loss "poisson", because it has no output of "exp"')
         if not hasattr(estimator, "classes_") and estimator.n_outputs_ > 1:
-            raise ValueError("skl2onnx converts regressors with one output, "
-                             f"this one has {estimator.n_outputs_}")
+            raise ValueError(f"skl2onnx converts regressors with one output, this one has {estimator.n_outputs_}")
         convert(scope, operator, container)
 
     return convert_checked

@@ -24,6 +24,11 @@ class OtherOptimizer(BaseOptimizer):
         super().__init__(learning_rate_init)
         self.solver = solver
 
+    def _get_updates(self, grads):
+        """scikit-learn asks for these where it trains itself, which it does once `solver` has one of its own names."""
+        raise ValueError(f"partial_fit goes on with the solver {self.solver!r} of the calls before, which scikit-learn "
+                         "does not have for sparse samples and negative weights; call fit to begin with the new one")
+
 
 def new_optimizer(estimator):
     """The optimizer that the estimator's arguments describe, at rest."""
