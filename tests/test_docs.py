@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import fastbp
+import fastbp.interop
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -21,12 +22,13 @@ PAGES = {
     str(page.relative_to(ROOT)): BLOCK.findall(page.read_text(encoding="utf-8"))
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 }
-# interop, plot and the like import partners that the test environment need not have.
+# plot imports a partner that the test environment need not have.
 MODULES = [
     name
     for _, name, _ in pkgutil.iter_modules(fastbp.__path__, "fastbp.")
-    if name not in ("fastbp.__main__", "fastbp.interop", "fastbp.plot")
+    if name not in ("fastbp.__main__", "fastbp.plot")
 ]
+INTEROP = [name for _, name, _ in pkgutil.walk_packages(fastbp.interop.__path__, "fastbp.interop.")]
 
 
 @pytest.mark.parametrize("page", [page for page, blocks in PAGES.items() if blocks])
@@ -47,13 +49,26 @@ def test_readme_has_an_example():
     assert PAGES["README.md"]
 
 
-@pytest.mark.parametrize("name", ["fastbp", *MODULES])
+@pytest.mark.parametrize("name", ["fastbp", *MODULES, *INTEROP])
 def test_docstring_examples(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    result = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        if name not in INTEROP or "pip install" not in str(error):
+            raise
+        pytest.skip(str(error))
+    result = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert result.failed == 0
 
 
 def test_network_has_examples():
     finder = doctest.DocTestFinder()
     assert any(test.examples for test in finder.find(fastbp.Network))
+
+
+def test_bridges_have_examples():
+    sklearn, scipy = (pytest.importorskip(f"fastbp.interop.{name}", exc_type=ImportError)
+                      for name in ("sklearn", "scipy"))
+    for public in (sklearn.MLPClassifier, sklearn.MLPRegressor, scipy.minimize):
+        assert doctest.DocTestParser().get_examples(public.__doc__)

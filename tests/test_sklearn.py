@@ -1,111 +1,17 @@
-"""fastbp.interop.sklearn beside scikit-learn itself: the same numbers, the same manners, its own tests."""
+"""fastbp.interop.sklearn beside scikit-learn itself: the same model, the same outputs."""
 
 import copy
-import os
 import pickle
-import subprocess
-import sys
-import warnings
 from itertools import product
 
 import numpy as np
 import pytest
 
-sklearn = pytest.importorskip("sklearn")
+pytest.importorskip("sklearn")
+from sklearn.exceptions import ConvergenceWarning
+from sklearn_pairs import DATA, DESCENTS, assert_close, assert_same_model, fit_pair, pair, recorded
 
-from sklearn import neural_network as original  # noqa: E402
-from sklearn.base import clone  # noqa: E402
-from sklearn.datasets import (  # noqa: E402
-    load_breast_cancer,
-    load_diabetes,
-    load_iris,
-    make_multilabel_classification,
-    make_regression,
-)
-from sklearn.exceptions import ConvergenceWarning  # noqa: E402
-from sklearn.model_selection import GridSearchCV  # noqa: E402
-from sklearn.pipeline import make_pipeline  # noqa: E402
-from sklearn.preprocessing import StandardScaler, scale  # noqa: E402
-from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
-
-import fastbp  # noqa: E402
-from fastbp.interop import sklearn as ours  # noqa: E402
-
-# Tests of scikit-learn's test_mlp.py that cannot pass, each with its reason.
-FOREIGN_FAILURES = {}
-
-
-def data():
-    rng = np.random.RandomState(3)
-    X, y = load_iris(return_X_y=True)
-    rows = rng.permutation(len(X))[:80]
-    X, y = scale(X[rows]), y[rows]
-    labels = np.array(["setosa", "versicolor", "virginica"])
-    multilabel = make_multilabel_classification(80, 6, n_classes=4, random_state=1)
-    one = make_regression(80, 5, noise=3, random_state=1)
-    three = make_regression(80, 5, n_targets=3, noise=3, random_state=1)
-    return {
-        "binary": ("MLPClassifier", X, y > 0, {}),
-        "multiclass": ("MLPClassifier", X, labels[y], {}),
-        "multilabel": ("MLPClassifier", scale(multilabel[0]), multilabel[1], {}),
-        "regression": ("MLPRegressor", one[0], scale(one[1]), {}),
-        "three outputs": ("MLPRegressor", three[0], scale(three[1]), {}),
-        "poisson": ("MLPRegressor", X, rng.poisson(np.exp(0.5 * X[:, 0])).astype(float), {"loss": "poisson"}),
-    }
-
-
-DATA = data()
-DESCENTS = {
-    "sgd": {"solver": "sgd", "momentum": 0, "learning_rate_init": 0.05},
-    "momentum": {"solver": "sgd", "nesterovs_momentum": False, "learning_rate_init": 0.01},
-    "nesterov": {"solver": "sgd", "learning_rate_init": 0.01, "alpha": 0.1},
-    "invscaling": {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.05, "power_t": 0.25},
-    # Never an improvement of 10, so that the rate falls every third epoch.
-    "adaptive": {"solver": "sgd", "learning_rate": "adaptive", "learning_rate_init": 0.01, "tol": 10.0,
-                 "n_iter_no_change": 2},
-    "adam": {"solver": "adam", "learning_rate_init": 0.01, "alpha": 0.01},
-}
-
-
-def recorded(call):
-    """What a call returns, and the categories of its warnings."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        result = call()
-    return result, [warning.category for warning in caught]
-
-
-def pair(kind, **arguments):
-    arguments = {"hidden_layer_sizes": (7, 4), "random_state": 1, "max_iter": 20} | arguments
-    return [getattr(module, kind)(**arguments) for module in (ours, original)]
-
-
-def assert_close(values, expected, tolerance):
-    assert len(values) == len(expected)
-    for value, exact in zip(values, expected, strict=True):
-        assert np.shape(value) == np.shape(exact)
-        assert value.dtype == exact.dtype
-        assert np.abs(value - exact).max() <= tolerance * np.abs(exact).max()
-
-
-def assert_same_model(mine, theirs, tolerance):
-    assert_close(mine.coefs_ + mine.intercepts_, theirs.coefs_ + theirs.intercepts_, tolerance)
-    for name in ("n_iter_", "t_", "out_activation_", "n_outputs_", "n_layers_", "n_features_in_"):
-        assert getattr(mine, name) == getattr(theirs, name)
-    for name in ("loss_", "loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_"):
-        value, expected = getattr(mine, name, None), getattr(theirs, name, None)
-        assert (value is None) == (expected is None)
-        if expected is not None:
-            np.testing.assert_allclose(value, expected, rtol=max(tolerance, 1e-6), atol=1e-12)
-
-
-def fit_pair(kind, X, y, arguments, **fit_arguments):
-    mine, theirs = pair(kind, **arguments)
-    _, warned = recorded(lambda: mine.fit(X, y, **fit_arguments))
-    _, expected = recorded(lambda: theirs.fit(X, y, **fit_arguments))
-    assert warned == expected
-    return mine, theirs
-
+from fastbp.interop import sklearn as ours
 
 # ---------------------------------------------------------------- the same model
 
@@ -194,6 +100,21 @@ def test_warm_start(solver):
     assert_same_model(*estimators, 1e-6)
 
 
+@pytest.mark.parametrize("duplicate", [lambda x: x, lambda x: pickle.loads(pickle.dumps(x)), copy.deepcopy],
+                         ids=["itself", "pickled", "copied"])
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+@pytest.mark.parametrize("name", DATA)
+def test_warm_start_with_early_stopping(name, solver, duplicate):
+    """Also where no score of the second fit exceeds the best of the first."""
+    kind, X, y, arguments = DATA[name]
+    estimators = pair(kind, **arguments | {"warm_start": True, "early_stopping": True, "n_iter_no_change": 3,
+                                           "solver": solver, "learning_rate_init": 0.02, "validation_fraction": 0.2})
+    for k, _ in product(range(2), range(4)):
+        estimators[k] = duplicate(estimators[k])
+        recorded(lambda: estimators[k].fit(X, y))       # noqa: B023
+    assert_same_model(*estimators, 1e-6)
+
+
 @pytest.mark.parametrize("rows", [1, 30])
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("name", DATA)
@@ -228,6 +149,38 @@ def test_partial_fit_with_changes_between(solver):
     assert_same_model(*estimators, 1e-6)
 
 
+@pytest.mark.parametrize(("first", "second"), [("sgd", "adam"), ("adam", "sgd")])
+def test_a_solver_set_between_partial_fits_waits_for_the_next_fit(first, second):
+    kind, X, y, _ = DATA["multiclass"]
+    estimators = pair(kind, solver=first)
+    for k, estimator in enumerate(estimators):
+        estimator.partial_fit(X, y, classes=np.unique(y)).partial_fit(X, y)
+        estimator.set_params(solver=second).partial_fit(X, y)
+        estimators[k] = pickle.loads(pickle.dumps(estimator)).partial_fit(X, y).partial_fit(X, y)
+    assert_same_model(*estimators, 1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-3), ("float64", 1e-6)])
+def test_lbfgs_between_partial_fits(dtype, tolerance):
+    """scikit-learn's regressor takes it there, for a whole fit; SciPy's vector turns float32 into float64."""
+    _, X, y, _ = DATA["regression"]
+    X = X.astype(dtype)
+    estimators = pair("MLPRegressor", activation="tanh", max_iter=3)
+    for estimator, solver in product(estimators, ["adam", "lbfgs", "adam"]):
+        for _ in range(2):
+            recorded(lambda: estimator.set_params(solver=solver).partial_fit(X, y))     # noqa: B023
+    mine, theirs = estimators
+    assert_close(mine.coefs_ + mine.intercepts_, theirs.coefs_ + theirs.intercepts_, tolerance)
+
+
+def test_a_pickle_after_fits_of_other_sizes():
+    _, X, y, _ = DATA["regression"]
+    estimator = ours.MLPRegressor(hidden_layer_sizes=(3,), max_iter=2, random_state=1)
+    recorded(lambda: estimator.fit(X, y))
+    recorded(lambda: estimator.set_params(hidden_layer_sizes=(5,), solver="lbfgs").fit(X, y))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(estimator)).predict(X), estimator.predict(X))
+
+
 def test_pickling_changes_nothing():
     _, X, y, _ = DATA["multiclass"]
     once, twice = (ours.MLPClassifier(random_state=1).partial_fit(X, y, classes=np.unique(y)) for _ in range(2))
@@ -237,7 +190,7 @@ def test_pickling_changes_nothing():
     assert_same_model(once, twice, 0)
 
 
-# ---------------------------------------------------------------- predictions
+# ---------------------------------------------------------------- outputs
 
 
 @pytest.fixture(params=DATA)
@@ -344,6 +297,30 @@ def test_activation_set_after_fit(fitted):
     np.testing.assert_allclose(mine._forward_pass_fast(X), theirs._forward_pass_fast(X), rtol=1e-9)
 
 
+def test_activations_changed_in_place(fitted):
+    mine, theirs, X = fitted
+    theirs.set_params(activation="tanh")
+    mine.set_params(activation=["relu", "relu"]).predict(X)
+    mine.partial_fit(X, mine.predict(X))
+    mine.activation[:] = ["tanh", "tanh"]
+    theirs.coefs_, theirs.intercepts_ = ([values.copy() for values in lists] for lists in (mine.coefs_,
+                                                                                           mine.intercepts_))
+    np.testing.assert_allclose(mine.predict(X), theirs.predict(X), rtol=1e-9) if mine.loss != "log_loss" else (
+        np.testing.assert_allclose(mine.predict_proba(X), theirs.predict_proba(X), rtol=1e-9))
+
+
+@pytest.mark.parametrize("n_hidden", [3, 4, 7])
+def test_coefs_are_written_where_they_stand(n_hidden):
+    """At padded widths `ravel` copies, so what is promised is an assignment to the array itself."""
+    _, X, y, _ = DATA["regression"]
+    estimator = ours.MLPRegressor(hidden_layer_sizes=(n_hidden,), max_iter=1)
+    recorded(lambda: estimator.fit(X, y))
+    for values in estimator.coefs_ + estimator.intercepts_:
+        values[...] = 0
+    estimator.intercepts_[1][...] = 2.5
+    np.testing.assert_array_equal(estimator.predict(X), np.full(len(X), 2.5))
+
+
 def test_large_finite_inputs():
     """Their sum overflows, which is no error, nor one to warn of."""
     _, X, y, _ = DATA["binary"]
@@ -392,193 +369,3 @@ def test_copies(fitted, duplicate):
 def test_pickle_is_compact():
     estimator = ours.MLPClassifier().partial_fit(*DATA["multiclass"][1:3], classes=np.unique(DATA["multiclass"][2]))
     assert all(name not in estimator.__getstate__() for name in ("_net", "_compiled"))
-
-
-# ---------------------------------------------------------------- scikit-learn's manners
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@parametrize_with_checks([ours.MLPClassifier(max_iter=100), ours.MLPRegressor(max_iter=100)])
-def test_check_estimator(estimator, check):
-    check(estimator)
-
-
-PLUGIN = """
-from sklearn import neural_network
-from fastbp.interop.sklearn import MLPClassifier, MLPRegressor
-neural_network.MLPClassifier, neural_network.MLPRegressor = MLPClassifier, MLPRegressor
-"""
-
-
-def test_scikit_learns_own_tests(tmp_path):
-    """test_mlp.py of the installed scikit-learn, with the two classes replaced before it imports them."""
-    (tmp_path / "ours_for_theirs.py").write_text(PLUGIN)
-    words = ["-q", "-c", os.devnull, "--rootdir", str(tmp_path), "-p", "no:cacheprovider", "-p", "ours_for_theirs",
-             *(f"--deselect={name}" for name in FOREIGN_FAILURES), "--pyargs", "sklearn.neural_network.tests.test_mlp"]
-    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
-    result = subprocess.run([sys.executable, "-m", "pytest", *words], capture_output=True, text=True, cwd=tmp_path,
-                            env=os.environ | {"PYTHONPATH": path})
-    assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-2000:]
-    assert "passed" in result.stdout
-
-
-def test_same_arguments_and_defaults():
-    for kind, more in (("MLPClassifier", {"class_weight": None, "callbacks": ()}), ("MLPRegressor", {"callbacks": ()})):
-        mine, theirs = (getattr(module, kind)().get_params() for module in (ours, original))
-        assert mine == theirs | more
-
-
-def test_clone_pipeline_grid_search():
-    X, y = load_breast_cancer(return_X_y=True)
-    model = make_pipeline(StandardScaler(), ours.MLPClassifier((8,), solver="sgd", learning_rate_init=0.1, max_iter=40,
-                                                               random_state=0, tol=1e-2))
-    search = GridSearchCV(model, {"mlpclassifier__alpha": [1e-4, 1.0]}, cv=2)
-    assert search.fit(X, y).best_score_ > 0.95
-    assert clone(search.best_estimator_[-1]).get_params() == search.best_estimator_[-1].get_params()
-
-
-def test_sparse():
-    sparse = pytest.importorskip("scipy.sparse")
-    kind, X, y, _ = DATA["multiclass"]
-    X = np.where(X > 0, X, 0)
-    mine, theirs = fit_pair(kind, sparse.csr_array(X), y, {})
-    assert_same_model(mine, theirs, 1e-9)
-    np.testing.assert_allclose(mine.predict_proba(sparse.csr_array(X)), mine.predict_proba(X), rtol=1e-9)
-
-
-def test_divergence():
-    _, X, y, _ = DATA["regression"]
-    estimator = ours.MLPRegressor(solver="sgd", activation="identity", learning_rate_init=1e6, max_iter=50)
-    with pytest.raises(ValueError, match="Solver produced non-finite parameter weights"):
-        estimator.fit(X, y)
-    assert all(np.isfinite(W).all() for W in estimator.coefs_)
-
-
-@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")    # in scikit-learn's score
-def test_divergence_with_early_stopping():
-    _, X, y, _ = DATA["regression"]
-    estimator = ours.MLPRegressor(solver="sgd", activation="identity", learning_rate_init=1e3, early_stopping=True)
-    with pytest.warns(ConvergenceWarning, match="diverged"):
-        estimator.fit(X, y)
-    assert len(estimator.loss_curve_) == len(estimator.validation_scores_) == estimator.n_iter_
-    assert np.isnan(estimator.validation_scores_[-1])
-    assert all(np.isfinite(W).all() for W in estimator.coefs_)
-
-
-def test_verbose(capsys):
-    kind, X, y, _ = DATA["multiclass"]
-    printed = []
-    for estimator in pair(kind, verbose=True, tol=1.0, n_iter_no_change=2, solver="sgd"):
-        estimator.fit(X, y)
-        printed.append(capsys.readouterr().out)
-    assert printed[0] == printed[1]
-
-
-def test_import_without_scikit_learn():
-    code = ("import sys; sys.modules['sklearn'] = None\n"
-            "try:\n    import fastbp.interop.sklearn\nexcept ImportError as error:\n    print(error)")
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert 'pip install "fastbp[sklearn]"' in result.stdout
-    assert result.stdout.count("\n") == 1
-
-
-# ---------------------------------------------------------------- beyond scikit-learn
-
-
-DIABETES = load_diabetes(return_X_y=True)
-
-
-@pytest.mark.parametrize("solver", ours.SOLVERS)
-def test_more_solvers(solver):
-    X, y = load_breast_cancer(return_X_y=True)
-    X = scale(X)
-    estimator = ours.MLPClassifier((10,), solver=solver, learning_rate_init=0.01, random_state=0, max_iter=300,
-                                   tol=1e-3).fit(X, y)
-    assert estimator.score(X, y) > 0.97
-    assert estimator.solver == solver
-    twin = pickle.loads(pickle.dumps(estimator))
-    for model in (estimator, twin):
-        model.partial_fit(X, y)
-    assert_same_model(estimator, twin, 0)
-
-
-@pytest.mark.parametrize("loss", ["absolute_error", "huber", "log_cosh", "quantile"])
-@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
-def test_more_losses(loss, solver):
-    X, y = scale(DIABETES[0]), scale(DIABETES[1])
-    estimator = ours.MLPRegressor(loss, (10,), solver=solver, random_state=0, max_iter=100, alpha=1.0)
-    recorded(lambda: estimator.fit(X, y))
-    assert estimator.score(X, y) > 0.4
-
-
-def test_an_activation_for_each_layer():
-    _, X, y, _ = DATA["multiclass"]
-    same = [ours.MLPClassifier((7, 4), activation=activation, max_iter=5, random_state=1)
-            for activation in ("logistic", ["logistic", "logistic"])]
-    for estimator in (*same, mixed := ours.MLPClassifier((7, 4), activation=("gelu", "tanh"), random_state=1)):
-        recorded(lambda: estimator.fit(X, y))       # noqa: B023
-    assert_same_model(*same, 0)
-    assert mixed.score(X, y) > 0.8
-    assert mixed._net.activations == ("gelu", "tanh", "softmax")
-    with pytest.raises(ValueError, match="each of the 2 hidden layers"):
-        ours.MLPClassifier((7, 4), activation=["relu"]).fit(X, y)
-
-
-def test_class_weight():
-    _, X, y, _ = DATA["binary"]
-    weight = np.where(y, 0.5, 3.0)
-    by_class, by_sample = (ours.MLPClassifier(max_iter=5, random_state=1, class_weight=w)
-                           for w in ({True: 0.5, False: 3.0}, None))
-    with pytest.warns(ConvergenceWarning):
-        by_class.fit(X, y)
-    with pytest.warns(ConvergenceWarning):
-        by_sample.fit(X, y, sample_weight=weight)
-    assert_same_model(by_class, by_sample, 0)
-    with pytest.raises(ValueError, match="balanced"):
-        ours.MLPClassifier(class_weight="balanced").partial_fit(X, y, classes=[False, True])
-
-
-class Recorder:
-    def __init__(self, epochs):
-        self.epochs, self.states = epochs, []
-
-    def on_epoch(self, state):
-        self.states.append(state)
-        return state.epoch == self.epochs
-
-
-def test_callbacks():
-    _, X, y, _ = DATA["multiclass"]
-    recorder = Recorder(3)
-    estimator = ours.MLPClassifier(callbacks=[recorder], early_stopping=True).fit(X, y)
-    assert estimator.n_iter_ == 3
-    assert [state.loss for state in recorder.states] == estimator.loss_curve_
-    assert [state.validation_score for state in recorder.states] == estimator.validation_scores_
-    assert recorder.states[0].estimator is estimator
-    for wrong, error in (([len], TypeError), ("no", ValueError)):
-        with pytest.raises(error, match="callbacks"):
-            ours.MLPClassifier(callbacks=wrong).fit(X, y)
-    with pytest.raises(ValueError, match="lbfgs"):
-        ours.MLPClassifier(callbacks=[recorder], solver="lbfgs").fit(X, y)
-
-
-def test_callback_that_raises():
-    class Raiser:
-        def on_epoch(self, state):
-            raise OSError("disk full")
-
-    _, X, y, _ = DATA["multiclass"]
-    estimator = ours.MLPClassifier(callbacks=[Raiser()])
-    with pytest.raises(OSError, match="disk full"):
-        estimator.fit(X, y)
-    assert estimator.n_iter_ == 1
-
-
-def test_network_is_fastbps():
-    """Not the stand-in of a test: the parameters are views of a compiled network's."""
-    _, X, y, _ = DATA["multiclass"]
-    estimator = ours.MLPClassifier(max_iter=1)
-    with pytest.warns(ConvergenceWarning):
-        estimator.fit(X, y)
-    assert isinstance(estimator._net, fastbp.Network)
-    assert estimator.coefs_[0] is estimator._net.weights[0]

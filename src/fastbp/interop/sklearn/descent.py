@@ -1,0 +1,214 @@
+"""The stochastic solvers: scikit-learn's loop over the epochs, each epoch in compiled code."""
+
+import warnings
+from math import nan
+from types import SimpleNamespace
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
+from sklearn.utils import shuffle
+
+from fastbp._core import DivergenceError
+from fastbp.interop.sklearn.optimizers import SOLVERS, compile_optimizer, new_optimizer, rest_optimizer
+from fastbp.interop.sklearn.perceptron import CompiledPerceptron
+
+NON_FINITE = ("Solver produced non-finite parameter weights. The input data may contain large values and need to be "
+              "preprocessed.")
+
+
+class DescendingPerceptron(CompiledPerceptron):
+    """With compiled epochs. `_optimizer` is scikit-learn's object, at rest while `_compiled` is there."""
+
+    _compiled = None        # the compiled optimizer
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        if state.pop("_compiled", None) is not None:
+            state["_optimizer"] = self._resting_optimizer()
+        return state
+
+    def _resting_optimizer(self):
+        return rest_optimizer(self._optimizer, self._compiled, self._net)
+
+    def _rest(self):
+        if self._compiled is not None:
+            self._optimizer, self._compiled = self._resting_optimizer(), None
+
+    def _adopt(self, dtype=None):
+        former = self._net
+        net = super()._adopt(dtype)
+        if former is not None and net.dtype != former.dtype:
+            self._rest()        # the moments are converted when they are compiled anew
+        return net
+
+    # ---------------------------------------------------------------- fit and partial_fit
+
+    def _check_solver(self):
+        return self.solver in SOLVERS or super()._check_solver()
+
+    def _fit(self, X, y, sample_weight=None, incremental=False):
+        solver = self._solver = self.solver
+        if solver == "lbfgs" and len(self.callbacks):
+            raise ValueError("callbacks are called after every epoch, and the solver 'lbfgs' has none")
+        for callback in self.callbacks:
+            if not callable(getattr(callback, "on_epoch", None)):
+                raise TypeError(f"callbacks must hold objects with a method on_epoch(state), got {callback!r}")
+        n_hidden = np.size(self.hidden_layer_sizes)
+        if not isinstance(self.activation, str) and len(self.activation) != n_hidden:
+            raise ValueError(f"activation must be a name or hold one for each of the {n_hidden} hidden layers, "
+                             f"got {self.activation!r}")
+        if solver in SOLVERS:
+            # scikit-learn's _fit does nothing for a solver that it does not know. It sees adam, until it has checked
+            # the data and calls _fit_stochastic.
+            self.solver = "adam"
+        try:
+            super()._fit(X, y, sample_weight=sample_weight, incremental=incremental)
+        finally:
+            self.solver = solver
+        self._adopt()
+        return self
+
+    def _initialize(self, y, layer_units, dtype):
+        super()._initialize(y, layer_units, dtype)
+        self._compiled = None       # it was for the parameters before these
+        if self.solver != "lbfgs":
+            self.validation_loss_curve_ = [] if self.early_stopping else None
+
+    def _fit_stochastic(self, X, y, sample_weight, *others):
+        self.solver = self._solver
+        incremental = others[-1]
+        sample_weight = self._weights(y, sample_weight)
+        dense = self._dense(X, sample_weight)
+        if dense is None:
+            self._rest()
+            super()._fit_stochastic(X, y, sample_weight, *others)
+            return
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        arrays = [dense, y] if sample_weight is None else [dense, y, sample_weight]
+        held_out = None
+        if self.early_stopping:
+            arrays, held_out = self._hold_out(arrays)
+        if not incremental or not hasattr(self, "_optimizer"):
+            self._optimizer = new_optimizer(self)
+            self._compiled = None
+        self._train(arrays, incremental, held_out)
+
+    def _hold_out(self, arrays):
+        """Arrays to train on, and the namespace of those that early stopping looks at."""
+        X, y = arrays[:2]
+        # Labels that are one column can be stratified.
+        stratify = y if is_classifier(self) and self.n_outputs_ == 1 else None
+        parts = train_test_split(*arrays, random_state=self._random_state, test_size=self.validation_fraction,
+                                 stratify=stratify)
+        X, y, weight = [*parts[1::2], None][:3]
+        if len(X) < 2:
+            raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your "
+                             "dataset.")
+        labels = self._label_binarizer.inverse_transform(y) if is_classifier(self) else y
+        return parts[::2], SimpleNamespace(X=X, y=labels, targets=y, weight=weight)
+
+    # ---------------------------------------------------------------- epochs
+
+    def _train(self, arrays, incremental, held_out):
+        net = self._adopt()
+        if self._compiled is None:
+            self._compiled = compile_optimizer(self._optimizer, net)
+        self._compiled._like_sklearn(self.alpha)        # which may have changed since the last partial_fit
+        X, y, weight = [*arrays, None][:3]
+        weight = None if weight is None else weight.astype(net.dtype)
+        # Weights as they are: the penalty is a share of their sum.
+        samples = net._samples(X, y.astype(net.dtype), weight, False)
+        batch = self._batch(samples.m)
+        order = np.arange(samples.m, dtype=np.intp)
+        self.n_iter_ = 0
+        try:
+            for _ in range(1 if incremental else self.max_iter):
+                if self.shuffle:
+                    order = shuffle(order, random_state=self._random_state)
+                if weight is not None:
+                    demand_weight(weight[order], batch)
+                if self._end_epoch(self._epoch(samples, order if self.shuffle else None, batch), samples.m, held_out):
+                    break
+            else:
+                if not incremental:
+                    warnings.warn(f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
+                                  "optimization hasn't converged yet.", ConvergenceWarning, stacklevel=8)
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=8)
+        except DivergenceError as error:
+            if held_out is None:
+                raise ValueError(NON_FINITE) from error
+            # scikit-learn goes on with NaN; the best parameters win in the end.
+            self.n_iter_ += 1
+            self.loss_ = nan
+            self.loss_curve_.append(nan)
+            self.validation_scores_.append(nan)
+            self.validation_loss_curve_.append(nan)
+            warnings.warn(f"{error} The best ones are restored.", ConvergenceWarning, stacklevel=8)
+        if held_out is not None:
+            best = self._best_coefs + self._best_intercepts
+            for view, values in zip(self.coefs_ + self.intercepts_, best, strict=True):
+                view[...] = values
+            # As in scikit-learn, whose `coefs_` are `_best_coefs` from here on: where a warm start finds no better
+            # score, there is nothing older to restore.
+            self._best_coefs, self._best_intercepts = self.coefs_, self.intercepts_
+
+    def _batch(self, n_samples):
+        if self.batch_size == "auto":
+            # Rprop compares gradients of the same samples.
+            is_rprop = getattr(self._optimizer, "solver", None) == "rprop"
+            return n_samples if is_rprop else min(200, n_samples)
+        if not 1 <= self.batch_size <= n_samples:
+            warnings.warn(f"Got `batch_size` {self.batch_size} less than 1 or larger than the {n_samples} samples. It "
+                          "is going to be clipped", stacklevel=9)
+        return min(max(self.batch_size, 1), n_samples)
+
+    def _epoch(self, samples, order, batch):
+        """One epoch in compiled code; returns the loss as scikit-learn reports it."""
+        if isinstance(self._optimizer, SGDOptimizer):
+            # With a strong schedule the rate underflows, which the compiled optimizer refuses.
+            self._compiled.learning_rate = max(self._optimizer.learning_rate, 1e-30)
+        loss, _ = self._net._train_epoch(samples, order, batch, self._compiled, self.n_iter_)
+        return self._reported(loss) + samples.penalty
+
+    def _end_epoch(self, loss, n_samples, held_out=None):
+        """Keep the records and decide whether to stop, as scikit-learn does."""
+        self.n_iter_ += 1
+        self.t_ += n_samples
+        self.loss_ = loss
+        self.loss_curve_.append(loss)
+        if self.verbose:
+            print(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
+        if held_out is None:
+            self._update_no_improvement_count(False, None, None, None)
+        else:
+            self._update_no_improvement_count(True, held_out.X, held_out.y, held_out.weight)
+            error = self._net.error(held_out.X, held_out.targets, held_out.weight)
+            self.validation_loss_curve_.append(self._reported(error))
+        self._optimizer.iteration_ends(self.t_)
+        stop = False
+        if self._no_improvement_count > self.n_iter_no_change:
+            what = "Training loss" if held_out is None else "Validation score"
+            stop = self._optimizer.trigger_stopping(
+                f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} consecutive epochs.",
+                self.verbose)
+            if not stop:
+                self._no_improvement_count = 0
+        for callback in self.callbacks:
+            score = None if held_out is None else self.validation_scores_[-1]
+            state = SimpleNamespace(epoch=self.n_iter_, estimator=self, loss=loss, validation_score=score)
+            stop = callback.on_epoch(state) is True or stop
+        return stop
+
+
+def demand_weight(weight, batch):
+    """Refuse an epoch in which a batch has no mean; weight: of the samples in the order in which they will come."""
+    totals = np.add.reduceat(weight, np.arange(0, len(weight), batch))
+    if not totals.all():
+        raise ValueError(f"sample_weight and class_weight leave {np.sum(totals == 0)} of {len(totals)} batches without "
+                         "any weight, so these have no mean loss; leave the samples of weight 0 out, or choose a "
+                         "larger batch_size")

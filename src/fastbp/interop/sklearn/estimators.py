@@ -1,0 +1,199 @@
+"""The two estimators: their arguments, and what a classifier and a regressor do each in their own way."""
+
+import numpy as np
+from sklearn import neural_network
+from sklearn.utils import compute_class_weight, compute_sample_weight
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+
+from fastbp.interop.sklearn.fast_path import FastPerceptron
+
+
+class MLPClassifier(FastPerceptron, neural_network.MLPClassifier):
+    """scikit-learn's MLPClassifier: the same arguments, attributes and model, sooner.
+
+    Parameters
+    ----------
+    activation : str or sequence of str, default "relu"
+        In addition to scikit-learn's, a sequence with the name of an activation of fastbp for each hidden layer.
+    solver : str, default "adam"
+        In addition to scikit-learn's: "rprop" ("auto" is then the full batch), "rmsprop", "adagrad", "adamw" and
+        "nadam", with fastbp's defaults but for the learning rate and alpha.
+    class_weight : dict or "balanced", optional
+        Factor of the sample weights of each class; "balanced" (not in partial_fit) weighs with n / (k n_class).
+    callbacks : sequence, default ()
+        Objects whose method ``on_epoch(state)`` is called after every epoch and stops training by returning True;
+        state has epoch, estimator, loss and validation_score.
+
+    All others are scikit-learn's.
+
+    Attributes
+    ----------
+    coefs_, intercepts_ : list of ndarray
+        Live views of the parameters that the network computes with. A row may be followed by padding, so that an array
+        need not be contiguous, and ``coefs_[0].ravel()[:] = 0`` may change a copy: write ``coefs_[0][...] = 0``.
+    validation_loss_curve_ : list or None
+        With early stopping the loss of the held-out samples, without penalty, after every epoch.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from fastbp.interop.sklearn import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = MLPClassifier(hidden_layer_sizes=(10,), learning_rate_init=0.02, random_state=0).fit(X, y)
+    >>> model.predict(X[::50])
+    array([0, 1, 2])
+    >>> model.score(X, y) > 0.95
+    True
+    """
+
+    _parameter_constraints = {  # noqa: RUF012
+        **neural_network.MLPClassifier._parameter_constraints,
+        **FastPerceptron._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(self, hidden_layer_sizes=(100,), activation="relu", *, solver="adam", alpha=0.0001, batch_size="auto",
+                 learning_rate="constant", learning_rate_init=0.001, power_t=0.5, max_iter=200, shuffle=True,
+                 random_state=None, tol=1e-4, verbose=False, warm_start=False, momentum=0.9, nesterovs_momentum=True,
+                 early_stopping=False, validation_fraction=0.1, beta_1=0.9, beta_2=0.999, epsilon=1e-8,
+                 n_iter_no_change=10, max_fun=15000, class_weight=None, callbacks=()):
+        super().__init__(
+            hidden_layer_sizes, activation, solver=solver, alpha=alpha, batch_size=batch_size,
+            learning_rate=learning_rate, learning_rate_init=learning_rate_init, power_t=power_t, max_iter=max_iter,
+            shuffle=shuffle, random_state=random_state, tol=tol, verbose=verbose, warm_start=warm_start,
+            momentum=momentum, nesterovs_momentum=nesterovs_momentum, early_stopping=early_stopping,
+            validation_fraction=validation_fraction, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change, max_fun=max_fun)
+        self.class_weight = class_weight
+        self.callbacks = callbacks
+
+    def _weights(self, y, sample_weight):
+        if self.class_weight is None:
+            return sample_weight
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            weight = compute_sample_weight(self.class_weight, y)
+        else:
+            # Of all classes that are known, since a batch of partial_fit need not have each.
+            labels = self._label_binarizer.inverse_transform(y)
+            of_classes = compute_class_weight(self.class_weight, classes=self.classes_, y=labels)
+            weight = of_classes[self.classes_.searchsorted(labels)]
+        return weight if sample_weight is None else weight * sample_weight
+
+    def predict(self, X):
+        outputs = self._fast_outputs(X)
+        if outputs is None:
+            return super().predict(X)
+        if self.out_activation_ == "softmax":
+            return self.classes_.take(outputs.argmax(axis=1))
+        if self.n_outputs_ == 1 and len(self.classes_) == 2:
+            return self.classes_.take(outputs[:, 0] > 0.5)
+        return self._label_binarizer.inverse_transform(outputs)
+
+    def predict_proba(self, X):
+        outputs = self._fast_outputs(X)
+        if outputs is None:
+            return super().predict_proba(X)
+        return np.stack([1 - outputs[:, 0], outputs[:, 0]]).T if self.n_outputs_ == 1 else outputs
+
+    @available_if(lambda estimator: estimator._check_solver())
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        known = classes is None or (type(classes) is np.ndarray and hasattr(self, "classes_")
+                                    and np.array_equal(classes, self.classes_))
+        if not (known and sample_weight is None and self._fast_step(X, y)):
+            self._check_arguments()
+            if self.class_weight == "balanced":
+                raise ValueError("class_weight='balanced' needs all samples, which partial_fit does not see; give a "
+                                 "dict of weights")
+            super().partial_fit(X, y, sample_weight=sample_weight, classes=classes)
+            self._remember()
+        return self
+
+    def _fast_targets(self, y):
+        """Targets for the network from an array of labels that are all known, else None."""
+        classes = self.classes_
+        multiclass = self.out_activation_ == "softmax"
+        if y.ndim != 1 or y.dtype.kind != classes.dtype.kind or y.dtype.kind not in "biuU" or not (
+                multiclass or self.n_outputs_ == 1):
+            return None
+        index = classes.searchsorted(y)
+        if not (classes.take(index, mode="clip") == y).all():
+            return None
+        return index if multiclass else index.astype(self._net.dtype)
+
+
+class MLPRegressor(FastPerceptron, neural_network.MLPRegressor):
+    """scikit-learn's MLPRegressor: the same arguments, attributes and model, sooner.
+
+    Parameters
+    ----------
+    loss : str, default "squared_error"
+        In addition to scikit-learn's: "absolute_error", "huber", "log_cosh" and "quantile".
+    activation : str or sequence of str, default "relu"
+        In addition to scikit-learn's, a sequence with the name of an activation of fastbp for each hidden layer.
+    solver : str, default "adam"
+        In addition to scikit-learn's: "rprop" ("auto" is then the full batch), "rmsprop", "adagrad", "adamw" and
+        "nadam", with fastbp's defaults but for the learning rate and alpha.
+    callbacks : sequence, default ()
+        Objects whose method ``on_epoch(state)`` is called after every epoch and stops training by returning True;
+        state has epoch, estimator, loss and validation_score.
+
+    All others are scikit-learn's.
+
+    Attributes
+    ----------
+    coefs_, intercepts_ : list of ndarray
+        Live views of the parameters that the network computes with. A row may be followed by padding, so that an array
+        need not be contiguous, and ``coefs_[0].ravel()[:] = 0`` may change a copy: write ``coefs_[0][...] = 0``.
+    validation_loss_curve_ : list or None
+        With early stopping the loss of the held-out samples, without penalty, after every epoch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastbp.interop.sklearn import MLPRegressor
+    >>> X = np.linspace(-3, 3, 50)[:, None]
+    >>> model = MLPRegressor(hidden_layer_sizes=(8,), activation="tanh", solver="lbfgs", alpha=0, random_state=0)
+    >>> model.fit(X, np.sin(X[:, 0])).predict([[np.pi / 2]]).round(1)
+    array([1.])
+    >>> model.coefs_[1][...] = 0
+    >>> model.predict([[1.0], [2.0]]) == model.intercepts_[1]
+    array([ True,  True])
+    """
+
+    _parameter_constraints = {  # noqa: RUF012
+        **neural_network.MLPRegressor._parameter_constraints,
+        **FastPerceptron._parameter_constraints,
+        "loss": [StrOptions({"squared_error", "poisson", "absolute_error", "huber", "log_cosh", "quantile"})],
+    }
+
+    def __init__(self, loss="squared_error", hidden_layer_sizes=(100,), activation="relu", *, solver="adam",
+                 alpha=0.0001, batch_size="auto", learning_rate="constant", learning_rate_init=0.001, power_t=0.5,
+                 max_iter=200, shuffle=True, random_state=None, tol=1e-4, verbose=False, warm_start=False, momentum=0.9,
+                 nesterovs_momentum=True, early_stopping=False, validation_fraction=0.1, beta_1=0.9, beta_2=0.999,
+                 epsilon=1e-8, n_iter_no_change=10, max_fun=15000, callbacks=()):
+        super().__init__(
+            loss, hidden_layer_sizes, activation, solver=solver, alpha=alpha, batch_size=batch_size,
+            learning_rate=learning_rate, learning_rate_init=learning_rate_init, power_t=power_t, max_iter=max_iter,
+            shuffle=shuffle, random_state=random_state, tol=tol, verbose=verbose, warm_start=warm_start,
+            momentum=momentum, nesterovs_momentum=nesterovs_momentum, early_stopping=early_stopping,
+            validation_fraction=validation_fraction, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change, max_fun=max_fun)
+        self.callbacks = callbacks
+
+    def predict(self, X):
+        outputs = self._fast_outputs(X)
+        if outputs is None:
+            return super().predict(X)
+        return outputs[:, 0] if self.n_outputs_ == 1 else outputs
+
+    def partial_fit(self, X, y, sample_weight=None):
+        if not (sample_weight is None and self._fast_step(X, y)):
+            self._check_arguments()
+            super().partial_fit(X, y, sample_weight=sample_weight)
+            self._remember()
+        return self
+
+    def _fast_targets(self, y):
+        """Targets for the network from an array of numbers, else None."""
+        return y if y.dtype.kind in "fiu" and y.ndim == (1 if self.n_outputs_ == 1 else 2) else None

@@ -1,0 +1,178 @@
+"""fastbp.interop.sklearn: what it has beyond scikit-learn."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+from sklearn import neural_network as original
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import scale
+from sklearn.utils import compute_sample_weight
+from sklearn_pairs import DATA, assert_same_model, recorded
+
+import fastbp
+from fastbp.interop import sklearn as ours
+from fastbp.interop.sklearn.optimizers import SOLVERS
+
+DIABETES = load_diabetes(return_X_y=True)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_more_solvers(solver):
+    X, y = load_breast_cancer(return_X_y=True)
+    X = scale(X)
+    estimator = ours.MLPClassifier((10,), solver=solver, learning_rate_init=0.01, random_state=0, max_iter=300,
+                                   tol=1e-3).fit(X, y)
+    assert estimator.score(X, y) > 0.97
+    assert estimator.solver == solver
+    twin = pickle.loads(pickle.dumps(estimator))
+    for model in (estimator, twin):
+        model.partial_fit(X, y)
+    assert_same_model(estimator, twin, 0)
+
+
+def test_rprop_stays_until_the_next_fit():
+    """And with it the full batch."""
+    sparse = pytest.importorskip("scipy.sparse")
+    X, y = np.tile(DIABETES[0], (2, 1)), np.tile(scale(DIABETES[1]), 2)
+    stays, changes = (ours.MLPRegressor(solver="rprop", random_state=0).partial_fit(X, y) for _ in range(2))
+    changes.set_params(solver="adam")
+    for estimator in (stays, changes):
+        for _ in range(3):
+            estimator.partial_fit(X, y)
+    assert_same_model(stays, changes, 0)
+    with pytest.raises(ValueError, match="goes on with the solver 'rprop'"):
+        changes.partial_fit(sparse.csr_array(X), y)
+    assert_same_model(stays.partial_fit(X, y), changes.partial_fit(X, y), 0)
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", "huber", "log_cosh", "quantile"])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_more_losses(loss, solver):
+    X, y = scale(DIABETES[0]), scale(DIABETES[1])
+    estimator = ours.MLPRegressor(loss, (10,), solver=solver, random_state=0, max_iter=100, alpha=1.0)
+    recorded(lambda: estimator.fit(X, y))
+    assert estimator.score(X, y) > 0.4
+
+
+def test_an_activation_for_each_layer():
+    _, X, y, _ = DATA["multiclass"]
+    same = [ours.MLPClassifier((7, 4), activation=activation, max_iter=5, random_state=1)
+            for activation in ("logistic", ["logistic", "logistic"])]
+    for estimator in (*same, mixed := ours.MLPClassifier((7, 4), activation=("gelu", "tanh"), random_state=1)):
+        recorded(lambda: estimator.fit(X, y))       # noqa: B023
+    assert_same_model(*same, 0)
+    assert mixed.score(X, y) > 0.8
+    assert mixed._net.activations == ("gelu", "tanh", "softmax")
+    with pytest.raises(ValueError, match="each of the 2 hidden layers"):
+        ours.MLPClassifier((7, 4), activation=["relu"]).fit(X, y)
+
+
+def test_class_weight():
+    _, X, y, _ = DATA["binary"]
+    weight = np.where(y, 0.5, 3.0)
+    by_class, by_sample = (ours.MLPClassifier(max_iter=5, random_state=1, class_weight=w)
+                           for w in ({True: 0.5, False: 3.0}, None))
+    with pytest.warns(ConvergenceWarning):
+        by_class.fit(X, y)
+    with pytest.warns(ConvergenceWarning):
+        by_sample.fit(X, y, sample_weight=weight)
+    assert_same_model(by_class, by_sample, 0)
+    with pytest.raises(ValueError, match="balanced"):
+        ours.MLPClassifier(class_weight="balanced").partial_fit(X, y, classes=[False, True])
+
+
+def test_class_weight_of_batches_that_lack_a_class():
+    _, X, y, _ = DATA["binary"]
+    by_class, by_sample = (ours.MLPClassifier(random_state=1, class_weight=w) for w in ({True: 0.5}, None))
+    for chosen in (y >= 0, y, ~y):
+        by_class.partial_fit(X[chosen], y[chosen], classes=[False, True])
+        by_sample.partial_fit(X[chosen], y[chosen], classes=[False, True],
+                              sample_weight=np.where(y[chosen], 0.5, 1.0))
+    assert_same_model(by_class, by_sample, 0)
+
+
+def series(values):
+    return pytest.importorskip("pandas").Series(values)
+
+
+@pytest.mark.parametrize("container", [list, lambda labels: labels[:, None], series], ids=["list", "column", "series"])
+@pytest.mark.parametrize("name", ["binary", "multiclass"])
+def test_balanced_classes_in_any_container(name, container):
+    _, X, y, _ = DATA[name]
+    weight = np.linspace(1, 2, len(y))
+    models = [ours.MLPClassifier(max_iter=3, random_state=1, class_weight=w) for w in ("balanced", None)]
+    classes, counts = np.unique(y, return_counts=True)
+    balanced = (len(y) / (len(classes) * counts))[np.searchsorted(classes, y)]
+    recorded(lambda: models[0].fit(X.tolist(), container(y), sample_weight=weight.tolist()))
+    recorded(lambda: models[1].fit(X, y, sample_weight=weight * balanced))
+    assert_same_model(*models, 1e-12)
+
+
+def test_balanced_multilabel():
+    _, X, y, _ = DATA["multilabel"]
+    models = [ours.MLPClassifier(max_iter=3, random_state=1, class_weight=w) for w in ("balanced", None)]
+    recorded(lambda: models[0].fit(X, y))
+    recorded(lambda: models[1].fit(X, y, sample_weight=compute_sample_weight("balanced", y)))
+    assert_same_model(*models, 0)
+
+
+@pytest.mark.parametrize(("y", "weight"), [(None, None), (None, np.ones(80)), (np.arange(79) % 2, None),
+                                           (np.arange(79) % 2, np.ones(80)), (np.arange(80) % 2, np.ones(79))])
+def test_balanced_classes_with_the_words_of_scikit_learn(y, weight):
+    X = DATA["binary"][1]
+    texts = []
+    for model in (ours.MLPClassifier(class_weight="balanced"), original.MLPClassifier()):
+        with pytest.raises(ValueError) as error:
+            model.fit(X, y, sample_weight=weight)
+        texts.append(str(error.value))
+    assert texts[0] == texts[1]
+
+
+class Recorder:
+    def __init__(self, epochs):
+        self.epochs, self.states = epochs, []
+
+    def on_epoch(self, state):
+        self.states.append(state)
+        return state.epoch == self.epochs
+
+
+def test_callbacks():
+    _, X, y, _ = DATA["multiclass"]
+    recorder = Recorder(3)
+    estimator = ours.MLPClassifier(callbacks=[recorder], early_stopping=True).fit(X, y)
+    assert estimator.n_iter_ == 3
+    assert [state.loss for state in recorder.states] == estimator.loss_curve_
+    assert [state.validation_score for state in recorder.states] == estimator.validation_scores_
+    assert recorder.states[0].estimator is estimator
+    for wrong, error in (([len], TypeError), ("no", ValueError)):
+        with pytest.raises(error, match="callbacks"):
+            ours.MLPClassifier(callbacks=wrong).fit(X, y)
+    with pytest.raises(ValueError, match="lbfgs"):
+        ours.MLPClassifier(callbacks=[recorder], solver="lbfgs").fit(X, y)
+
+
+def test_callback_that_raises():
+    class Raiser:
+        def on_epoch(self, state):
+            raise OSError("disk full")
+
+    _, X, y, _ = DATA["multiclass"]
+    estimator = ours.MLPClassifier(callbacks=[Raiser()])
+    with pytest.raises(OSError, match="disk full"):
+        estimator.fit(X, y)
+    assert estimator.n_iter_ == 1
+
+
+def test_network_is_fastbps():
+    """Not the stand-in of a test: the parameters are views of a compiled network's."""
+    _, X, y, _ = DATA["multiclass"]
+    estimator = ours.MLPClassifier(max_iter=1)
+    with pytest.warns(ConvergenceWarning):
+        estimator.fit(X, y)
+    assert isinstance(estimator._net, fastbp.Network)
+    assert estimator.coefs_[0] is estimator._net.weights[0]
