@@ -53,6 +53,11 @@ def sample(dtype):
     return np.concatenate([-magnitudes, magnitudes])
 
 
+def as_read(r):
+    """r as the kernels read it: subnormal numbers are 0."""
+    return np.where(abs(r) < np.finfo(r.dtype).smallest_normal, np.copysign(r.dtype.type(0), r), r)
+
+
 def truth(activation, r):
     """g(r) and g'(r) in the wider dtype, and the r that they are for."""
     if activation == "gelu" and r.dtype == np.float64:
@@ -60,8 +65,7 @@ def truth(activation, r):
         table = np.array([line.split() for line in lines if not line.startswith("#")])
         return table[:, 0].astype(float), *table[:, 1:].astype(np.longdouble).T
     g, slope = ELEMENTWISE[activation]
-    subnormal = abs(r) < np.finfo(r.dtype).smallest_normal
-    wide = np.where(subnormal, np.copysign(0, r), r).astype(WIDER[r.dtype.name])    # as the kernels read it
+    wide = as_read(r).astype(WIDER[r.dtype.name])
     with np.errstate(all="ignore"):
         return r, g(wide), slope(wide)
 
@@ -87,10 +91,12 @@ def row_of_neurons(activation, dtype):
 
 def assert_within_ulps(actual, expected, allowed):
     """Distances are counted in units of the last place of the rounded truth; overflow must be where rounding has it.
-    No result is subnormal; below some least normal numbers, a factor of it may have been one, and it is 0 then."""
+    No result is subnormal, and what was so on the way to it has been 0: two least normal numbers of error count for
+    nothing."""
     least = np.finfo(actual.dtype).smallest_normal
     assert not np.any((actual != 0) & (abs(actual) < least))
-    expected = np.where((actual == 0) & (abs(expected) < 4 * least), 0, expected)
+    with np.errstate(invalid="ignore"):
+        expected = np.where(abs(actual - expected) <= 2 * least, actual, expected)
     with np.errstate(over="ignore"):
         rounded = expected.astype(actual.dtype)
     finite = np.isfinite(rounded)
@@ -131,15 +137,6 @@ def test_negative_zero_keeps_its_sign(isa, dtype, activation):
     a = net.predict([[-0.0], [0.0]])
     np.testing.assert_array_equal(a, 0)
     np.testing.assert_array_equal(np.signbit(a), [[True] * 16, [False] * 16])
-
-
-def test_subnormal_numbers_are_zero_inside_and_as_ever_outside(isa, dtype):
-    net = fastbp.Network([1, 16], "identity", dtype=dtype, init=[(np.ones((1, 16)), np.zeros(16))])
-    info = np.finfo(dtype)
-    for subnormal in (info.smallest_subnormal, np.nextafter(info.smallest_normal, 0, dtype=dtype)):
-        np.testing.assert_array_equal(net.predict([subnormal]), 0)
-        assert np.array([subnormal]).sum() == subnormal  # the process still computes with them
-    np.testing.assert_array_equal(net.predict([info.smallest_normal]), info.smallest_normal)
 
 
 @pytest.mark.parametrize("width", [2, 7, 8, 16, 33, 1000])

@@ -71,6 +71,7 @@ SAME = {
     "__array__": HasArray,
     "array.array": lambda a: array.array("d", a) if a.ndim == 1 else [array.array("d", row) for row in a],
     "deque": lambda a: collections.deque(a.tolist()),
+    "objects": lambda a: a.astype(object),
     "scalars": lambda a: [np.float64(v) for v in a] if a.ndim == 1 else [[np.float64(v) for v in row] for row in a],
 }
 WRONG = {
@@ -78,7 +79,8 @@ WRONG = {
     "text": lambda a: "one",
     "bytes": lambda a: a.tobytes(),
     "texts": lambda a: a.astype(str),
-    "objects": lambda a: a.astype(object),
+    "objects with None": lambda a: np.where(np.arange(a.size).reshape(a.shape) == 0, None, a),
+    "objects with text": lambda a: np.where(np.arange(a.size).reshape(a.shape) == 0, "1", a.astype(object)),
     "complex": lambda a: a.astype(complex),
     "dates": lambda a: a.astype("datetime64[s]"),
     "fields": lambda a: np.zeros(a.shape, [("a", float), ("b", int)]),
@@ -389,7 +391,11 @@ def test_objects_without_init(made):
                      "bind", "fit"):
             with pytest.raises((AttributeError, TypeError, ValueError)):
                 getattr(thing, name)(*[X, T][:len(inspect.signature(getattr(thing, name)).parameters)])
-        for name in ("params", "weights", "layer_sizes", "n_params"):
+        with pytest.raises(ValueError, match="not been initialised"):
+            _ = thing.params
+        with pytest.raises(ValueError, match="not been initialised"):
+            thing.params = []
+        for name in ("weights", "layer_sizes", "n_params"):
             getattr(thing, name)
     else:
         with contextlib.suppress(AttributeError, TypeError, ValueError):

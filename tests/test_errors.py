@@ -61,7 +61,7 @@ NETWORKS = [
     case(ValueError, "init", "(2, 3)", lambda: fastbp.Network([3, 2], init=[(np.zeros((2, 3)), t)])),
     case(ValueError, "init", "(3,)", lambda: fastbp.Network([3, 2], init=[(np.zeros((3, 2)), x)])),
     case(ValueError, "init", "2", lambda: fastbp.Network([3, 2], init=[(np.zeros((3, 2)), t)] * 2)),
-    case(TypeError, "init", "object", lambda: fastbp.Network([3, 2], init=None)),
+    case(TypeError, "init", "None", lambda: fastbp.Network([3, 2], init=None)),
     case(ValueError, "seed", "-1", lambda: fastbp.Network([3, 2], seed=-1)),
     case(TypeError, "seed", "1.5", lambda: fastbp.Network([3, 2], seed=1.5)),
     case(TypeError, "seed", "'one'", lambda: fastbp.Network([3, 2], seed="one")),
@@ -119,21 +119,21 @@ BAD_SAMPLES = [
     (ValueError, "(4, 2)", X[:, :2]),
     (ValueError, "(4, 3, 1)", X[:, :, None]),
     (ValueError, "()", np.float64(1)),
-    (TypeError, "object", None),
+    (TypeError, "None", None),
     (TypeError, "<U7", "0, 0, 0"),
     (TypeError, "<U1", [["0", "0", "0"]]),
-    (TypeError, "object", X.astype(object)),
+    (TypeError, "str 'a' at index (0, 1)", np.array([[0, "a", 1]], object)),
     (TypeError, "complex", X.astype(complex)),
     (TypeError, "datetime64", X.astype("datetime64[s]")),
-    (TypeError, "object", {}),
+    (TypeError, "dict {}", {}),
     (ValueError, "rectangular", [[0, 0, 0], [0, 0]]),
 ]
 BAD_TARGETS = [
     (ValueError, "(4, 3)", X),
     (ValueError, "(3, 2)", T[:3]),
     (ValueError, "(2,)", t),
-    (TypeError, "object", None),
-    (TypeError, "object", T.astype(object)),
+    (TypeError, "None", None),
+    (TypeError, "complex 1j at index (0, 1)", np.array([[0, 1j]], object)),
 ]
 
 

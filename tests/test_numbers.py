@@ -1,15 +1,17 @@
 """Bits that stay the same, instruction sets that agree, and numbers at the ends of their range."""
 
+import contextlib
 import hashlib
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 from reference import ELEMENTWISE
 from stress import STRESS
-from test_activations import assert_within_ulps, one_neuron
+from test_activations import as_read, assert_within_ulps, one_neuron
 
 import fastbp
 from fastbp import _dispatch
@@ -62,20 +64,60 @@ def test_instruction_sets_agree(dtype, sizes, batch_size, rng):
         np.testing.assert_allclose(other, params[0], rtol=0, atol=200 * np.finfo(dtype).eps)
 
 
+def subnormals(dtype):
+    info = np.finfo(dtype)
+    return info.smallest_subnormal, np.nextafter(info.smallest_normal, 0, dtype=dtype)
+
+
 @pytest.mark.parametrize("sizes", [[1, 1], [1, 40], [40, 1], [40, 40]], ids=str)
-def test_subnormal_numbers_are_numbers(isa, dtype, sizes):
-    """Nothing flushes them to zero: neither a flag of the processor nor a kernel."""
-    least = np.finfo(dtype).smallest_subnormal
+def test_subnormal_numbers_are_zero(isa, dtype, sizes):
+    """As inputs, as results, as gradients and as updates; the least normal number is one."""
+    least = np.finfo(dtype).smallest_normal
     net = fastbp.Network(sizes, "identity", dtype=dtype, init=[(np.eye(*sizes), np.zeros(sizes[1]))])
-    X = np.full((3, sizes[0]), 3 * least)
-    expected = np.zeros((3, sizes[1]), dtype)
-    expected[:, :min(sizes)] = 3 * least
-    np.testing.assert_array_equal(net.predict(X), expected)
-    np.testing.assert_array_equal(net.predict(X[0]), expected[0])
-    # As a gradient and as an update, from a weight of 0 on.
+    n = min(sizes)
+    for subnormal in subnormals(dtype):
+        np.testing.assert_array_equal(net.predict(np.full((3, sizes[0]), subnormal)), 0)
+        np.testing.assert_array_equal(net.predict(np.full(sizes[0], subnormal)), 0)
+    np.testing.assert_array_equal(net.predict(np.full((3, sizes[0]), least))[:, :n], least)
     net.params = np.zeros(net.n_params)
-    net.train_step(np.ones((1, sizes[0])), np.full((1, sizes[1]), 8 * least), 0.5)
-    np.testing.assert_array_equal(net.params, np.full(net.n_params, 4 * least, dtype))
+    for m in (1, 2):
+        X, T = np.ones((m, sizes[0])), np.full((m, sizes[1]), least)
+        net.train_step(X, T, 0.25)
+        np.testing.assert_array_equal(net.params, 0)
+        assert not net.gradient(X, T / 2)[1].any()
+
+
+def test_the_process_keeps_its_floating_point_mode(isa, dtype):
+    """Whatever the call, however it ends, in a loss of the user's and in other threads."""
+    seen = []
+
+    def computes_with_them():
+        small = np.array(subnormals(dtype), dtype)
+        return bool((small * np.ones(2, dtype)).all()) and tiny * 1.0 != 0
+
+    def loss(Y, T):
+        seen.append(computes_with_them())
+        if len(seen) == 3:
+            raise KeyError
+        return float(((Y - T) ** 2).sum()), 2 * (Y - T)
+
+    tiny = 5e-324
+    X, T = np.ones((3, 4), dtype), np.ones((3, 2), dtype)
+    net, own = (fastbp.Network([4, 3, 2], "tanh", loss=kind, dtype=dtype, seed=1) for kind in ("squared_error", loss))
+    bound = net.bind(X, T)
+    calls = [lambda: net.predict(X), lambda: net.predict(X[0]), lambda: net.gradient(X, T), lambda: net.jacobian(X),
+             lambda: net.backprop(X, T), lambda: net.input_gradient(X, T), lambda: net.train_step(X[0], T[0]),
+             lambda: net.train_step(X, T, optimizer=fastbp.Adam()), lambda: net.fit(X, T, epochs=2), bound.predict,
+             bound.step, lambda: own.gradient(X, T), lambda: own.train_step(X, T), lambda: own.backprop(X, T),
+             lambda: net.copy().train_step(X, T, 1e300 if dtype == "float64" else 1e38)]
+    for call in calls:
+        with contextlib.suppress(KeyError, fastbp.DivergenceError):
+            call()
+        seen.append(computes_with_them())
+    thread = threading.Thread(target=lambda: (net.predict(X), seen.append(computes_with_them())))
+    thread.start()
+    thread.join()
+    assert len(seen) == len(calls) + 4 and all(seen)
 
 
 def test_one_sample_that_is_no_number_spoils_no_other(isa, dtype):
@@ -138,5 +180,5 @@ def test_float32_from_end_to_end(isa, activation):
         r = r[np.isfinite(r)]
         if r.size:
             with np.errstate(all="ignore"):
-                expected = ELEMENTWISE[activation][0](r.astype(np.float64))
+                expected = ELEMENTWISE[activation][0](as_read(r).astype(np.float64))
             assert_within_ulps(predict(r), expected, 3.25)

@@ -28,8 +28,8 @@ def objects_as_reals(array, name):
         # Texts are numbers for float(), None is NaN for NumPy, and pandas' NA has a `__float__` that refuses.
         if value is None or isinstance(value, (str, bytes)) or not hasattr(type(value), "__float__") or isinstance(
                 value, (np.ndarray, complex, np.complexfloating)):
-            raise TypeError(f"{name} must hold real numbers, got {type(value).__name__} {value!r:.80} at index "
-                            f"{index[0] if len(index) == 1 else index}")
+            where = f" at index {index[0] if len(index) == 1 else index}" if index else ""
+            raise TypeError(f"{name} must hold real numbers, got {type(value).__name__} {value!r:.80}{where}")
     try:
         return array.astype(np.float64)
     except OverflowError:

@@ -12,12 +12,14 @@ cdef class Workspace:
     cdef tuple dropout              # None, or one rate a hidden layer
     cdef bint drops                 # whether there are such rates
     cdef Workspace next             # in the pool
-    cdef object places_memory
 
 
-# outputs: what forward leaves, and fastbp_place finds; deltas: of the same places; gradient: of the parameters' layout;
-# inputs (rows, n_in): samples gathered in shuffled order; input_errors (rows, n_in padded): dE/dx; packed: blocks of large
-# or transposed matrices in the order in which they are read.
+# outputs        what forward leaves, where fastbp_place says
+# deltas         of the same places
+# gradient       of the parameters' layout
+# inputs         (rows, n_in): samples gathered in shuffled order
+# input_errors   (rows, n_in padded): dE/dx
+# packed         blocks of large or transposed matrices, in the order in which they are read
 cdef class FloatWorkspace(Workspace):
     cdef float[::1] outputs, deltas, gradient, inputs, input_errors, packed
 

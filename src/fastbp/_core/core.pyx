@@ -1,7 +1,7 @@
 """The compiled core: owns parameters, hands out workspaces, checks every array at the door, calls the kernels.
 
-A network is a model, which is constant while it is read, and each call that runs it has a workspace of its own; who may
-read and who may change it, says its lock. The parts:
+A network is a model, which is constant while it is read, and each call that runs it has a workspace of its own. Its
+lock says who may read it and who may change it. The parts:
 
     layout.pxi          Layout: where the parameters stand
     lock.pxi            Lock: who may work with a network
@@ -129,7 +129,7 @@ include "differentiable.pxi"
 
 
 cdef class Core(Differentiable):
-    """Parameters, derivatives and updates of one network; `fastbp.Network` is its face. See Model for the parameters."""
+    """Updates of a network, whose face is `fastbp.Network`; see Model for the parameters."""
 
     def train_step(self, x, t, learning_rate=None, optimizer=None):
         """One step of gradient descent: on-line learning for a single sample, batch learning for a batch.

@@ -1,5 +1,5 @@
-# What can be computed of a network without changing it. Each call has a workspace of its own, so that any number of them
-# run side by side; a loss of the user's, which is Python, has the network for itself.
+# What can be computed of a network without changing it. Each call has a workspace of its own, so any number of them run
+# side by side; a call with a loss of the user's, which is Python, has the network for itself.
 
 cdef class Differentiable(Model):
     """Outputs, error and derivatives; see Model for the parameters."""

@@ -44,11 +44,11 @@ cdef class Waiter:
 cdef class Lock:
     """The one rule: any number of calls that read the parameters, or one that changes them; first come, first served.
 
-    Whoever leaves admits those at the head of the queue, on their behalf, and wakes them; they find themselves inside.
-    It does so without a line of Python, which Ctrl-C might cut short. A training that goes on for long looks at
-    `waiting` between two updates, leaves where it is raised, and comes back at the end of the queue.
+    Whoever leaves admits those at the head of the queue and wakes them, so that they find themselves inside. It does so
+    without a line of Python, which Ctrl-C might cut short. A training that goes on for long looks at `waiting` between
+    two updates, leaves where it is raised, and comes back at the end of the queue.
 
-    The lock's own fields are touched under the GIL, or in a free-threaded Python in the critical section of the network.
+    The lock's fields are touched under the GIL, or in a free-threaded Python in the critical section of the network.
     A short call that finds nobody in its way keeps these to its end, and so need not be counted.
     """
     cdef int readers            # calls that read and are counted

@@ -99,7 +99,7 @@ cdef class Model(Layout):
         self.demand_storage()
         vector = self.vector(values, "params")
         if overlap(vector, self.storage):
-            vector = vector.copy()      # a view of the parameters themselves
+            vector = cnp.PyArray_NewCopy(vector, cnp.NPY_CORDER)    # a view of the parameters themselves
         counted = self.lock.enter_shortly(True)
         self.kernels.copy_params(&self.model, self.model.params, cnp.PyArray_DATA(vector), False)
         if counted:

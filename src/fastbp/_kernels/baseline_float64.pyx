@@ -1,4 +1,4 @@
-from fastbp._core cimport DoubleWorkspace as TypedWorkspace
+from fastbp._core cimport DoubleWorkspace as TypedWorkspace  # no-cython-lint: module.pxi uses it
 
 ctypedef double real
 

@@ -1,4 +1,4 @@
-# The body of every kernel module: a file of two lines names the dtype, and setup.py compiles it for each instruction set.
+# The body of every kernel module: a file of three lines names the dtype, setup.py compiles it for an instruction set.
 #
 # Nothing here makes or touches a Python object except the last line, which hands the table of functions over; the
 # workspaces that come in are read through their memoryviews. The vector operations, the micro-kernel and the

@@ -1,4 +1,4 @@
-from fastbp._core cimport FloatWorkspace as TypedWorkspace
+from fastbp._core cimport FloatWorkspace as TypedWorkspace  # no-cython-lint: module.pxi uses it
 
 ctypedef float real
 
