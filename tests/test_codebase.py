@@ -79,6 +79,7 @@ SOURCE = pathlib.Path(__file__).parents[1] / "src" / "fastbp"
 # _types.py, which type checkers alone import, names what any other module defines.
 FILES = {".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__"): path
          for path in [*SOURCE.rglob("*.py"), *SOURCE.rglob("*.pyx")] if path.name != "_types.py"}
+FILES["fastbp._core"] = FILES.pop("fastbp._core.core")
 
 
 class Imports(ast.NodeVisitor):
