@@ -217,9 +217,11 @@ def test_pipe(tmp_path, net):
 
 
 # Written by the first version of fastbp. The files of version 1 stay readable, and are what is still written.
-OLD = (b'\x89FASTBP\n\x01\x00\x00\x00\x80\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00{"layer_sizes": [1, 1], "activations": '
-       b'["tanh"], "loss": "huber", "loss_parameter": 0.5, "reduction": "sum", "dtype": "float32"}\x00\x00\xc0?\x00\x00\x80'
-       b"\xbe%\x8a\xa3\xd0")
+OLD = (
+    b"\x89FASTBP\n\x01\x00\x00\x00\x80\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00"
+    b'{"layer_sizes": [1, 1], "activations": ["tanh"], "loss": "huber", "loss_parameter": 0.5, "reduction": "sum", '
+    b'"dtype": "float32"}\x00\x00\xc0?\x00\x00\x80\xbe%\x8a\xa3\xd0'
+)
 
 
 def test_old_file(tmp_path):
