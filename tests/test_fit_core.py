@@ -217,11 +217,13 @@ class OfMyOwn(np.random.PCG64):
     """A bit generator whose state may be anything."""
 
 
-def test_generator_of_ones_own_has_no_checkpoint(data, path):
+@pytest.mark.parametrize("name", ["OfMyOwn", "PCG64"])
+def test_generator_of_ones_own_has_no_checkpoint(data, path, name):
     net = network()
     before = net.params
-    with pytest.raises(ValueError, match=r"seed must be a generator with one of PCG64, .* got one with OfMyOwn"):
-        net.fit(*data, checkpoint=path, seed=np.random.Generator(OfMyOwn(1)))
+    kind = type(name, (OfMyOwn,), {})
+    with pytest.raises(ValueError, match=f"seed must be a generator with one of PCG64, .* got one with {name}"):
+        net.fit(*data, checkpoint=path, seed=np.random.Generator(kind(1)))
     np.testing.assert_array_equal(net.params, before)
     assert not path.exists()
 
@@ -337,6 +339,7 @@ def rewrite(path, spoil=lambda header: None, more=b""):
         renamed("params", "best"),
         renamed("history", "order"),
         renamed("order", "history"),
+        lambda header: header["arrays"].insert(0, ["params", "float64", 0]),
         item("arrays", ["abc"]),
         item("arrays", [{"name": 1, "dtype": 2, "size": 3}]),
         item("arrays", None),
@@ -370,6 +373,21 @@ def test_bytes_that_no_array_claims_are_refused(data, path):
     network().fit(*data, epochs=1, checkpoint=path)
     rewrite(path, more=b"more")
     refused(fastbp.FormatError, "bytes that are there", network(), data, path)
+
+
+@pytest.mark.parametrize("part", ["network", "optimizer", "training", "data"])
+def test_more_than_a_training_has_is_refused(data, path, part):
+    network().fit(*data, epochs=1, checkpoint=path)
+    rewrite(path, lambda header: header[part].update(more=1))
+    refused(ValueError, f"resume: the checkpoint was made with 1 as more of the {part}, this training has None",
+            network(), data, path)
+
+
+def test_best_parameters_without_patience_are_refused(data, path):
+    network().fit(*data, epochs=1, checkpoint=path)
+    rewrite(path, lambda header: header["arrays"].append(["best", "float64", network().n_params]),
+            bytes(8 * network().n_params))
+    refused(fastbp.FormatError, "resume: the checkpoint must not hold best parameters", network(), data, path)
 
 
 def test_order_that_is_none_is_refused(data, path):

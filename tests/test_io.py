@@ -216,6 +216,23 @@ def test_pipe(tmp_path, net):
         writer.join()
 
 
+# Written by the first version of fastbp. The files of version 1 stay readable, and are what is still written.
+OLD = (
+    b"\x89FASTBP\n\x01\x00\x00\x00\x80\x00\x00\x00\x08\x00\x00\x00\x00\x00\x00\x00"
+    b'{"layer_sizes": [1, 1], "activations": ["tanh"], "loss": "huber", "loss_parameter": 0.5, "reduction": "sum", '
+    b'"dtype": "float32"}\x00\x00\xc0?\x00\x00\x80\xbe%\x8a\xa3\xd0'
+)
+
+
+def test_old_file(tmp_path):
+    path = tmp_path / "old.fastbp"
+    path.write_bytes(OLD)
+    net = fastbp.load(path)
+    assert (net.layer_sizes, net.activations, net.loss) == ((1, 1), ("tanh",), fastbp.Huber(0.5))
+    assert net.params.tolist() == [1.5, -0.25]
+    assert io.dumps(net) == OLD
+
+
 def test_description_is_what_was_saved(net):
     description = io.loads(io.dumps(net))
     assert io.dumps(description) == io.dumps(net)

@@ -58,6 +58,7 @@ net.fit(batches, None, schedule=lambda epoch: 1 / (epoch + 1))
 net.fit([(X, T)], None, optimizer=fastbp.SGD(0.1, momentum=0.9, clip_norm=1.0), class_weight={0: 1.0, 1: 2.0})
 net.save(Path("net.fastbp"))
 assert_type(fastbp.load("net.fastbp"), fastbp.Network)
+assert_type(fastbp.Network.from_description(fastbp.io.loads(fastbp.io.dumps(net))), fastbp.Network)
 assert_type(net.copy(), fastbp.Network)
 try:
     net.fit(X, T, learning_rate=1e30)

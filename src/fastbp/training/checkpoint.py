@@ -139,9 +139,8 @@ def apply(saved, run):
         run.optimizer._restore(run.net, state)
     except ValueError as error:
         raise io.FormatError(f"resume: the checkpoint's state of the optimizer does not fit: {error}") from error
-    if run.rates is None:
-        # A callback may have changed it. A schedule sets it anew.
-        run.optimizer.learning_rate = header["learning_rate"]
+    # A callback may have changed it; a schedule will set it anew.
+    run.optimizer.learning_rate = header["learning_rate"]
     run.net.params = arrays["params"]
     run.best_params = arrays.get("best")
     run.rng.bit_generator.state = rng.bit_generator.state
