@@ -68,6 +68,8 @@ cdef enum:
     LONG_WORK = 200_000
 # Multiplications between two looks for Ctrl-C: at most some tens of milliseconds.
 cdef double PATIENCE = 1e8
+# For an update that looks for nobody who waits.
+cdef int nobody = 0
 
 # The tables in force: of float32 and of float64, each for narrow networks and for all others.
 cdef const fastbp_kernels* in_force[2][2]
@@ -215,12 +217,11 @@ cdef class Core(Differentiable):
         progress.error = progress.squares = progress.penalty = 0
         progress.done = progress.diverged = 0
         work = self.training.take(self, min(batch, stop - start), dropout)
-        work.random = progress.random
+        if work.drops:
+            work.random = progress.random
         if 3.0 * (stop - start) * self.model.n_params < LONG_WORK:
             counted = self.lock.enter_shortly(True)
-            while start + progress.done < stop and not progress.diverged:       # others who wait stop it for nothing
-                self.kernels.train(&self.model, work, samples, start + progress.done, stop, batch, self.mean,
-                                   optimizer, &self.lock.waiting, progress)
+            self.kernels.train(&self.model, work, samples, start, stop, batch, self.mean, optimizer, &nobody, progress)
             if counted:
                 self.lock.leave()
         else:
@@ -230,7 +231,8 @@ cdef class Core(Differentiable):
                     self.kernels.train(&self.model, work, samples, start + progress.done, stop, batch, self.mean,
                                        optimizer, &self.lock.waiting, progress)
                 self.lock.leave()
-        progress.random = work.random
+        if work.drops:
+            progress.random = work.random
         if not progress.diverged:
             self.training.give_back(work)
         return 0

@@ -154,6 +154,10 @@ cdef Samples checked_samples(Model net, object X, object T, object sample_weight
 
 cdef double checked_rate(object learning_rate) except -1:
     cdef double rate
+    if type(learning_rate) is float:
+        rate = <double>learning_rate
+        if 0 < rate < HUGE_VAL:
+            return rate
     try:
         rate = learning_rate
     except TypeError:

@@ -40,13 +40,14 @@ cdef class Pool:
         cdef Workspace work = self.first
         m = min(m, model.model.block_rows)
         if work is not None:
-            self.first, work.next = work.next, None
+            self.first = work.next
             if work.rows >= m and (work.dropout is dropout or work.dropout == dropout):
                 return work
         return new_workspace(model, m, self.training, dropout)
 
     cdef inline void give_back(self, Workspace work) noexcept:
-        work.next, self.first = self.first, work
+        work.next = self.first
+        self.first = work
 
 
 cdef Workspace new_workspace(Model model, Py_ssize_t m, bint training, tuple dropout=None,

@@ -5,14 +5,16 @@ cdef const real* gather(const fastbp_model* model, TypedWorkspace work, const fa
     """m rows of inputs from place `start` of the order: copied where the order scatters them, else where they stand."""
     cdef ptrdiff_t i, n = model.layers[0].n_in
     cdef const real* x = <const real*>samples.x
+    cdef const ptrdiff_t* order
     cdef real* rows
     if samples.order == NULL:
         return x + start * n
+    order = samples.order + start
     if m == 1:
-        return x + samples.order[start] * n
+        return x + order[0] * n
     rows = &work.inputs[0]
     for i in range(m):
-        memcpy(rows + i * n, x + samples.order[start + i] * n, n * sizeof(real))
+        memcpy(rows + i * n, x + order[i] * n, n * sizeof(real))
     return rows
 
 
