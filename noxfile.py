@@ -97,6 +97,7 @@ def tests(session):
 def debug(session):
     """The tests with bounds checks and assertions, SciPy's and scikit-learn's included."""
     install(session, "test", "sklearn", "scipy", FASTBP_DEBUG="1")
+    session.install(*BUILD)     # for test_bounds.py
     run_tests(session)
 
 

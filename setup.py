@@ -84,6 +84,8 @@ class BuildExt(build_ext):
             level = ext.name.rpartition(".")[2].rpartition("_")[0] if "._kernels." in ext.name else "baseline"
             _, unix_flags, msvc_flags = LEVELS[level]
             ext.extra_compile_args = [*flags, *(msvc_flags if msvc else unix_flags)]
+            if ext.name == SHARED and not (msvc or DEBUG):
+                ext.extra_compile_args.append("-Os")    # a quarter smaller; the core would take 11 % more instructions
             if SANITIZE:
                 ext.extra_link_args = [f"-fsanitize={SANITIZE}"]
             elif not (msvc or DEBUG or sys.platform == "darwin"):
