@@ -8,8 +8,8 @@ lock says who may read it and who may change it. The parts:
     workspaces.pxi      Workspace, Pool: what a caller needs to run a model
     door.pxi            the checks of every array that comes in
     samples.pxi         Samples: what has passed the door
-    model.pxi           Model(Layout): layers, loss, parameters
-    differentiable.pxi  Differentiable(Model): outputs, error, derivatives
+    model.pxi           Model(Layout): layers, loss, parameters, outputs
+    differentiable.pxi  Differentiable(Model): error, derivatives
     core.pyx            Core(Differentiable): updates
     bound.pxi           Bound: a network with its arrays in hand
     optimizer.pxi       Optimizer: numbers and state of an optimizer

@@ -2,68 +2,7 @@
 # side by side; a call with a loss of the user's, which is Python, has the network for itself.
 
 cdef class Differentiable(Model):
-    """Outputs, error and derivatives; see Model for the parameters."""
-
-    def predict(self, X, out=None):
-        """Outputs of the network.
-
-        Parameters
-        ----------
-        X : array_like, shape (n_inputs,) or (M, n_inputs)
-            One sample or M of them. NaN and infinity are let through. A contiguous array of the network's dtype is
-            read where it stands; anything else is converted first.
-        out : ndarray, shape (n_outputs,) or (M, n_outputs), optional
-            Where to write the outputs: of the network's dtype, contiguous, writable, apart from X and the parameters.
-
-        Returns
-        -------
-        ndarray, shape (n_outputs,) or (M, n_outputs)
-            `out`, or a new array of the network's dtype.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If X or out has the wrong shape, length, dtype or layout.
-
-        Examples
-        --------
-        >>> import fastbp
-        >>> net = fastbp.Network([2, 1], init=[([[1.0], [2.0]], [3.0])], activation="identity")
-        >>> net.predict([10.0, 20.0])
-        array([53.])
-        """
-        cdef cnp.ndarray x = checked_inputs(self, X, "X")
-        cdef cnp.ndarray y
-        cdef int ndim = cnp.PyArray_NDIM(x)
-        cdef cnp.npy_intp shape[2]
-        shape[0] = cnp.PyArray_DIM(x, 0)
-        shape[ndim - 1] = self.n_outputs
-        if out is None:
-            y = cnp.PyArray_SimpleNew(ndim, shape, self.typenum)
-        else:
-            y = checked_out(self, out, tuple([shape[i] for i in range(ndim)]))
-            demand_apart(y, x, "X")
-        self.predict_rows(cnp.PyArray_DATA(x), 1 if ndim == 1 else shape[0], cnp.PyArray_DATA(y))
-        return y
-
-    @cython.critical_section
-    cdef int predict_rows(self, const void* x, Py_ssize_t m, void* y) except -1:
-        cdef Workspace work = self.predicting.take(self, m)
-        cdef bint counted
-        if <double>m * self.model.n_params < LONG_WORK:
-            counted = self.lock.enter_shortly(False)
-            self.kernels.predict(&self.model, work, x, m, y)
-            if counted:
-                self.lock.leave()
-        else:
-            self.lock.enter(False)
-            with nogil:
-                self.kernels.predict(&self.model, work, x, m, y)
-            self.lock.leave()
-        self.predicting.give_back(work)
-        return 0
-
-    # ---------------------------------------------------------------- loss and gradient
+    """Error and derivatives; see Model for the parameters."""
 
     @cython.critical_section
     cdef fastbp_progress backpropagate(self, Samples samples, cnp.ndarray gradient) except *:
