@@ -94,7 +94,7 @@ class BuildExt(build_ext):
                 ext.define_macros += CORE_MACROS
                 ext.include_dirs.append(numpy.get_include())
                 ext.define_macros.append(("FASTBP_FLAGS", f'"{" ".join(flags)}"'))
-            elif not (msvc or DEBUG):
+            elif "._kernels." in ext.name and not (msvc or DEBUG):
                 ext.define_macros += KERNEL_MACROS
         super().build_extensions()
 
