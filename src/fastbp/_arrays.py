@@ -77,6 +77,16 @@ def apply_loss(loss, outputs, targets, scale):
     return float(result[0]), squares, np.multiply(slopes, scale, dtype=outputs.dtype)
 
 
+def demand_finite_parameters(weights, biases):
+    """An update was refused: was it because the parameters had not been finite before?"""
+    for name, arrays in (("weights", weights), ("biases", biases)):
+        for l, values in enumerate(arrays):
+            places = np.argwhere(~np.isfinite(values)).tolist()
+            if places:
+                raise ValueError("the network's parameters must be finite to be trained, got "
+                                 f"{values[tuple(places[0])]} at net.{name}[{l}]{places[0]}; set them anew")
+
+
 def aligned_zeros(length, dtype):
     """A zeroed vector on a cache line's boundary; MemoryError where it does not fit."""
     size = length * dtype.itemsize

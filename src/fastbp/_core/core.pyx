@@ -19,7 +19,7 @@ import os
 
 import numpy as np
 
-from fastbp._arrays import aligned_zeros, apply_loss, as_reals, labels, total_of
+from fastbp._arrays import aligned_zeros, apply_loss, as_reals, demand_finite_parameters, labels, total_of
 
 cimport cython
 cimport numpy as cnp
@@ -103,20 +103,14 @@ class DivergenceError(ArithmeticError):
         Epoch in which it happened, from 0.
     sample : int
         Row of X with which the refused update began, from 0.
-    finite_before : bool
-        Whether the parameters were finite before that update. If not, no training could have helped.
     """
 
-    def __init__(self, epoch, sample, finite_before=True):
-        super().__init__(epoch, sample, finite_before)
+    def __init__(self, epoch, sample):
+        super().__init__(epoch, sample)
         self.epoch = epoch
         self.sample = sample
-        self.finite_before = finite_before
 
     def __str__(self):
-        if not self.finite_before:
-            return (f"the parameters are not finite, so there is no update from sample {self.sample} on in epoch "
-                    f"{self.epoch}: set `params` to finite numbers first")
         return (f"training diverged in epoch {self.epoch} at sample {self.sample}: the error or its gradient is no "
                 "longer finite. The parameters are the last finite ones; a smaller learning rate may help.")
 
@@ -205,7 +199,8 @@ cdef class Core(Differentiable):
 
     cdef object divergence(self, epoch, sample):
         """The exception for an update that was refused."""
-        return DivergenceError(epoch, sample, bool(self.kernels.all_finite(self.model.params, self.model.n_params)))
+        demand_finite_parameters(self.weights, self.biases)
+        return DivergenceError(epoch, sample)
 
     @cython.critical_section
     cdef int train(self, const fastbp_samples* samples, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t batch,

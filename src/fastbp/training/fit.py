@@ -3,10 +3,7 @@
 import os
 from itertools import count
 
-import numpy as np
-
 from fastbp._checks import one_of, positive_integer
-from fastbp._core import DivergenceError
 from fastbp.optimizers import Rprop
 from fastbp.training import checkpoint as checkpoints
 from fastbp.training import dropout, progress, random_states, sources, validation
@@ -93,9 +90,6 @@ def train(run, callbacks, shown):
             # After the callbacks, which may have changed the network.
             if options.checkpoint is not None and (stop_reason or (epoch + 1) % options.checkpoint_every == 0):
                 checkpoints.write(options.checkpoint, run)
-    except DivergenceError:
-        demand_finite_parameters(run.net)
-        raise
     except KeyboardInterrupt:
         stop_reason = "interrupted"
     finally:
@@ -155,13 +149,3 @@ def refuse_beside_batches(options):
         value = getattr(options, name)
         if value is not None:
             raise ValueError(f"{name} must be left out where X gives batches, got {value!r:.80}")
-
-
-def demand_finite_parameters(net):
-    """Say of a divergence that the parameters were not finite to begin with, where they were not."""
-    for name, arrays in (("weights", net.weights), ("biases", net.biases)):
-        for l, values in enumerate(arrays):
-            places = np.argwhere(~np.isfinite(values)).tolist()
-            if places:
-                raise ValueError("the network's parameters must be finite to be trained, got "
-                                 f"{values[tuple(places[0])]} at net.{name}[{l}]{places[0]}; set them anew") from None
