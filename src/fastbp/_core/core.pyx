@@ -149,7 +149,7 @@ cdef class Core(Differentiable):
         Raises
         ------
         ValueError, TypeError
-            If an argument has the wrong shape, length or dtype, or is not finite.
+            If an argument has the wrong shape, length or dtype, or is not finite; or the parameters are not.
         DivergenceError
             If E or the update is not finite. Whatever is raised, the parameters are what they were.
 
