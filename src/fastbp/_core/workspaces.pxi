@@ -72,10 +72,10 @@ cdef Workspace new_workspace(Model model, Py_ssize_t m, bint training, tuple dro
         sizes = [2 * padded(rows * model.model.widest, model.lanes),
                  max(model.kernels.packed_size(&model.model, rows, False), 1)]
     line = 64 // model.itemsize     # each begins on a cache line of its own
-    block, start, parts = aligned_zeros(sum([size + line for size in sizes]), model.dtype), 0, []
+    block, start, parts = aligned_zeros(sum([padded(size, line) + line for size in sizes]), model.dtype), 0, []
     for size in sizes:
         parts.append(block[start:start + size])
-        start += -(-size // line) * line
+        start += padded(size, line) + line
     if model.typenum == cnp.NPY_DOUBLE:
         share_out(<DoubleWorkspace>work, parts)
     else:
@@ -85,7 +85,7 @@ cdef Workspace new_workspace(Model model, Py_ssize_t m, bint training, tuple dro
 
 cdef Py_ssize_t find_places(Model model, Workspace work, bint keep_net_inputs, Py_ssize_t* deltas) except -1:
     """Fill in the workspace's places; the size of its outputs, and of its deltas."""
-    cdef Py_ssize_t at = 0, size
+    cdef Py_ssize_t at = 0, size, line = 64 // model.itemsize
     cdef int l, n_layers = model.model.n_layers
     cdef const fastbp_layer* layer
     cdef fastbp_place* place
@@ -95,18 +95,19 @@ cdef Py_ssize_t find_places(Model model, Workspace work, bint keep_net_inputs, P
     for l in range(n_layers):
         place = &work.places[l]
         place.output = place.net_input = place.kept = at
-        # Whole vectors are read at a time, also where a single output has stride 1.
-        at += padded(work.rows * model.model.layers[l].stride, model.lanes)
+        # Whole vectors are read at a time, also where a single output has stride 1. A cache line is left free behind
+        # each layer: what lies 4096 bytes apart is taken for the same place, and 32 rows of 32 float32 are as many.
+        at += padded(work.rows * model.model.layers[l].stride, line) + line
     deltas[0] = at
     for l in range(n_layers):
         layer, place = &model.model.layers[l], &work.places[l]
-        size = padded(work.rows * layer.stride, model.lanes)
+        size = padded(work.rows * layer.stride, line) + line
         # A fused loss is a function of the outputs' logarithms, which the net inputs still tell when they are 0.
         if keep_net_inputs or slope_at_net_input(layer.activation) or (l + 1 == n_layers and model.model.fused):
             place.net_input = at
             at += size
         place.slope = at
-        at += padded(layer.stride, model.lanes)
+        at += padded(layer.stride, line)
         if work.drops and l + 1 < n_layers and work.dropout[l] > 0:
             place.dropout = work.dropout[l]
             place.mask, place.kept = at, at + size
