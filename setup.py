@@ -122,6 +122,7 @@ def compiled():
             "initializedcheck": DEBUG,
             "cdivision": True,
             "freethreading_compatible": True,
+            "auto_pickle": False,       # what can be pickled says how
             "autotestdict": False,      # a second copy of the docstrings, for doctests that find the first anyway
             "embedsignature": True,
             "embedsignature.format": "python",

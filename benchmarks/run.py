@@ -40,7 +40,7 @@ def commit():
 
 def measure(workload, peer, core, file):
     """One pyperf run into `file`; what it printed where it failed, else None."""
-    words = [sys.executable, HERE / f"{workload.group.lower()}.py", "--peer", peer, "--workload", workload.name,
+    words = [sys.executable, HERE / "measure.py", "--peer", peer, "--workload", workload.name,
              "--processes", "1", "--values", "3", "--warmups", "1", "--affinity", str(core), "--copy-env", "--quiet",
              "--output", file]
     done = subprocess.run(words, capture_output=True, text=True, check=False)

@@ -429,8 +429,9 @@ HOSTILE = {
     ],
     "Philox": [
         *HOSTILE_TO_SPARE,
-        (["buffer_pos"], -2**30), (["buffer_pos"], -1), (["buffer_pos"], 5), (["buffer_pos"], 2**40),
-        (["buffer_pos"], True), (["buffer"], [0] * 3), (["buffer"], [0] * 5), (["buffer"], [2**64] * 4),
+        (["buffer_pos"], -2**30), (["buffer_pos"], -1), (["buffer_pos"], 0), (["buffer_pos"], 5),
+        (["buffer_pos"], 2**40), (["buffer_pos"], True), (["buffer"], [0] * 3), (["buffer"], [0] * 5),
+        (["buffer"], [2**64] * 4),
         (["state", "counter"], [0] * 3), (["state", "counter"], [-1] * 4), (["state", "key"], [0] * 4),
         (["state", "key"], [0.5, 0.5]), (["state", "key"], None),
     ],
@@ -468,7 +469,7 @@ EDGES = {
     "PCG64": {"state": {"state": 0, "inc": 1}, "has_uint32": 1, "uinteger": 2**32 - 1},
     "PCG64DXSM": {"state": {"state": 2**128 - 1, "inc": 2**128 - 1}, "has_uint32": 0, "uinteger": 0},
     "MT19937": {"state": {"key": [2**31] + [0] * 623, "pos": 624}},
-    "Philox": {"state": {"counter": [2**64 - 1] * 4, "key": [0, 0]}, "buffer": [0] * 4, "buffer_pos": 0,
+    "Philox": {"state": {"counter": [2**64 - 1] * 4, "key": [0, 0]}, "buffer": [0] * 4, "buffer_pos": 1,
                "has_uint32": 0, "uinteger": 0},
     "SFC64": {"state": {"state": [0] * 4}, "has_uint32": 0, "uinteger": 0},
 }

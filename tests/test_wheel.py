@@ -9,7 +9,7 @@ import pytest
 # Python modules, stubs beside the compiled ones, kernels, and the demo's data with its licence.
 WANTED = re.compile(r"""
     fastbp/(\w+/)*\w+\.py
-  | fastbp/(_core | _kernels/(baseline|x86_v3|x86_v4)_float(32|64)) (\.[\w-]+)* \.(so|pyd)
+  | fastbp/(_core | _cyutility | _kernels/(baseline|x86_v3|x86_v4)_float(32|64)) (\.[\w-]+)* \.(so|pyd)
   | fastbp/(_core\.pyi | py\.typed)
   | fastbp/data/(digits\.npz | README\.md)
   | fastbp-[\w.+]+\.dist-info/[\w./-]+
@@ -33,4 +33,4 @@ def test_nothing_is_missing(installed):
     modules = {path.relative_to(source).as_posix() for path in source.glob("fastbp/**/*.py")}
     assert modules | {"fastbp/_core.pyi", "fastbp/py.typed", "fastbp/data/digits.npz"} <= set(installed)
     assert {Path(path).name.partition(".")[0] for path in installed if path.endswith((".so", ".pyd"))} >= {
-        "_core", "baseline_float32", "baseline_float64"}
+        "_core", "_cyutility", "baseline_float32", "baseline_float64"}

@@ -15,7 +15,7 @@ count() {
 refuse() { if count "$@" | grep -v '^0 '; then status=1; fi; }
 demand() { if count "$@" | grep '^0 '; then status=1; fi; }
 
-refuse '_core.*.so' '%[yz]mm|\sv[a-z]'      # AVX's 128-bit instructions begin with v, too
+refuse '_c*.so' '%[yz]mm|\sv[a-z]'     # AVX's 128-bit instructions begin with v, too
 refuse '_kernels/baseline_*.so' '%[yz]mm|\sv[a-z]'
 refuse '_kernels/x86_v3_*.so' '%zmm|%k[0-7]'
 demand '_kernels/x86_v3_*.so' '%ymm'

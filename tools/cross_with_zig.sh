@@ -32,7 +32,7 @@ tools/check_isa.sh "$work"/fresh/lib/python*/site-packages/fastbp
 echo "=== musllinux, not run"
 wheel_for x86_64-linux-musl
 "$python" -m zipfile -e "$work"/x86_64-linux-musl/*.whl "$work/musl"
-for module in "$work"/musl/fastbp/_core.*.so "$work"/musl/fastbp/_kernels/*.so; do
+for module in "$work"/musl/fastbp/_c*.so "$work"/musl/fastbp/_kernels/*.so; do
     needed=$(readelf -d "$module" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
     [[ $needed == libc.so ]] || { echo "$module asks for ${needed:-nothing}" >&2; exit 1; }
 done
@@ -51,7 +51,7 @@ v4=(-mavx512f -mavx512dq -mavx512cd -mavx512bw -mavx512vl -mfma)
 echo "=== macOS, compiled only: all modules, against macOS's libc, NumPy's headers for it and this machine's Python.h"
 "$python" -m pip install -q --no-deps --target "$work/mac" --only-binary :all: --platform macosx_14_0_arm64 numpy
 for target in aarch64-macos x86_64-macos; do
-    compile $target 0 0 build/cython/src/fastbp/_core.c -I"$include" -I"$work/mac/numpy/_core/include" \
+    compile $target 0 0 build/cython/src/fastbp/_core/core.c -I"$include" -I"$work/mac/numpy/_core/include" \
         -DNPY_NO_DEPRECATED_API=NPY_2_0_API_VERSION '-DFASTBP_FLAGS=""'
     for double in 0 1; do
         c=build/cython/src/fastbp/_kernels

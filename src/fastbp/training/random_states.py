@@ -60,6 +60,8 @@ def check(argument, state):
         raise FormatError(f"{argument} must hold the numbers of a state of {kind}, got {state!r:.200}")
     if kind.startswith("PCG") and state["state"]["inc"] % 2 == 0:
         raise FormatError(f"{argument}: inc must be odd in a state of {kind}, got {state['state']['inc']}")
+    if kind == "Philox" and state["buffer_pos"] == 0:
+        raise FormatError(f"{argument}: buffer_pos must be from 1 to 4 in a state of Philox, got 0")
     # Of the first word only the highest bit counts.
     if kind == "MT19937" and state["state"]["key"][0] < 2**31 and not any(state["state"]["key"][1:]):
         raise FormatError(f"{argument}: key must not be zero in a state of {kind}, from which only zeros follow")

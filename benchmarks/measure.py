@@ -1,4 +1,8 @@
-"""One peer, one workload, timed by pyperf: what the modules w1.py to w7.py share."""
+"""One peer, one workload, timed by pyperf: ``python measure.py --peer numba --workload "W1 2-2-1 f32"``.
+
+pyperf's own options are taken, too. The peer's answer is checked beforehand against the oracle. A wrong one ends the
+program with an error and without a number; where the peer cannot express the workload there is no number either.
+"""
 
 import sys
 from functools import cache
@@ -50,13 +54,8 @@ def timed(loops, workload, adapter):
     return perf_counter() - started
 
 
-def main(group):
-    """Time one peer on one workload: ``python w1.py --peer numba --workload "W1 2-2-1 f32"`` and pyperf's own options.
-
-    Its answer is checked beforehand against the oracle. A wrong one ends the program with an error and without a
-    number; where the peer cannot express the workload there is no number either.
-    """
-    workloads = {workload.name: workload for workload in WORKLOADS if workload.group == group}
+def main():
+    workloads = {workload.name: workload for workload in WORKLOADS}
 
     def for_the_worker(command, args):
         command.extend(["--peer", args.peer, "--workload", args.workload])
@@ -72,3 +71,7 @@ def main(group):
             return
     runner.metadata["peer"], runner.metadata["peer_version"] = adapter.NAME, adapter.version()
     runner.bench_time_func(f"{workload.name} | {adapter.NAME}", timed, workload, adapter)
+
+
+if __name__ == "__main__":
+    main()

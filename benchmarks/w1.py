@@ -1,6 +1,0 @@
-"""W1: train_step, one sample a call from Python."""
-
-from common import main
-
-if __name__ == "__main__":
-    main("W1")
