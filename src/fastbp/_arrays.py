@@ -40,7 +40,8 @@ def objects_as_reals(array, name):
 
 def total_of(weights):
     """The sum of the weights of samples; a ValueError unless it can be divided by and none is negative."""
-    total = float(np.sum(weights, dtype=np.float64))
+    with np.errstate(over="ignore"):
+        total = float(np.sum(weights, dtype=np.float64))
     numbers = np.finfo(weights.dtype)
     if np.any(weights < 0) or not total > 0:
         raise ValueError("sample_weight must hold no negative number and at least one positive, got a sum of "

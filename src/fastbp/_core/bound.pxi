@@ -10,6 +10,7 @@ cdef class Bound:
     cdef Py_ssize_t m
 
     def __cinit__(self, Core net not None, x, t, out, learning_rate):
+        net.demand_storage()
         for array, name in ((x, "x"), (t, "t")):
             if array is not None and not is_ready(net, array):
                 came = f" of {array.dtype} with strides {array.strides}" if isinstance(array, np.ndarray) else ""

@@ -96,8 +96,7 @@ cdef class Optimizer:
         """
         cdef Layout layout
         cdef cnp.ndarray mean, square
-        if self.state is None:
-            raise ValueError("the optimizer has not been initialised: its __init__ has not been run")
+        self.demand_state()
         if self.rates is not None and len(self.rates) != net.model.n_layers:
             raise ValueError(f"layer_rates must hold one number for each of the {net.model.n_layers} layers, "
                              f"got {len(self.rates)}")
@@ -115,6 +114,11 @@ cdef class Optimizer:
                 self.layout = net
         numbers[0] = self.numbers
         return self.state
+
+    cdef int demand_state(self) except -1:
+        if self.state is None:
+            raise ValueError("the optimizer has not been initialised: its __init__ has not been run to its end")
+        return 0
 
     cdef tuple new_state(self, Model net):
         _, _, has_mean, has_square = METHODS[self.method]
@@ -135,6 +139,7 @@ cdef class Optimizer:
         """What a checkpoint keeps: the number of steps, and the arrays in the order of `Network.params`, or None."""
         cdef Layout layout = self.layout
         cdef ptrdiff_t steps = self.numbers.steps
+        self.demand_state()
         mean, square, _ = self.state
         return {"steps": steps, "mean": None if mean is None else layout.compact(mean),
                 "square": None if square is None else layout.compact(square)}
@@ -142,6 +147,7 @@ cdef class Optimizer:
     def _restore(self, Layout layout not None, state):
         """Take up a state that `_state` gave, for this layout; nothing has changed where it does not fit."""
         cdef cnp.ndarray mean = None, square = None
+        self.demand_state()
         _, _, has_mean, has_square = METHODS[self.method]
         steps, came = state["steps"], (state["mean"] is not None, state["square"] is not None)
         # A double counts no further, and JSON may hold any number.
@@ -164,6 +170,7 @@ cdef class Optimizer:
 
     def _everything(self):
         """All that an optimizer is, in plain objects and in no layout of this processor's."""
+        self.demand_state()
         numbers = self.numbers
         names = METHODS[self.method][1]
         layout = self.layout
