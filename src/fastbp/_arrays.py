@@ -42,13 +42,13 @@ def total_of(weights):
     """The sum of the weights of samples; a ValueError unless it can be divided by and none is negative."""
     with np.errstate(over="ignore"):
         total = float(np.sum(weights, dtype=np.float64))
-    numbers = np.finfo(weights.dtype)
+    least, largest = float(np.finfo(weights.dtype).tiny), float(np.finfo(weights.dtype).max)
     if np.any(weights < 0) or not total > 0:
         raise ValueError("sample_weight must hold no negative number and at least one positive, got a sum of "
                          f"{total} and a least of {np.min(weights)}")
-    if not numbers.tiny <= total <= numbers.max:
+    if not least <= total <= largest:
         raise ValueError(f"sample_weight must have a sum that {weights.dtype} can hold and divide by, from "
-                         f"{numbers.tiny:.2g} to {numbers.max:.2g}, got {total:.3g}")
+                         f"{least:.2g} to {largest:.2g}, got {total:.3g}")
     return total
 
 

@@ -72,6 +72,10 @@ cdef class Model(Layout):
             raise ValueError("the network has not been initialised: its __init__ has not been run to its end")
         return 0
 
+    def _waiting(self):
+        """How many threads are waiting for the network."""
+        return self.lock.waiting
+
     @property
     @cython.critical_section
     def params(self):
