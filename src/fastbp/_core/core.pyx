@@ -47,19 +47,30 @@ cdef extern from *:
     #define NAME_OF(CODE, NAME, AT, OUTPUT, SLOPE) NAME,
     #define SLOPE_OF(CODE, NAME, AT, OUTPUT, SLOPE) AT,
     #define LOSS_OF(CODE, NAME) NAME,
+    #define METHOD_OF(CODE, NAME, OWN, HAS_MEAN, HAS_SQUARE) {NAME, OWN, HAS_MEAN, HAS_SQUARE},
     static const char *const activation_names[] = {"identity", FOR_EACH_ACTIVATION(NAME_OF) "softmax"};
     static const char slope_places[] = {
         FASTBP_AT_OUTPUT, FOR_EACH_ACTIVATION(SLOPE_OF) FASTBP_AT_OUTPUT};
     static const char *const loss_names[] = {FOR_EACH_LOSS(LOSS_OF)};
+    typedef struct { const char *name, *own; int has_mean, has_square; } method_facts;
+    static const method_facts methods[] = {FOR_EACH_METHOD(METHOD_OF)};
     #define slope_at_net_input(activation) (slope_places[activation] == FASTBP_AT_NET_INPUT)
     """
     const char** activation_names
     const char** loss_names
+    ctypedef struct method_facts:
+        const char* name
+        const char* own
+        bint has_mean, has_square
+    const method_facts* methods
     bint slope_at_net_input(int activation)
 
 # The kernels' numbers by name.
 ACTIVATIONS = {activation_names[i].decode(): i for i in range(FASTBP_SOFTMAX + 1)}
 LOSSES = {loss_names[i].decode(): i for i in range(FASTBP_CUSTOM)}
+# Of each method: its number, the names of its own numbers, whether it has an array `mean` and an array `square`.
+cdef dict METHODS = {methods[i].name.decode(): (i, methods[i].own.decode().split(), methods[i].has_mean,
+                                                methods[i].has_square) for i in range(FASTBP_METHODS)}
 COMPILER = FASTBP_COMPILER.decode()
 FLAGS = FASTBP_FLAGS.decode()
 

@@ -1,32 +1,18 @@
 # Numbers and state of an optimizer; its loops are in _kernels/update.pxi.
 
-# Of each method: the kernels' number, the names of its own numbers in the order of its struct (kernels.h), and whether
-# it has an array `mean` and an array `square` of the parameters' layout.
-cdef dict METHODS = {
-    "sgd": (FASTBP_SGD, (), False, False),
-    "momentum": (FASTBP_MOMENTUM, ("momentum",), True, False),
-    "nesterov": (FASTBP_NESTEROV, ("momentum",), True, False),
-    "adam": (FASTBP_ADAM, ("beta_1", "beta_2", "epsilon"), True, True),
-    "nadam": (FASTBP_NADAM, ("beta_1", "beta_2", "epsilon"), True, True),
-    "rmsprop": (FASTBP_RMSPROP, ("rho", "epsilon"), False, True),
-    "adagrad": (FASTBP_ADAGRAD, ("epsilon",), False, True),
-    "rprop": (FASTBP_RPROP, ("grow", "shrink", "least", "largest"), True, True),
-}
-
-
 cdef class Optimizer:
     """Numbers and state of an optimizer; `fastbp.optimizers` has the classes that users make.
 
     Parameters
     ----------
     method : str
-        A key of `METHODS`.
+        A name of kernels.h.
     learning_rate, decay, l1, l2, clip, max_norm : float
         As `fastbp_optimizer` in kernels.h has them.
     rates : sequence of float, optional
         One factor of the learning rate for each layer.
     **own : float
-        The method's own numbers, by the names that its struct in kernels.h has.
+        The method's own numbers, by the names that kernels.h has for them.
     """
     cdef fastbp_optimizer numbers
     cdef str method
@@ -42,7 +28,7 @@ cdef class Optimizer:
         self.method, self.rates = method, rates
         self.numbers.method = number
         for i, value in enumerate(values):
-            self.numbers.own.in_order[i] = value
+            self.numbers.own[i] = value
         self.numbers.l1, self.numbers.l2, self.numbers.decay = l1, l2, decay
         self.numbers.clip, self.numbers.max_norm = clip, max_norm
         self.reset()
@@ -179,7 +165,7 @@ cdef class Optimizer:
             "learning_rate": numbers.learning_rate,
             "numbers": {"decay": numbers.decay, "l1": numbers.l1, "l2": numbers.l2, "clip": numbers.clip,
                         "max_norm": numbers.max_norm, "rates": None if self.rates is None else self.rates.tolist(),
-                        **{name: numbers.own.in_order[i] for i, name in enumerate(names)}},
+                        **{name: numbers.own[i] for i, name in enumerate(names)}},
             "like_sklearn": bool(numbers.batch_means),
             "layout": None if layout is None else (layout.layer_sizes, layout.dtype.name),
             "state": self._state(),

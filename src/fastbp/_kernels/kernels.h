@@ -41,10 +41,24 @@ enum fastbp_loss {
     FASTBP_CUSTOM /* a function of the user's, which the core calls */
 };
 
-/* The optimizers' methods; a method's own numbers are in fastbp_optimizer. Their loops are in update.pxi. */
+/* The optimizers' methods: number, name, the names of its own numbers in their order, and whether it has an array `mean`
+ * and an array `square` of the parameters' layout. Their loops are in update.pxi. */
+#define FOR_EACH_METHOD(DO) \
+    DO(FASTBP_SGD, "sgd", "", 0, 0) \
+    DO(FASTBP_MOMENTUM, "momentum", "momentum", 1, 0) \
+    DO(FASTBP_NESTEROV, "nesterov", "momentum", 1, 0) \
+    DO(FASTBP_ADAM, "adam", "beta_1 beta_2 epsilon", 1, 1) \
+    DO(FASTBP_NADAM, "nadam", "beta_1 beta_2 epsilon", 1, 1) \
+    DO(FASTBP_RMSPROP, "rmsprop", "rho epsilon", 0, 1) \
+    DO(FASTBP_ADAGRAD, "adagrad", "epsilon", 0, 1) \
+    DO(FASTBP_RPROP, "rprop", "grow shrink least largest", 1, 1)
 enum fastbp_method {
-    FASTBP_SGD, FASTBP_MOMENTUM, FASTBP_NESTEROV, FASTBP_ADAM, FASTBP_NADAM, FASTBP_RMSPROP, FASTBP_ADAGRAD, FASTBP_RPROP
+#define NUMBER(CODE, NAME, OWN, HAS_MEAN, HAS_SQUARE) CODE,
+    FOR_EACH_METHOD(NUMBER)
+#undef NUMBER
+    FASTBP_METHODS
 };
+#define FASTBP_OWN_NUMBERS 4 /* of a method, at most */
 
 /* ---------------------------------------------------------------- the model: constant while it is read */
 
@@ -87,25 +101,10 @@ typedef struct {
     const void *weights;         /* one a sample; null: all are 1 */
 } fastbp_samples;
 
-/* A method's own numbers, all of them doubles: the core fills them in by their order. */
-typedef struct { double momentum; } fastbp_momentum;                        /* Nesterov's, too */
-typedef struct { double beta_1, beta_2, epsilon; } fastbp_adam;             /* Nadam's, too: decay of the means of g and g^2 */
-typedef struct { double rho, epsilon; } fastbp_rmsprop;                     /* decay of the mean of g^2 */
-typedef struct { double epsilon; } fastbp_adagrad;
-typedef struct { double grow, shrink, least, largest; } fastbp_rprop;       /* factors and bounds of a step */
-typedef union {
-    fastbp_momentum momentum;
-    fastbp_adam adam;
-    fastbp_rmsprop rmsprop;
-    fastbp_adagrad adagrad;
-    fastbp_rprop rprop;
-    double in_order[4];
-} fastbp_own_numbers;
-
 typedef struct {
     int method;                  /* enum fastbp_method */
     double learning_rate;
-    fastbp_own_numbers own;
+    double own[FASTBP_OWN_NUMBERS]; /* the method's, which update.pxi reads as a struct of the method */
     ptrdiff_t steps;             /* updates so far */
     void *mean, *square;         /* state of the flat arrays' layout; null where the method has none */
     const double *rates;         /* one factor of the learning rate for each layer, 0 freezes it; null: all are 1 */

@@ -1,6 +1,11 @@
 # The losses: E of a block of rows, and the error signal e = dE/da of the output layer, or where the loss and the last
 # activation belong together ("fused") its delta d = dE/dr, which is then simpler and safer than e times the slope.
 
+cdef extern from "kernels.h" nogil:
+    int FASTBP_ABSOLUTE_ERROR, FASTBP_HUBER, FASTBP_LOG_COSH, FASTBP_QUANTILE, FASTBP_POISSON
+    int FASTBP_BINARY_CROSS_ENTROPY
+
+
 cdef real squared_error_row(const fastbp_layer* layer, const real* y, const real* t, real factor,
                             real* e) noexcept nogil:
     """e = factor (y - t), followed by zeros; returns the sum of (y - t)**2."""

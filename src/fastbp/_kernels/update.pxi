@@ -1,5 +1,27 @@
 # Updates of the parameters w from the gradient g.
 
+cdef extern from "kernels.h" nogil:
+    int FASTBP_MOMENTUM, FASTBP_NESTEROV, FASTBP_ADAM, FASTBP_NADAM, FASTBP_RMSPROP, FASTBP_ADAGRAD
+
+
+# The methods' own numbers, in the order in which kernels.h names them.
+
+cdef struct momentum_numbers:       # Nesterov's, too
+    double momentum
+
+cdef struct adam_numbers:           # Nadam's, too: decay of the means of g and of g squared
+    double beta_1, beta_2, epsilon
+
+cdef struct rmsprop_numbers:        # decay of the mean of g squared
+    double rho, epsilon
+
+cdef struct adagrad_numbers:
+    double epsilon
+
+cdef struct rprop_numbers:          # factors and bounds of a step
+    double grow, shrink, least, largest
+
+
 cdef vec add_sizes(vec sizes, const real* x, ptrdiff_t n) noexcept nogil:
     """sizes + |x|, vector by vector."""
     cdef ptrdiff_t i = 0
@@ -50,7 +72,8 @@ cdef void descend(real* w, const real* g, ptrdiff_t n, double learning_rate) noe
 cdef void descend_with_momentum(real* w, const real* g, ptrdiff_t n, double learning_rate,
                                 const fastbp_optimizer* optimizer, real* velocities) noexcept nogil:
     """v <- mu v - h g, w <- w + v; Nesterov's form looks one step ahead: w <- w + mu v - h g with the new v."""
-    cdef vec h = v_set1(<real>learning_rate), mu = v_set1(<real>optimizer.own.momentum.momentum), velocity, step
+    cdef const momentum_numbers* own = <const momentum_numbers*>optimizer.own
+    cdef vec h = v_set1(<real>learning_rate), mu = v_set1(<real>own.momentum), velocity, step
     cdef bint nesterov = optimizer.method == FASTBP_NESTEROV
     cdef ptrdiff_t i = 0
     while i < n:
@@ -79,13 +102,14 @@ cdef void descend_by_adam(real* w, const real* g, ptrdiff_t n, double learning_r
     m / (1 - beta_1^t). The corrections for the start are the same for all parameters, and taken out of the loop.
     """
     cdef bint nadam = optimizer.method == FASTBP_NADAM
-    cdef double b_1 = optimizer.own.adam.beta_1, b_2 = optimizer.own.adam.beta_2
+    cdef const adam_numbers* own = <const adam_numbers*>optimizer.own
+    cdef double b_1 = own.beta_1, b_2 = own.beta_2
     cdef double start_1 = 1 - pow(b_1, optimizer.steps), correction = sqrt(1 - pow(b_2, optimizer.steps))
     cdef double share_of_mean = learning_rate * correction * (
         b_1 / (1 - pow(b_1, optimizer.steps + 1)) if nadam else 1 / start_1)
     cdef double share_of_gradient = learning_rate * correction * (1 - b_1) / start_1
     cdef vec of_mean = v_set1(<real>share_of_mean), of_gradient = v_set1(<real>share_of_gradient)
-    cdef vec epsilon = v_set1(sufficient(optimizer.own.adam.epsilon * (1 if optimizer.plain_epsilon else correction),
+    cdef vec epsilon = v_set1(sufficient(own.epsilon * (1 if optimizer.plain_epsilon else correction),
                                          share_of_mean + share_of_gradient))
     cdef vec beta_1 = v_set1(<real>b_1), rest_1 = v_set1(<real>(1 - b_1))
     cdef vec beta_2 = v_set1(<real>b_2), rest_2 = v_set1(<real>(1 - b_2))
@@ -120,7 +144,7 @@ cdef void descend_by_squares(real* w, const real* g, ptrdiff_t n, double learnin
         i += VLEN
 
 
-cdef void descend_by_signs(real* w, const real* g, ptrdiff_t n, double rate, const fastbp_rprop* own,
+cdef void descend_by_signs(real* w, const real* g, ptrdiff_t n, double rate, const rprop_numbers* own,
                            real* signs, real* steps) noexcept nogil:
     """iRprop- (Igel and Huesken 2000): each parameter goes its own step against the sign of g.
 
@@ -159,6 +183,7 @@ cdef void descend_part(const fastbp_model* model, TypedWorkspace work, const fas
     cdef real* mean = part(optimizer.mean, start)
     cdef real* square = part(optimizer.square, start)
     cdef double h = rate * optimizer.learning_rate
+    cdef const rmsprop_numbers* rmsprop
     if optimizer.method == FASTBP_SGD:
         descend(w, g, n, h)
     elif optimizer.method == FASTBP_MOMENTUM or optimizer.method == FASTBP_NESTEROV:
@@ -166,12 +191,12 @@ cdef void descend_part(const fastbp_model* model, TypedWorkspace work, const fas
     elif optimizer.method == FASTBP_ADAM or optimizer.method == FASTBP_NADAM:
         descend_by_adam(w, g, n, h, optimizer, mean, square)
     elif optimizer.method == FASTBP_RPROP:
-        descend_by_signs(w, g, n, rate, &optimizer.own.rprop, mean, square)
+        descend_by_signs(w, g, n, rate, <const rprop_numbers*>optimizer.own, mean, square)
     elif optimizer.method == FASTBP_RMSPROP:
-        descend_by_squares(w, g, n, h, optimizer.own.rmsprop.rho, 1 - optimizer.own.rmsprop.rho,
-                           optimizer.own.rmsprop.epsilon, square)
-    else:
-        descend_by_squares(w, g, n, h, 1, 1, optimizer.own.adagrad.epsilon, square)
+        rmsprop = <const rmsprop_numbers*>optimizer.own
+        descend_by_squares(w, g, n, h, rmsprop.rho, 1 - rmsprop.rho, rmsprop.epsilon, square)
+    elif optimizer.method == FASTBP_ADAGRAD:
+        descend_by_squares(w, g, n, h, 1, 1, (<const adagrad_numbers*>optimizer.own).epsilon, square)
 
 
 cdef bint is_safe_update(const fastbp_model* model, const real* g, const fastbp_optimizer* optimizer) noexcept nogil:
@@ -182,7 +207,7 @@ cdef bint is_safe_update(const fastbp_model* model, const real* g, const fastbp_
         for l in range(model.n_layers):
             rate = max(rate, optimizer.rates[l])
     if optimizer.method == FASTBP_RPROP:
-        return (rate * max(optimizer.learning_rate, optimizer.own.rprop.largest) < SAFE_UPDATE
+        return (rate * max(optimizer.learning_rate, (<const rprop_numbers*>optimizer.own).largest) < SAFE_UPDATE
                 and all_finite(g, model.n_params))
     if not (optimizer.method == FASTBP_SGD or optimizer.method == FASTBP_MOMENTUM
             or optimizer.method == FASTBP_NESTEROV):
