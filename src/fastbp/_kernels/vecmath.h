@@ -1,8 +1,8 @@
 /* exp, tanh, gelu and their kin on whole vectors: written once, for both dtypes and all instruction sets of simd.h.
  *
  * Every function takes any input. NaN gives NaN, infinities give the limit, results are within 3 units in the last
- * place (ulp) of the true value, subnormal ones included (the slopes: within 3 eps * max(|slope|, 1)), and nothing
- * depends on or changes the rounding mode or the treatment of subnormal numbers. How:
+ * place (ulp) of the true value (the slopes: within 3 eps * max(|slope|, 1)), subnormal ones included where they are
+ * computed with at all (float_mode.h), and nothing changes the rounding mode. How:
  *   - No lane branches. Arguments are clamped to where the result has long reached its limit; the clamps are
  *     written v_max(constant, x) because there a NaN in x comes through.
  *   - Polynomials are evaluated in Estrin's order, which keeps the chains of dependent operations short: on-line
