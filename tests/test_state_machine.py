@@ -1,5 +1,7 @@
 """Any sequence of calls, on a network and on the oracle: hypothesis looks for one after which they differ."""
 
+import contextlib
+import copy
 import pickle
 import tempfile
 from pathlib import Path
@@ -143,6 +145,30 @@ class Machine(RuleBasedStateMachine):
         assert self.net.params.tobytes() == old.params.tobytes()
         for part in (*old.weights, *old.biases):
             part[...] = np.nan          # what is left of it must not matter
+
+    @rule(way=st.sampled_from([copy.copy, copy.deepcopy, lambda optimizer: pickle.loads(pickle.dumps(optimizer))]))
+    def go_on_with_a_copy_of_the_optimizer(self, way):
+        old, self.optimizer = self.optimizer, way(self.optimizer)
+        old.reset()                     # what is left of it must not matter
+
+    @rule(rows=ROWS, seed=SEEDS, name=st.sampled_from([None, *sorted(OPTIMIZERS)]),
+          size=st.sampled_from(["max", "tiny"]))
+    def diverge_or_vanish(self, rows, seed, name, size):
+        """Numbers at either end of the dtype; whatever comes of them, the oracle goes on from parameters of size 1."""
+        X, T = self.samples(rows, seed)
+        if name is not None:
+            self.use(name)
+        before = self.net.params
+        self.net.params = np.full(self.net.n_params, getattr(np.finfo(self.net.dtype), size))
+        with np.errstate(all="ignore"):
+            for call in (lambda: self.net.train_step(X, T, optimizer=self.optimizer), lambda: self.net.gradient(X, T),
+                         lambda: self.net.fit(X, T, epochs=1, learning_rate=0.1), lambda: self.net.jacobian(X),
+                         lambda: self.net.predict(X), lambda: self.net.error(X, T)):
+                with contextlib.suppress(fastbp.DivergenceError):
+                    call()
+                assert np.isfinite(self.net.params).all()
+        self.use(self.name)             # of its state nothing is known
+        self.net.params = self.oracle.params = before
 
     @rule(bad=st.sampled_from([None, "x", np.zeros((2, 99)), np.full((1, 1), np.nan)]))
     def be_refused(self, bad):
