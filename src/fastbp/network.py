@@ -145,8 +145,9 @@ class Network(Core):
 
     Notes
     -----
-    Threads may share a network, in a free-threaded Python, too: predictions run side by side, training waits for them
-    and they for it. Writing into `weights` while another thread trains is the caller's own race.
+    Threads may share a network, in a free-threaded Python, too: predictions, gradients and Jacobians run side by side,
+    and wait for one update of a training at most. Writing into `weights` while another thread trains is the caller's
+    own race. Subnormal numbers count as 0 in every call.
 
     Examples
     --------
