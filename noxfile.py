@@ -162,6 +162,39 @@ def valgrind(session):
     session.run("python", "benchmarks/instructions.py", *session.posargs)
 
 
+# Of each module, the tests that are to notice its mutants.
+MUTANTS = {
+    "activations.py": ["test_core_faults.py", "test_activations.py"],
+    "losses.py": ["test_losses.py", "test_core_faults.py"],
+    "optimizers.py": ["test_optimizers.py", "test_core_faults.py", "test_arguments.py"],
+    "_arrays.py": ["test_errors.py", "test_arguments.py", "test_core_faults.py", "test_losses.py"],
+    "training/stopping.py": ["test_fit.py", "test_fit_core.py"],
+    "training/rates.py": ["test_fit.py", "test_fit_core.py"],
+    "training/run.py": ["test_fit.py", "test_fit_core.py", "test_training.py"],
+}
+
+
+@nox.session
+def mutants(session):
+    """Mutants of the Python code, which tests must notice; those that survive are listed, for a reader to argue them.
+
+    Names of modules may follow. A mutant of a text often survives, for tests look for a part of a message.
+    """
+    need(session)
+    session.install("mutmut==2.5.1", "pytest", "hypothesis", *BUILD)
+    tree = Path(session.create_tmp()) / "tree"
+    shutil.rmtree(tree, ignore_errors=True)
+    shutil.copytree(".", tree, ignore=shutil.ignore_patterns(".git", ".nox", "build", "*.so", "*.egg-info"))
+    session.chdir(tree)
+    session.run("python", "setup.py", "-q", "build_ext", "--inplace")
+    for module in session.posargs or MUTANTS:
+        files = " ".join(f"tests/{name}" for name in MUTANTS[module])
+        session.run("mutmut", "run", f"--paths-to-mutate=src/fastbp/{module}", "--tests-dir=tests", "--no-progress",
+                    "--runner", f"python -m pytest -q -x -p no:cacheprovider {files}", env={"PYTHONPATH": "src"},
+                    success_codes=range(16))    # its bits say which kinds there were
+    session.run("mutmut", "results")
+
+
 @nox.session
 def stress(session):
     """The tests of docs/reliability.md as often as it says: some ten minutes."""

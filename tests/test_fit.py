@@ -166,6 +166,22 @@ def stopping_with(**options):
     return Stopping(Options.of({**fastbp.Network.fit.__kwdefaults__, **options}))
 
 
+def test_an_error_that_is_exactly_what_is_desired_is_enough():
+    for desired in (0.0, 0.25):
+        stopping = stopping_with(desired_error=desired)
+        assert stopping.reason(1, desired, 0.0) == "desired_error"
+        assert stopping.reason(1, np.nextafter(desired, 1), 0.0) is None
+
+
+def test_an_improvement_of_exactly_min_delta_is_none():
+    stopping = stopping_with(patience=2, min_delta=0.25)
+    stopping.look(1.0)
+    stopping.look(0.75)
+    assert stopping.waited == 1
+    stopping.look(0.5)
+    assert stopping.waited == 2 and stopping.reason(3, 1.0, 0.0) == "patience"
+
+
 @pytest.mark.parametrize(("min_delta", "epochs"), [(0.0, 6), (0.15, 4), (2.0, 4)])
 def test_patience_counts_epochs_without_an_improvement_of_min_delta(min_delta, epochs):
     stopping = stopping_with(patience=3, min_delta=min_delta)
