@@ -165,7 +165,7 @@ def valgrind(session):
 # Of each module, the tests that are to notice its mutants.
 MUTANTS = {
     "activations.py": ["test_core_faults.py", "test_activations.py"],
-    "losses.py": ["test_losses.py", "test_core_faults.py"],
+    "losses.py": ["test_losses.py", "test_core_faults.py", "test_errors.py", "test_io.py"],
     "optimizers.py": ["test_optimizers.py", "test_core_faults.py", "test_arguments.py"],
     "_arrays.py": ["test_errors.py", "test_arguments.py", "test_core_faults.py", "test_losses.py"],
     "training/stopping.py": ["test_fit.py", "test_fit_core.py"],

@@ -418,3 +418,12 @@ def test_cross_entropy_of_what_is_all_but_certain(isa, dtype, n_outputs, lead):
         others = np.log1p((n_outputs - 1) * np.exp(-np.longdouble(lead)))
         assert net.error([0.0], 1) == pytest.approx(float(others), rel=10 * epsilon(dtype), abs=0)
         assert net.error([0.0], 0) == pytest.approx(float(lead + others), rel=10 * epsilon(dtype), abs=0)
+
+
+def test_parameters_of_losses():
+    assert fastbp.Huber().delta == 1.0 and fastbp.Quantile().q == 0.5
+    assert fastbp.Huber(0.5).parameter == 0.5 and fastbp.Quantile(0.9).parameter == 0.9
+    for made, wrong in ((fastbp.Huber, (0, -1, np.inf, np.nan)), (fastbp.Quantile, (0, 1, -0.5, 1.5, np.nan))):
+        for value in wrong:
+            with pytest.raises(ValueError, match="must be above 0"):
+                made(value)
