@@ -4,8 +4,6 @@ import copy
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import threading
 import time
 
@@ -429,30 +427,3 @@ def test_predictions_come_in_between_the_updates_of_one_fit():
     twin.fit(X, T, epochs=1, batch_size=100, shuffle=False)
     np.testing.assert_array_equal(net.params, twin.params)
     assert len(seen) > 2
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
-def test_many_small_networks_take_memory_in_proportion():
-    code = """
-import gc, os, numpy as np, fastbp
-x, t = np.zeros(2), np.zeros(1)
-def resident():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-def generation():
-    nets = [fastbp.Network([2, 3, 1], seed=1) for _ in range(2000)]
-    for net in nets:
-        net.predict(x)
-        net.train_step(x, t)
-    return resident()
-fastbp.Network([2, 3, 1], seed=1).train_step(x, t)
-before = resident()
-first = generation() - before
-for _ in range(4):
-    last = generation() - before
-print(first / 2000, last / 2000)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    first, last = map(float, done.stdout.split())
-    assert first < 16_000       # 4 kB of it are Python's objects; it was 1.1 MB
-    assert last < 1.3 * first
