@@ -103,11 +103,12 @@ class Quantile:
 
 
 DEFAULTS = {loss.kind: loss for loss in (Huber(), Quantile())}
+WITH_PARAMETER = tuple(type(loss) for loss in DEFAULTS.values())
 
 
 def to_header(loss):
     """A loss as a file holds it: its name, and its parameter or None."""
-    if isinstance(loss, (Huber, Quantile)):
+    if isinstance(loss, WITH_PARAMETER):
         return loss.kind, loss.parameter
     if callable(loss):
         raise ValueError(f"a network with a loss function of one's own cannot be saved, got {loss!r}; pickle it")

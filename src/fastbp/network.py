@@ -520,7 +520,7 @@ def _activations(activation, output_activation, n_layers):
 
 def _loss(loss, output_activation):
     """The loss as the core wants it: (a key of losses.TABLE or a callable, its parameter)."""
-    if isinstance(loss, (losses.Huber, losses.Quantile)):
+    if isinstance(loss, losses.WITH_PARAMETER):
         return loss.kind, loss.parameter
     if callable(loss):
         return loss, 0.0
