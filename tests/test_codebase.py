@@ -105,8 +105,10 @@ class Imports(ast.NodeVisitor):
 def imports(module):
     visitor = Imports()
     text = FILES[module].read_text(encoding="utf-8")
-    if FILES[module].suffix == ".pyx":      # is no Python, but its lines that import are
-        text = "\n".join(re.findall("^from .* import .*$", text, re.MULTILINE))
+    if FILES[module].suffix == ".pyx":      # is no Python, nor are its parts, but their lines that import are
+        text += "".join(part.read_text(encoding="utf-8") for part in FILES[module].parent.glob("*.pxi"))
+        text = "\n".join(re.findall(r"^ *(?:from .* )?import .*$", text, re.MULTILINE))
+        text = re.sub("^ *", "", text, flags=re.MULTILINE)
     visitor.visit(ast.parse(text))
     return visitor.modules
 

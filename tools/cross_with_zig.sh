@@ -64,7 +64,7 @@ for target in aarch64-macos x86_64-macos; do
 done
 
 echo "=== Windows, compiled only: our headers, for Python's are not to be had; and by clang, not by MSVC"
-printf '#include "%s"\n' cpu.h activation.h tile.h row.h >headers.c
+printf '#include "%s"\n' cpu.h activation.h tile.h row.h float_mode.h >headers.c
 for double in 0 1; do
     compile aarch64-windows-gnu 0 $double headers.c '-DFASTBP_FLAGS=""'
     compile x86_64-windows-gnu 0 $double headers.c '-DFASTBP_FLAGS=""'

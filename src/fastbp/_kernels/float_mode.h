@@ -8,6 +8,7 @@
 #include "simd.h"
 
 #if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
 #define KEEP_ORDER() _ReadWriteBarrier()
 #else
 #define KEEP_ORDER() __asm__ volatile("" ::: "memory") /* no load, store or what comes between moves across */
