@@ -111,6 +111,11 @@ def test_all_of_them_are_here():
     assert names - CALLS.keys() <= ELSEWHERE
 
 
+# What the allocator may keep. That of a free-threaded Python takes memory in larger pieces: 8 MB came at once in 8,000
+# calls, and nothing in 32,000 calls of the same kind alone.
+SLACK = 4e6 if getattr(sys, "_is_gil_enabled", lambda: True)() else 16e6
+
+
 def resident():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -139,7 +144,7 @@ def test_nothing_is_kept(call, refused):
     # A leak has n of each; caches, free lists and the collector have some.
     assert [*map(sys.getrefcount, KEPT)] == pytest.approx(counts, abs=n / 10)
     assert blocks < max(200, n / 10)
-    assert size < max(4e6, 40 * n)
+    assert size < max(SLACK, 40 * n)
     print(f"{n} calls: {blocks} blocks, {size} bytes")
 
 
