@@ -157,7 +157,7 @@ def valgrind(session):
                 "no:cacheprovider", "tests/test_minimal.py", env={"PYTHONMALLOC": "malloc", "FASTBP_ISA": "x86_v3"},
                 external=True)
     # CPython and glibc have reports of their own (docs/reliability.md).
-    if re.search(r"fastbp/_(core|kernels)", log.read_text()):
+    if re.search(r"fastbp/_(core|cyutility|kernels)", log.read_text()):
         session.error(log.read_text())
     session.run("python", "benchmarks/instructions.py", *session.posargs)
 
