@@ -167,7 +167,7 @@ MUTANTS = {
     "activations.py": ["test_core_faults.py", "test_activations.py"],
     "losses.py": ["test_losses.py", "test_core_faults.py", "test_errors.py", "test_io.py"],
     "optimizers.py": ["test_optimizers.py", "test_core_faults.py", "test_arguments.py"],
-    "_arrays.py": ["test_errors.py", "test_arguments.py", "test_core_faults.py", "test_losses.py"],
+    "_arrays.py": ["test_errors.py", "test_arguments.py", "test_core_faults.py", "test_losses.py", "test_kernels.py"],
     "training/stopping.py": ["test_fit.py", "test_fit_core.py"],
     "training/rates.py": ["test_fit.py", "test_fit_core.py"],
     "training/run.py": ["test_fit.py", "test_fit_core.py", "test_training.py"],

@@ -25,8 +25,8 @@ def as_reals(values, name, dtype):
 def objects_as_reals(array, name):
     """What an array of objects holds, as float64, where all of them are real numbers: pandas has such columns."""
     for index, value in np.ndenumerate(array):
-        # Texts are numbers for float(), None is NaN for NumPy, and pandas' NA has a `__float__` that refuses.
-        if value is None or isinstance(value, (str, bytes)) or not hasattr(type(value), "__float__") or isinstance(
+        # None, which is NaN for NumPy, has no `__float__`; NumPy's texts have one, and pandas' NA one that refuses.
+        if isinstance(value, (str, bytes)) or not hasattr(type(value), "__float__") or isinstance(
                 value, (np.ndarray, complex, np.complexfloating)):
             where = f" at index {index[0] if len(index) == 1 else index}" if index else ""
             raise TypeError(f"{name} must hold real numbers, got {type(value).__name__} {value!r:.80}{where}")
