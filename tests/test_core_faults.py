@@ -271,7 +271,7 @@ def test_sums_of_weights_that_nothing_can_be_divided_by(dtype, reduction, end):
     net = fastbp.Network([4, 2], "tanh", dtype=dtype, reduction=reduction, seed=1)
     before = net.params
     for call in (net.error, net.gradient, net.fit):
-        with pytest.raises(ValueError, match="sample_weight must have a sum"):
+        with pytest.raises(ValueError, match="sample_weight must h"):
             call(X, T, sample_weight=[weight] * 6)
     np.testing.assert_array_equal(net.params, before)
 
@@ -437,3 +437,62 @@ def test_predictions_come_in_between_the_updates_of_one_fit():
     twin.fit(X, T, epochs=1, batch_size=100, shuffle=False)
     np.testing.assert_array_equal(net.params, twin.params)
     assert len(seen) > 2
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals")
+def test_a_signal_handler_may_use_the_network_that_its_thread_waits_for():
+    run("""
+import signal, threading, time, numpy as np, fastbp
+X, T = np.zeros((6, 4)), np.zeros((6, 2))
+held, go, handled = threading.Event(), threading.Event(), []
+
+def loss(Y, T):
+    held.set()
+    go.wait()
+    return 0.0, Y - T
+
+def handler(*_):
+    go.set()
+    handled.append(net.params)
+
+net = fastbp.Network([4, 2], "tanh", loss=loss, seed=1)
+signal.signal(signal.SIGUSR1, handler)
+trainer = threading.Thread(target=lambda: net.train_step(X, T))
+trainer.start()
+held.wait()
+
+def send():
+    while not handled:
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+        time.sleep(0.1)
+
+sender = threading.Thread(target=send)
+sender.start()
+net.params = np.zeros(net.n_params)     # waits to write
+sender.join()
+trainer.join()
+assert handled and net._waiting() == 0
+""", timeout=60)
+
+
+def test_an_init_that_fails_changes_nothing_of_an_optimizer():
+    net, optimizer = fastbp.Network([4, 5, 2], seed=1), fastbp.SGD(0.01, momentum=0.9)
+    net.train_step(X, T, optimizer=optimizer)
+    twin, other = net.copy(), copy.copy(optimizer)
+    with pytest.raises(TypeError):
+        type(optimizer).__mro__[2].__init__(optimizer, "adam", 0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-8, l1="x")
+    net.train_step(X, T, optimizer=optimizer)
+    twin.train_step(X, T, optimizer=other)
+    np.testing.assert_array_equal(net.params, twin.params)
+
+
+@pytest.mark.parametrize(("weights", "message"), [([5e307] + [0] * 5, "a sum that"), ([2e-308] * 6, "no subnormal")])
+def test_weights_that_would_count_as_nothing(weights, message):
+    net = fastbp.Network([4, 2], "tanh", reduction="mean", seed=1)
+    with pytest.raises(ValueError, match=f"sample_weight must h.*{message}"):
+        net.gradient(X, T, sample_weight=weights)
+
+
+def test_objects_that_are_dates_are_no_numbers():
+    with pytest.raises(TypeError, match="X must hold real numbers, got datetime64"):
+        fastbp.Network([2, 1]).predict([np.datetime64("2020"), 1.0])

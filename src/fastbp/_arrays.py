@@ -27,7 +27,7 @@ def objects_as_reals(array, name):
     for index, value in np.ndenumerate(array):
         # None, which is NaN for NumPy, has no `__float__`; NumPy's texts have one, and pandas' NA one that refuses.
         if isinstance(value, (str, bytes)) or not hasattr(type(value), "__float__") or isinstance(
-                value, (np.ndarray, complex, np.complexfloating)):
+                value, (np.ndarray, complex, np.complexfloating, np.datetime64, np.timedelta64)):
             where = f" at index {index[0] if len(index) == 1 else index}" if index else ""
             raise TypeError(f"{name} must hold real numbers, got {type(value).__name__} {value!r:.80}{where}")
     try:
@@ -46,9 +46,12 @@ def total_of(weights):
     if np.any(weights < 0) or not total > 0:
         raise ValueError("sample_weight must hold no negative number and at least one positive, got a sum of "
                          f"{total} and a least of {np.min(weights)}")
-    if not least <= total <= largest:
+    if np.any((weights != 0) & (weights < least)):
+        raise ValueError(f"sample_weight must hold no subnormal number of {weights.dtype}, which would count as 0, got "
+                         f"{np.min(weights[weights != 0])}")
+    if not least <= total <= largest or 1 / total < least:
         raise ValueError(f"sample_weight must have a sum that {weights.dtype} can hold and divide by, from "
-                         f"{least:.2g} to {largest:.2g}, got {total:.3g}")
+                         f"{least:.2g} to {min(largest, 1 / least):.2g}, got {total:.3g}")
     return total
 
 

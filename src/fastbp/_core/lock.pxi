@@ -67,14 +67,16 @@ cdef class Lock:
 
     cdef int enter(self, bint exclusive, bint calls_back=False) except -1:
         """Wait for one's turn, and be counted until leave(). calls_back: for a loss of the user's, in Python."""
-        if self.entered != forks:
-            self.forget_the_parent()
-        if self.caller != 0 and self.caller == PyThread_get_thread_ident():
-            raise RuntimeError("a loss function must not use the network that is being trained with it")
-        if self.first is not None or self.writing or (exclusive and self.readers > 0):
-            self.wait(exclusive)
-        else:
-            self.admit(exclusive)
+        while True:
+            if self.entered != forks:
+                self.forget_the_parent()
+            if self.caller != 0 and self.caller == PyThread_get_thread_ident():
+                raise RuntimeError("a loss function must not use the network that is being trained with it")
+            if self.first is None and not self.writing and (self.readers == 0 or not exclusive):
+                self.admit(exclusive)
+                break
+            if self.wait(exclusive):
+                break
         if calls_back:
             self.caller = PyThread_get_thread_ident()
         return 0
@@ -113,7 +115,11 @@ cdef class Lock:
         waiter.next = None
         fastbp_set_flag(&self.waiting, self.waiting - 1)
 
-    cdef int wait(self, bint exclusive) except -1:
+    cdef bint wait(self, bint exclusive) except -1:
+        """Queue until admitted; False where a signal has come and its handler has run, and one must ask again.
+
+        The handler is run outside of the queue: it may raise, fork, or use the network itself.
+        """
         cdef Waiter waiter = Waiter()       # garbage collection may let other threads run here
         waiter.exclusive = exclusive
         if self.first is None:
@@ -123,23 +129,18 @@ cdef class Lock:
         self.last = waiter
         fastbp_set_flag(&self.waiting, self.waiting + 1)
         self.admit_waiters()                # so those inside may have left
-        while not waiter.admitted:
+        if not waiter.admitted:
             with nogil:
                 PyThread_acquire_lock_timed(waiter.baton, -1, 1)
-            if not waiter.admitted:     # a signal came
-                try:
-                    PyErr_CheckSignals()
-                except BaseException:
-                    self.give_up(waiter)
-                    raise
-        return 0
-
-    cdef void give_up(self, Waiter waiter) noexcept:
-        """An exception ends the wait: leave the queue, or what was entered meanwhile."""
-        cdef Waiter before = None, one = self.first
         if waiter.admitted:
-            self.leave()
-            return
+            return True
+        self.remove(waiter)
+        PyErr_CheckSignals()
+        return False
+
+    cdef void remove(self, Waiter waiter) noexcept:
+        """From wherever it stands in the queue."""
+        cdef Waiter before = None, one = self.first
         while one is not None and one is not waiter:
             before, one = one, one.next
         if one is waiter:

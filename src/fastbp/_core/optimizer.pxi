@@ -21,17 +21,23 @@ cdef class Optimizer:
     cdef Layout layout      # that of mean and square
 
     def __init__(self, method, learning_rate, *, decay=0.0, l1=0.0, l2=0.0, clip=0.0, max_norm=0.0, rates=None, **own):
+        cdef double own_numbers[4]
+        cdef double decay_, l1_, l2_, clip_, max_norm_
+        cdef int code
         number, names, _, _ = METHODS[method]
-        values = [own[name] for name in names]
+        code = number
+        for i, name in enumerate(names):
+            own_numbers[i] = own[name]
+        decay_, l1_, l2_, clip_, max_norm_ = decay, l1, l2, clip, max_norm
         rates = None if rates is None else np.array(rates, np.float64)
         self.learning_rate = learning_rate
+        # All has been checked; nothing from here on raises or lets another thread run.
         self.method, self.rates = method, rates
-        self.numbers.method = number
-        for i, value in enumerate(values):
-            self.numbers.own[i] = value
-        self.numbers.l1, self.numbers.l2, self.numbers.decay = l1, l2, decay
-        self.numbers.clip, self.numbers.max_norm = clip, max_norm
-        self.reset()
+        self.numbers.method = code
+        self.numbers.own = own_numbers
+        self.numbers.l1, self.numbers.l2, self.numbers.decay = l1_, l2_, decay_
+        self.numbers.clip, self.numbers.max_norm = clip_, max_norm_
+        self.adopt(None, None, None, 0)
 
     def _like_sklearn(self, double alpha):
         """Take means, the penalty alpha and Adam's epsilon as scikit-learn does (kernels.h)."""
@@ -83,9 +89,6 @@ cdef class Optimizer:
         cdef Layout layout
         cdef cnp.ndarray mean, square
         self.demand_state()
-        if self.rates is not None and len(self.rates) != net.model.n_layers:
-            raise ValueError(f"layer_rates must hold one number for each of the {net.model.n_layers} layers, "
-                             f"got {len(self.rates)}")
         while self.layout is not net and self.numbers.method != FASTBP_SGD:     # plain descent has no state
             layout = self.layout
             if layout is None:
@@ -98,6 +101,10 @@ cdef class Optimizer:
                                  f"{layout.dtype}, this one has {net.layer_sizes} and {net.dtype}; reset() it first")
             elif self.layout is layout:
                 self.layout = net
+        # After all that may have let another thread run __init__ again.
+        if self.rates is not None and cnp.PyArray_DIM(self.rates, 0) != net.model.n_layers:
+            raise ValueError(f"layer_rates must hold one number for each of the {net.model.n_layers} layers, "
+                             f"got {len(self.rates)}")
         numbers[0] = self.numbers
         return self.state
 
