@@ -1,6 +1,7 @@
 """Faults that use has found in the core, each with its kind."""
 
 import copy
+import gc
 import os
 import pickle
 import signal
@@ -187,9 +188,89 @@ def test_what_only_a_network_makes():
 def test_an_optimizer_without_init(made):
     optimizer = made.__new__(made)
     for call in (lambda: fastbp.Network([4, 2]).train_step(X, T, optimizer=optimizer), optimizer._state,
-                 lambda: pickle.dumps(optimizer), lambda: copy.copy(optimizer)):
+                 optimizer.reset, lambda: pickle.dumps(optimizer), lambda: copy.copy(optimizer)):
         with pytest.raises(ValueError, match="not been initialised"):
             call()
+
+
+def test_rates_of_layers_that_are_made_anew_while_a_step_begins():
+    inputs, targets = np.ones((4, 3)), np.zeros((4, 2))
+    for threshold in range(1, 40):      # the collector runs somewhere in the step, and its callback with it
+        net = fastbp.Network([3, 4, 4, 4, 2], "tanh", seed=0)
+        before = net.params
+        optimizer = fastbp.SGD(0.1, momentum=0.5, layer_rates=[1.0] * 4)
+        armed = [True]
+
+        def again(phase, info, optimizer=optimizer, armed=armed):
+            if armed:
+                armed.clear()
+                optimizer.__init__(0.1, momentum=0.5, layer_rates=[1.0])
+
+        gc.collect()
+        gc.callbacks.append(again)
+        gc.set_threshold(threshold, 0, 0)
+        try:
+            net.train_step(inputs, targets, optimizer=optimizer)
+        except ValueError as error:
+            assert "layer_rates must hold one number for each of the 4 layers" in str(error)
+            np.testing.assert_array_equal(net.params, before)
+        finally:
+            gc.set_threshold(700)
+            gc.callbacks.remove(again)
+
+
+# ---------------------------------------------------------------- copies of what a user has derived
+
+class Named(fastbp.Network):
+    """A network with a name, which its own __init__ asks for first."""
+
+    __slots__ = ("units",)
+
+    def __init__(self, name, sizes):
+        super().__init__(sizes, seed=1)
+        self.name, self.units = name, ["cm"]
+
+
+class Anything(Named):
+    """With a __dict__."""
+
+
+class Slotted(fastbp.Adam):
+    """An optimizer with a slot."""
+
+    __slots__ = ("note",)
+
+
+TWINS = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": lambda thing: pickle.loads(pickle.dumps(thing))}
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_a_network_of_a_class_of_ones_own(twin):
+    net = Anything("heat", [2, 3, 1])
+    net.itself = net
+    other = TWINS[twin](net)
+    assert type(other) is Anything
+    assert (other.name, other.units) == ("heat", ["cm"])
+    assert other.itself is (net if twin == "copy" else other)
+    assert (other.units is net.units) == (twin == "copy")
+    np.testing.assert_array_equal(other.params, net.params)
+    assert other._rng is not net._rng
+    assert other._rng.random() == net._rng.random()
+
+
+@pytest.mark.parametrize("twin", TWINS)
+def test_an_optimizer_of_a_class_of_ones_own(twin):
+    optimizer = Slotted(0.01)
+    optimizer.note, optimizer.itself = "warm", optimizer
+    fastbp.Network([4, 2], seed=1).train_step(X, T, optimizer=optimizer)
+    other = TWINS[twin](optimizer)
+    assert (other.note, other.steps, other.beta_1) == ("warm", 1, 0.9)
+    assert other.itself is (optimizer if twin == "copy" else other)
+
+
+def test_a_network_takes_no_unknown_attributes():
+    with pytest.raises(AttributeError):
+        fastbp.Network([2, 1], seed=1).learning_rate = 5
 
 
 # ---------------------------------------------------------------- numbers that mean nothing
@@ -278,8 +359,19 @@ def test_sums_of_weights_that_nothing_can_be_divided_by(dtype, reduction, end):
 
 def test_labels_that_are_floats_are_told_apart_from_rows():
     net = fastbp.Network([4, 3], "softmax", loss="cross_entropy", seed=1)
-    with pytest.raises(ValueError, match=r"labels of dtype float64: T\.astype\(int\)"):
-        net.error(X, np.zeros(6))
+    for floats in (np.zeros(6), np.zeros(6, np.float32), [0.0] * 6):
+        with pytest.raises(TypeError, match=r"T must hold integer labels.*float(32|64); T\.astype\(int\) makes"):
+            net.error(X, floats)
+
+
+def test_labels_among_objects():
+    net = fastbp.Network([4, 3], "softmax", loss="cross_entropy", seed=1)
+    numbers = [0, 1, np.int8(2), 0, 1, 2]
+    assert net.error(X, np.array(numbers, object)) == net.error(X, np.array(numbers))
+    with pytest.raises(ValueError, match="T must hold labels that an int64 can hold"):
+        net.error(X, np.array([0, 1, 2, 0, 1, 2**70], object))
+    with pytest.raises(TypeError, match=r"T must hold integer labels.*dtype object"):
+        net.error(X, np.array([0, 1, 2, 0, 1, None], object))
 
 
 def test_a_generator_that_is_stuck():
@@ -496,3 +588,27 @@ def test_weights_that_would_count_as_nothing(weights, message):
 def test_objects_that_are_dates_are_no_numbers():
     with pytest.raises(TypeError, match="X must hold real numbers, got datetime64"):
         fastbp.Network([2, 1]).predict([np.datetime64("2020"), 1.0])
+
+
+@pytest.mark.parametrize(("error", "kind", "message"), [
+    ("1.5", TypeError, "got str '1.5'"), (None, TypeError, "got NoneType"), ([1.0], TypeError, r"got list \[1.0\]"),
+    (np.ones(1), TypeError, "got ndarray"), (1j, TypeError, "got complex"),
+    (10**400, ValueError, "that a float64 can hold"),
+])
+def test_what_a_loss_function_may_return_as_its_error(error, kind, message):
+    net = fastbp.Network([4, 2], loss=lambda Y, T: (error, Y - T), seed=1)
+    before = net.params
+    for call in (lambda: net.error(X, T), lambda: net.train_step(X, T), lambda: net.gradient(X, T)):
+        with pytest.raises(kind, match=f"loss: E must be a number.*{message}"):
+            call()
+    np.testing.assert_array_equal(net.params, before)
+
+
+def test_a_function_of_the_epoch_that_ends():
+    def schedule(epoch):
+        if epoch == 2:
+            raise StopIteration
+        return 1.0
+
+    with pytest.raises(ValueError, match="schedule must give a factor for each of the 5 epochs, got 2"):
+        fastbp.Network([4, 2], seed=1).fit(X, T, epochs=5, schedule=schedule)

@@ -7,6 +7,7 @@ import decimal
 import fractions
 import json
 import math
+import os
 import re
 import signal
 import sys
@@ -995,7 +996,8 @@ REFUSED = [
     (ValueError, "checkpoint_every", {"checkpoint_every": 2}),
     (ValueError, "checkpoint_every", {"checkpoint": "here", "checkpoint_every": 0}),
     (FileNotFoundError, "checkpoint", {"checkpoint": "no/such/directory/file"}),
-    (IsADirectoryError, "checkpoint", {"checkpoint": "."}),
+    (FileExistsError, "checkpoint.*not a regular file", {"checkpoint": "."}),
+    (FileExistsError, "checkpoint.*not a regular file", {"checkpoint": os.devnull}),
     (FileNotFoundError, "nothing", {"resume": "nothing"}),
     (ValueError, "dropout", {"dropout": 1.0}),
     (ValueError, "dropout", {"dropout": -0.1}),

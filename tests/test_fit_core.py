@@ -390,6 +390,29 @@ def test_best_parameters_without_patience_are_refused(data, path):
     refused(fastbp.FormatError, "resume: the checkpoint must not hold best parameters", network(), data, path)
 
 
+@pytest.mark.parametrize(("array", "how"), [("params", {}), ("best", {"patience": 3})])
+def test_parameters_that_are_not_finite_are_refused(data, path, array, how):
+    how = how and {**how, "validation_data": data}
+    network().fit(*data, epochs=1, checkpoint=path, **how)
+    header, body = io.read(checkpoint.KIND, path)
+    names = [name for name, *_ in header["arrays"]]
+    start = 8 * sum(size for name, _, size in header["arrays"][:names.index(array)])
+    body = bytes(body[:start]) + np.float64(np.nan).tobytes() + bytes(body[start + 8:])
+    path.write_bytes(io.pack(checkpoint.KIND, json.dumps(header).encode(), body))
+    refused(fastbp.FormatError, f"resume: the checkpoint's {array} must be finite", network(), data, path, **how)
+
+
+def test_attribute_of_an_optimizer_that_json_does_not_know(data, path):
+    def optimizer():
+        made = fastbp.Adam()
+        made.note = float("nan")
+        return made
+
+    network().fit(*data, epochs=1, checkpoint=path, optimizer=optimizer())
+    history = network().fit(*data, epochs=3, resume=path, optimizer=optimizer())
+    assert len(history.rms) == 3
+
+
 def test_order_that_is_none_is_refused(data, path):
     network().fit(*data, epochs=1, checkpoint=path)
     header, body = io.read(checkpoint.KIND, path)

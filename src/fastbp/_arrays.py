@@ -59,9 +59,12 @@ def labels(values, name, samples, n_outputs):
     """`values` as an array of intp: for each sample, the number of the output that is to be 1."""
     # A copy, for the kernels take labels as indices: nobody may write into them once they are checked.
     array = np.array(values)
+    if array.dtype.kind == "O" and all(isinstance(value, (int, np.integer)) for value in array.flat):
+        array = objects_as_integers(array, name)
     if array.dtype.kind not in "iu":
+        hint = f"; {name}.astype(int) makes integers of them" if array.dtype.kind == "f" else ""
         raise TypeError(f"{name} must hold integer labels or rows of {n_outputs} targets, got an array of "
-                        f"shape {array.shape} and dtype {array.dtype}")
+                        f"shape {array.shape} and dtype {array.dtype}{hint}")
     if array.size != samples:
         raise ValueError(f"{name} must hold one label for each sample, got {array.size}")
     if array.size and not (array.min() >= 0 and array.max() < n_outputs):
@@ -69,16 +72,35 @@ def labels(values, name, samples, n_outputs):
     return np.ascontiguousarray(array, np.intp).reshape(array.shape)
 
 
+def objects_as_integers(array, name):
+    """The integers that an array of objects holds, as int64."""
+    try:
+        return array.astype(np.int64)
+    except OverflowError:
+        raise ValueError(f"{name} must hold labels that an int64 can hold, got an int beyond them") from None
+
+
 def apply_loss(loss, outputs, targets, scale):
     """E, the sum of squares and scale dE/dY, where the loss is a function."""
     result = loss(outputs, targets)
     if not isinstance(result, tuple) or len(result) != 2:
         raise TypeError(f"loss must return (E, dE/dY), got {type(result).__name__}")
+    error = error_of(result[0])
     slopes = as_reals(result[1], "loss: dE/dY", outputs.dtype)
     if slopes.shape != outputs.shape:
         raise ValueError(f"loss: dE/dY must have the shape {outputs.shape} of Y, got {slopes.shape}")
     squares = np.sum(np.square(np.subtract(outputs, targets, dtype=np.float64)))
-    return float(result[0]), squares, np.multiply(slopes, scale, dtype=outputs.dtype)
+    return error, squares, np.multiply(slopes, scale, dtype=outputs.dtype)
+
+
+def error_of(value):
+    """What a loss function returned as E, as a float; it may be infinite or NaN, which ends a training."""
+    if isinstance(value, (str, bytes)) or not hasattr(type(value), "__float__") or np.ndim(value) > 0:
+        raise TypeError(f"loss: E must be a number, got {type(value).__name__} {value!r:.80}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("loss: E must be a number that a float64 can hold, got an int beyond all floats") from None
 
 
 def demand_finite_parameters(weights, biases):

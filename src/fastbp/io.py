@@ -258,6 +258,12 @@ def naming(name):
         raise FormatError(f"{name}: {error}") from error
 
 
+def demand_replaceable(target, argument):
+    """Refuse to put a file in the place of a device, a pipe or a directory."""
+    if os.path.exists(target) and not os.path.isfile(target):
+        raise FileExistsError(f"{argument}: {target!r} exists and is not a regular file")
+
+
 def write(path, content, argument="path"):
     """Write a file, whole or not at all; `argument` is what its caller calls the path.
 
@@ -266,8 +272,7 @@ def write(path, content, argument="path"):
     """
     # A link stays a link: the file that it points to is replaced.
     target = os.path.realpath(os.fsdecode(path))
-    if os.path.exists(target) and not os.path.isfile(target):
-        raise FileExistsError(f"{argument}: {target!r} exists and is not a regular file")
+    demand_replaceable(target, argument)
     temporary = os.path.join(os.path.dirname(target), f".fastbp-{os.urandom(8).hex()}.tmp")
     try:
         with open(temporary, "xb") as file:

@@ -159,6 +159,8 @@ class Network(Core):
     [0.0, 1.0, 1.0, 0.0]
     """
 
+    __slots__ = ("__weakref__", "_rng")
+
     def __init__(self, layer_sizes: Iterable[int], activation: str | Iterable[str] = "sigmoid",
                  output_activation: str | None = None, *,
                  loss: Loss = "squared_error", reduction: str = "sum", dtype: DTypeLike = "float64",
@@ -435,15 +437,17 @@ class Network(Core):
         """
         bit_generator = type(self._rng.bit_generator)()
         bit_generator.state = self._rng.bit_generator.state
-        return _rebuild(type(self), self._arguments(), self.params, np.random.Generator(bit_generator))
+        rng = np.random.Generator(bit_generator)
+        net = _rebuild(type(self), self._arguments(), self.params, rng)
+        of_dict, of_slots = object.__getstate__(self)
+        for name, value in {**(of_dict or {}), **of_slots, "_rng": rng}.items():    # those of a subclass, too
+            setattr(net, name, value)
+        return net
 
     __copy__ = copy
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
-        return self.copy()
-
     def __reduce__(self):
-        return _rebuild, (type(self), self._arguments(), self.params, self._rng)
+        return _rebuild, (type(self), self._arguments(), self.params, self._rng), object.__getstate__(self)
 
     def _arguments(self):
         """What `Network` must be called with to make one of this architecture."""
@@ -484,7 +488,10 @@ def load(path: str | os.PathLike[str]) -> Network:
 
 
 def _rebuild(cls, arguments, params, rng):
-    return cls(**arguments, init=params, seed=rng)
+    """A network by `Network.__init__`, for that of a subclass may take other arguments."""
+    net = cls.__new__(cls)
+    Network.__init__(net, **arguments, init=params, seed=rng)
+    return net
 
 
 def _layer_sizes(sizes):

@@ -188,7 +188,7 @@ def factors(schedule, epochs):
     if schedule is None:
         return (1.0 for _ in count())
     if not hasattr(schedule, "factors"):
-        return (schedule(epoch) for epoch in count())
+        return map(schedule, count())
     given = schedule.factors(epochs)
     try:
         return iter(given)

@@ -53,8 +53,7 @@ cdef cnp.ndarray checked_targets(Model net, object T, str name, cnp.ndarray x):
         return t
     expected = np.shape(x)[:ndim - 1] + (net.n_outputs,)
     if net.model.loss == FASTBP_CROSS_ENTROPY and cnp.PyArray_NDIM(t) == ndim - 1:
-        raise ValueError(f"{name} must hold integer labels, or rows of targets of the shape {expected}; got labels of "
-                         f"dtype {t.dtype}: {name}.astype(int) makes integers of them")
+        labels(t, name, count_of(x), net.n_outputs)     # refuses floats
     or_labels = f", or an integer label {'of' if ndim == 1 else 'for each'} sample" * (
         net.model.loss == FASTBP_CROSS_ENTROPY)
     raise ValueError(f"{name} must have the shape {expected}, one row of "

@@ -64,6 +64,7 @@ cdef class Optimizer:
     @cython.critical_section
     def reset(self):
         """Forget the state, as if no step had been made; another network may use the optimizer then."""
+        self.demand_state()
         self.adopt(None, None, None, 0)
 
     cdef int adopt(self, Layout layout, cnp.ndarray mean, cnp.ndarray square, ptrdiff_t steps) except -1:
@@ -159,17 +160,16 @@ cdef class Optimizer:
     # ---------------------------------------------------------------- copy, deepcopy, pickle
 
     def __reduce__(self):
-        return _rebuild_optimizer, (type(self), self._everything())
+        return _rebuild_optimizer, (type(self), self._everything()), object.__getstate__(self)
 
     def _everything(self):
-        """All that an optimizer is, in plain objects and in no layout of this processor's."""
+        """All that an optimizer is but its attributes of Python, in plain objects and in no layout of this processor's."""
         self.demand_state()
         numbers = self.numbers
         names = METHODS[self.method][1]
         layout = self.layout
         return {
-            "attributes": dict(getattr(self, "__dict__", {})), "method": self.method,
-            "learning_rate": numbers.learning_rate,
+            "method": self.method, "learning_rate": numbers.learning_rate,
             "numbers": {"decay": numbers.decay, "l1": numbers.l1, "l2": numbers.l2, "clip": numbers.clip,
                         "max_norm": numbers.max_norm, "rates": None if self.rates is None else self.rates.tolist(),
                         **{name: numbers.own[i] for i, name in enumerate(names)}},
@@ -188,8 +188,6 @@ cdef class Optimizer:
             self._restore(Layout(layer_sizes, np.dtype(dtype)), everything["state"])
         else:
             self.numbers.steps = everything["state"]["steps"]
-        if everything["attributes"]:
-            self.__dict__.update(everything["attributes"])
 
 
 def _rebuild_optimizer(cls, everything):

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import zlib
-from math import inf, isclose
+from math import inf, isclose, isfinite
 
 import numpy as np
 
@@ -77,7 +77,7 @@ def identity(run):
 
 def described(value):
     """What can be told of a value in another process: of an object its repr, but not where it is in memory."""
-    if value is None or isinstance(value, (str, int, float)):
+    if value is None or isinstance(value, (str, int)) or (isinstance(value, float) and isfinite(value)):
         return value
     return re.sub(" at 0x[0-9a-fA-F]+", "", repr(value))
 
@@ -169,6 +169,8 @@ def demand_arrays(arrays, run):
             dtype, size = wanted[name]
             raise io.FormatError(f"resume: the checkpoint's {name} must hold {size} numbers of {dtype}, got "
                                  f"{array.size} of {array.dtype}")
+        if name in ("params", "best") and not np.isfinite(array).all():
+            raise io.FormatError(f"resume: the checkpoint's {name} must be finite")
     if ("order" in arrays) != (source.order is not None):
         raise io.FormatError("resume: the checkpoint must hold the order of the samples if they are shuffled, and only "
                              "then")

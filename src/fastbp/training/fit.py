@@ -3,6 +3,7 @@
 import os
 from itertools import count
 
+from fastbp import io
 from fastbp._checks import one_of, positive_integer
 from fastbp.optimizers import Rprop
 from fastbp.training import checkpoint as checkpoints
@@ -117,11 +118,10 @@ def check_checkpoint(checkpoint, checkpoint_every):
     if positive_integer("checkpoint_every", checkpoint_every) > 1 and checkpoint is None:
         raise ValueError(f"checkpoint_every needs a checkpoint to write, got checkpoint_every={checkpoint_every!r}")
     if checkpoint is not None:
-        directory = os.path.dirname(os.path.realpath(os.fsdecode(checkpoint)))
-        if not os.path.isdir(directory):
-            raise FileNotFoundError(f"checkpoint: there is no directory {directory!r}")
-        if os.path.isdir(checkpoint):
-            raise IsADirectoryError(f"checkpoint: {os.fsdecode(checkpoint)!r} is a directory")
+        target = os.path.realpath(os.fsdecode(checkpoint))
+        if not os.path.isdir(os.path.dirname(target)):
+            raise FileNotFoundError(f"checkpoint: there is no directory {os.path.dirname(target)!r}")
+        io.demand_replaceable(target, "checkpoint")
 
 
 def checked_callbacks(callbacks):
