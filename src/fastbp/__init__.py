@@ -2,9 +2,10 @@
 
 import importlib
 
-from fastbp._core import DivergenceError
+from fastbp._arrays import UnreachableTargetsWarning
 from fastbp._dispatch import show_config
 from fastbp._version import __version__
+from fastbp.divergence import DivergenceError
 from fastbp.io import FormatError
 from fastbp.losses import Huber, Quantile
 from fastbp.network import Network, Trace, load, uniform
@@ -12,7 +13,8 @@ from fastbp.optimizers import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop, Rprop
 from fastbp.training.history import EpochState, History
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "DivergenceError", "EpochState", "FormatError", "History", "Huber",
-           "Nadam", "Network", "Quantile", "RMSprop", "Rprop", "Trace", "__version__", "load", "show_config", "uniform"]
+           "Nadam", "Network", "Quantile", "RMSprop", "Rprop", "Trace",
+           "UnreachableTargetsWarning", "__version__", "load", "show_config", "uniform"]
 
 
 def __getattr__(name):

@@ -3,6 +3,8 @@ memory of parameters, state and workspaces. An array that it can take never come
 
 import numpy as np
 
+from fastbp._checks import warn
+
 
 def as_reals(values, name, dtype):
     """`values` as a contiguous array of the dtype; a TypeError or ValueError that names the argument if it is none."""
@@ -103,14 +105,27 @@ def error_of(value):
         raise ValueError("loss: E must be a number that a float64 can hold, got an int beyond all floats") from None
 
 
-def demand_finite_parameters(weights, biases):
-    """An update was refused: was it because the parameters had not been finite before?"""
-    for name, arrays in (("weights", weights), ("biases", biases)):
-        for l, values in enumerate(arrays):
-            places = np.argwhere(~np.isfinite(values)).tolist()
-            if places:
-                raise ValueError("the network's parameters must be finite to be trained, got "
-                                 f"{values[tuple(places[0])]} at net.{name}[{l}]{places[0]}; set them anew")
+class UnreachableTargetsWarning(UserWarning):
+    """Targets lie beyond what the activation of the output layer can give; the error cannot fall to 0."""
+
+
+def warn_of_targets(targets, activation, low, high):
+    """Whether there was a reason to warn: `activation` gives outputs from `low` to `high`, and of a softmax rows that
+    sum to 1."""
+    reach = f"{low:.4g} to {high:.4g}"
+    least, largest = float(np.min(targets)), float(np.max(targets))
+    if activation == "softmax":
+        sums = np.sum(targets, axis=-1)
+        furthest = float(sums.flat[np.argmax(np.abs(sums - 1))])
+        if abs(furthest - 1) < 1e-3:
+            return False
+        came = f"of {least:.4g} to {largest:.4g} in rows that sum to {furthest:.4g}"
+        reach += " in rows that sum to 1; divide each row of targets by its sum"
+    else:
+        came = f"from {least:.4g} to {largest:.4g}"
+    warn(f"The targets, {came}, are out of reach: the output activation {activation!r} gives {reach}. "
+         "Scale the targets into that range, or write output_activation='identity'", UnreachableTargetsWarning)
+    return True
 
 
 def aligned_zeros(length, dtype):

@@ -1,6 +1,8 @@
 """Checks of arguments that are not arrays. Each error says which argument, what it needs and what came."""
 
 import operator
+import sys
+import warnings
 from math import inf
 
 
@@ -38,3 +40,11 @@ def one_of(argument, value, names):
     if value not in names:
         raise ValueError(f"{argument} must be one of {', '.join(names)}; got {value!r}")
     return value
+
+
+def warn(message, category=UserWarning):
+    """Warn of a line of the user's: the first that is not fastbp's own."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "fastbp":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

@@ -170,12 +170,12 @@ class Network(Core):
         activations = _activations(activation, output_activation, len(sizes) - 1)
         loss = losses.DEFAULTS.get(loss, loss) if isinstance(loss, str) else loss
         kind, parameter = _loss(loss, activations[-1])
-        facts = losses.TABLE.get(kind, losses.Facts())
+        facts, outputs = losses.TABLE.get(kind, losses.Facts()), activation_table.TABLE[activations[-1]]
         if activations[-1] == "softmax" and sizes[-1] == 1:
             raise ValueError("output_activation 'softmax' needs two or more outputs, got 1, which would always be 1; "
                              "'sigmoid' is the one for two classes")
         super().__init__(sizes, activations, loss, kind, parameter, facts.activation is not None, facts.targets,
-                         one_of("reduction", reduction, ("sum", "mean")), _dtype(dtype))
+                         (outputs.low, outputs.high), one_of("reduction", reduction, ("sum", "mean")), _dtype(dtype))
         self._rng = _generator(seed)
         self._initialise(init)
 

@@ -45,8 +45,9 @@ class SGD(_Regularised):
 
     Parameters
     ----------
-    learning_rate : float, default 0.1
-        h; positive and finite.
+    learning_rate : float, optional
+        h; positive and finite. By default 0.1, divided by the samples of an update where the reduction is "sum": a sum
+        and a mean then take the same steps.
     momentum : float, default 0.0
         mu; at least 0, below 1.
     nesterov : bool, default False
@@ -79,16 +80,19 @@ class SGD(_Regularised):
     3
     """
 
-    def __init__(self, learning_rate: float = 0.1, momentum: float = 0.0, nesterov: bool = False,
+    def __init__(self, learning_rate: float | None = None, momentum: float = 0.0, nesterov: bool = False,
                  **common: Unpack[Common]) -> None:
         self.momentum, self.nesterov = _share("momentum", momentum), bool(nesterov)
         if nesterov and momentum == 0:
             raise ValueError("nesterov needs a momentum above 0, got momentum=0.0")
-        super().__init__("nesterov" if nesterov else "momentum" if momentum else "sgd", learning_rate,
-                         {"momentum": self.momentum} if momentum else {}, **common)
+        super().__init__("nesterov" if nesterov else "momentum" if momentum else "sgd",
+                         0.1 if learning_rate is None else learning_rate,
+                         {"divided": learning_rate is None, **({"momentum": self.momentum} if momentum else {})},
+                         **common)
 
     def __repr__(self):
-        return f"SGD({self.learning_rate}, momentum={self.momentum}, nesterov={self.nesterov})"
+        rate = "" if self.divided else f"{self.learning_rate}, "
+        return f"SGD({rate}momentum={self.momentum}, nesterov={self.nesterov})"
 
 
 class _Moments(_Regularised):

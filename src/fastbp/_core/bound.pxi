@@ -7,9 +7,10 @@ cdef class Bound:
     cdef tuple held                 # while a memoryview looks at an array, NumPy refuses to resize it
     cdef fastbp_samples samples
     cdef fastbp_optimizer descent
+    cdef readonly Optimizer optimizer
     cdef Py_ssize_t m
 
-    def __cinit__(self, Core net not None, x, t, out, learning_rate):
+    def __cinit__(self, Core net not None, x, t, out, learning_rate, Optimizer optimizer):
         net.demand_storage()
         for array, name in ((x, "x"), (t, "t")):
             if array is not None and not is_ready(net, array):
@@ -27,9 +28,27 @@ cdef class Bound:
             if self.m == 0:
                 raise ValueError("x must hold at least one sample to train on, got none")
         self.held = tuple([memoryview(array) for array in (self.x, self.t, self.out) if array is not None])
-        self.descent.learning_rate = checked_rate(learning_rate)
+        if optimizer is None:
+            self.descent.learning_rate = default_rate(net, self.m) if learning_rate is None else checked_rate(
+                learning_rate)
+        elif learning_rate is not None:
+            raise ValueError("learning_rate must be None beside an optimizer, which has its own; "
+                             f"got {learning_rate!r}")
+        self.optimizer = optimizer
         point(net, &self.samples, self.x, self.x if t is None else self.t)
         self.net = net
+
+    @property
+    def learning_rate(self):
+        """Of the next step; the optimizer's, where there is one."""
+        return self.descent.learning_rate if self.optimizer is None else self.optimizer.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        if self.optimizer is None:
+            self.descent.learning_rate = checked_rate(value)
+        else:
+            self.optimizer.learning_rate = value
 
     def predict(self):
         """The outputs for what `x` holds now, in `out`."""
@@ -39,14 +58,21 @@ cdef class Bound:
     def step(self):
         """One step of gradient descent on what `x` and `t` hold now; returns E before the update."""
         cdef fastbp_progress progress
+        cdef fastbp_optimizer numbers
+        cdef fastbp_optimizer* descent = &self.descent
+        cdef tuple state = None
         if self.t is None:
             raise ValueError("step needs targets: bind(x, t)")
+        if self.optimizer is not None:
+            descent = &numbers
+            state = self.optimizer.attach(self.net, &numbers, self.m)
         progress.random = 0
         if self.net.custom is None:
-            self.net.train(&self.samples, 0, self.m, self.m, &self.descent, &progress)
+            self.net.train(&self.samples, 0, self.m, self.m, descent, &progress)
         else:
-            self.net.custom_step(checked_samples(self.net, self.x, self.t, None, False), None, &self.descent,
-                                 &progress)
+            self.net.custom_step(checked_samples(self.net, self.x, self.t, None, False), None, descent, &progress)
+        if self.optimizer is not None:
+            self.optimizer.went_on(&numbers, state)
         if progress.diverged:
-            raise self.net.divergence(0, 0)
+            raise divergence.of_an_update(self.net, 0, 0, {"x": self.x, "t": self.t}, descent.learning_rate, self.m)
         return progress.error / self.m if self.net.mean else progress.error

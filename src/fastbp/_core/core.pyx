@@ -19,7 +19,8 @@ import os
 
 import numpy as np
 
-from fastbp._arrays import aligned_zeros, apply_loss, as_reals, demand_finite_parameters, labels, total_of
+from fastbp import divergence
+from fastbp._arrays import aligned_zeros, apply_loss, as_reals, labels, total_of, warn_of_targets
 
 cimport cython
 cimport numpy as cnp
@@ -105,27 +106,6 @@ def install(capsules):
         in_force[table.real_bytes == sizeof(double)][i] = table
 
 
-class DivergenceError(ArithmeticError):
-    """Training left the finite numbers; the network keeps the last finite parameters.
-
-    Attributes
-    ----------
-    epoch : int
-        Epoch in which it happened, from 0.
-    sample : int
-        Row of X with which the refused update began, from 0.
-    """
-
-    def __init__(self, epoch, sample):
-        super().__init__(epoch, sample)
-        self.epoch = epoch
-        self.sample = sample
-
-    def __str__(self):
-        return (f"training diverged in epoch {self.epoch} at sample {self.sample}: the error or its gradient is no "
-                "longer finite. The parameters are the last finite ones; a smaller learning rate may help.")
-
-
 include "layout.pxi"
 include "lock.pxi"
 include "workspaces.pxi"
@@ -147,8 +127,9 @@ cdef class Core(Differentiable):
             Inputs, finite; at least one sample.
         t : array_like, shape (n_outputs,) or (M, n_outputs)
             Targets, finite; (M,) is taken too where there is one output.
-        learning_rate : float, default 0.1
-            h in ``w <- w - h dE/dw``; positive and finite. An optimizer has its own.
+        learning_rate : float, optional
+            h in ``w <- w - h dE/dw``; positive and finite. By default 0.1, divided by M where the reduction is "sum".
+            An optimizer has its own.
         optimizer : optimizer, optional
             One of `fastbp.optimizers`. Makes the update in place of plain descent, and goes on from its last one.
 
@@ -163,6 +144,11 @@ cdef class Core(Differentiable):
             If an argument has the wrong shape, length or dtype, or is not finite; or the parameters are not.
         DivergenceError
             If E or the update is not finite. Whatever is raised, the parameters are what they were.
+
+        Warns
+        -----
+        UnreachableTargetsWarning
+            Once a network, if the first targets are beyond what the outputs can reach.
 
         Examples
         --------
@@ -182,7 +168,7 @@ cdef class Core(Differentiable):
         cdef tuple state = None
         if optimizer is None:
             memset(&numbers, 0, sizeof(numbers))
-            numbers.learning_rate = 0.1 if learning_rate is None else checked_rate(learning_rate)
+            numbers.learning_rate = default_rate(self, m) if learning_rate is None else checked_rate(learning_rate)
         else:
             if not isinstance(optimizer, Optimizer):
                 raise TypeError(f"optimizer must be an optimizer object or None, got {optimizer!r}")
@@ -194,8 +180,10 @@ cdef class Core(Differentiable):
         demand_finite(self, inputs, "x")
         demand_finite(self, targets, "t")
         demand_range(self, targets, "t")
+        if self.looks > 0:
+            self.look_at(targets)
         if optimizer is not None:
-            state = (<Optimizer>optimizer).attach(self, &numbers)
+            state = (<Optimizer>optimizer).attach(self, &numbers, m)
         if self.custom is None:
             point(self, &samples, inputs, targets)
             progress.random = 0
@@ -205,13 +193,8 @@ cdef class Core(Differentiable):
         if optimizer is not None:
             (<Optimizer>optimizer).went_on(&numbers, state)
         if progress.diverged:
-            raise self.divergence(0, 0)
+            raise divergence.of_an_update(self, 0, 0, {"x": inputs, "t": targets}, numbers.learning_rate, m)
         return progress.error / m if self.mean else progress.error
-
-    cdef object divergence(self, epoch, sample):
-        """The exception for an update that was refused."""
-        demand_finite_parameters(self.weights, self.biases)
-        return DivergenceError(epoch, sample)
 
     @cython.critical_section
     cdef int train(self, const fastbp_samples* samples, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t batch,
@@ -275,6 +258,9 @@ cdef class Core(Differentiable):
         Where the loss is a mean, weights are normalised to a mean of 1, so that a batch is divided by its samples.
         """
         cdef Samples samples = checked_samples(self, X, T, sample_weight)
+        if self.looks > 0:
+            self.looks += 1     # of a whole set there is always another one
+            self.look_at(samples.t)
         if normalise and self.mean and samples.weights is not None:
             samples.weights = np.multiply(samples.weights, samples.m / samples.total_weight, dtype=self.dtype)
             samples.data.weights = cnp.PyArray_DATA(samples.weights)
@@ -295,7 +281,7 @@ cdef class Core(Differentiable):
         cdef Py_ssize_t chunk
         if batch < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch}")
-        state = optimizer.attach(self, &numbers)
+        state = optimizer.attach(self, &numbers, batch)
         chunk = max(1, <Py_ssize_t>(PATIENCE / (3.0 * self.model.n_params * batch))) * batch
         if order is not None:
             samples.reorder(order)
@@ -304,6 +290,10 @@ cdef class Core(Differentiable):
             chunk = batch
         while start < samples.m:
             stop = min(start + chunk, samples.m)
+            if optimizer.divided and stop - start > batch:
+                stop -= (stop - start) % batch
+            elif optimizer.divided and stop - start < batch:
+                state = optimizer.attach(self, &numbers, stop - start)      # the last batch has a rate of its own
             if self.custom is None:
                 self.train(&samples.data, start, stop, batch, &numbers, &progress, dropout)
             else:
@@ -316,12 +306,13 @@ cdef class Core(Differentiable):
             penalty += progress.penalty
             start += progress.done
             if progress.diverged:
-                raise self.divergence(epoch, start if order is None else samples.data.order[start])
+                raise divergence.of_an_update(self, epoch, start if order is None else samples.data.order[start],
+                                              {"X": samples.x, "T": samples.t}, numbers.learning_rate, batch)
             PyErr_CheckSignals()
         samples.penalty = penalty / samples.m
         return error / samples.m if self.mean else error, squares
 
-    def bind(self, x, t=None, out=None, learning_rate=0.1):
+    def bind(self, x, t=None, out=None, learning_rate=None, optimizer=None):
         """Hold on to buffers, for loops in which the checks of every call would cost more than the network.
 
         Parameters
@@ -332,14 +323,16 @@ cdef class Core(Differentiable):
             Targets, likewise; needed by `step` only.
         out : ndarray, shape (n_outputs,) or (M, n_outputs), optional
             Where `predict` writes; a new array by default.
-        learning_rate : float, default 0.1
-            Of every `step`.
+        learning_rate : float, optional
+            Of every `step`; by default 0.1, divided by M where the reduction is "sum". An optimizer has its own.
+        optimizer : optimizer, optional
+            One of `fastbp.optimizers`. Makes the updates in place of plain descent.
 
         Returns
         -------
         Bound
             With ``predict()``, which returns `out`, and ``step()``, which trains and returns E before the update.
-            Neither looks at what is in the arrays.
+            Neither looks at what is in the arrays. ``learning_rate`` may be set between two steps.
 
         Raises
         ------
@@ -356,7 +349,7 @@ cdef class Core(Differentiable):
         >>> bound.predict()
         array([42.])
         """
-        return Bound(self, x, t, out, learning_rate)
+        return Bound(self, x, t, out, learning_rate, optimizer)
 
 
 include "optimizer.pxi"

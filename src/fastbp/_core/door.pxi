@@ -96,6 +96,11 @@ cdef int demand_rate(Layout net, double rate) except -1:
     return 0
 
 
+cdef double default_rate(Model net, Py_ssize_t m):
+    """The rate of an update that sums over m samples, where none is given."""
+    return 0.1 if net.mean else 0.1 / m
+
+
 cdef int demand_apart(cnp.ndarray out, cnp.ndarray other, str names) except -1:
     if overlap(out, other):
         raise ValueError(f"out must not overlap {names}")

@@ -1,5 +1,12 @@
 # What a network is: constant while it is read, by any number of calls at a time.
 
+# On-line learning shows its targets one by one.
+cdef enum:
+    LOOKS = 64
+# Targets may be so far beyond the outputs' range: scaled ones often are, by a rounding or two.
+cdef double ROUNDING = 1e-6
+
+
 cdef class Model(Layout):
     """Layers, loss, parameters and outputs; the lock that says who may work with them, and the idle workspaces.
 
@@ -19,6 +26,8 @@ cdef class Model(Layout):
         Whether loss and last activation belong together: the loss sends back d = dE/dr (loss.pxi).
     targets : tuple of float
         Least and largest target for which the loss is defined.
+    reach : tuple of float
+        What the outputs lie between.
     reduction : str
         As `fastbp.Network` has checked it.
     dtype : numpy.dtype
@@ -26,6 +35,8 @@ cdef class Model(Layout):
     """
     cdef bint mean
     cdef double targets_from, targets_to
+    cdef double reach_from, reach_to
+    cdef int looks              # so many targets are still to be compared with what the outputs can reach
     cdef readonly tuple activations, weights, biases
     cdef readonly str reduction
     cdef readonly object loss
@@ -39,14 +50,16 @@ cdef class Model(Layout):
         self.predicting, self.training = Pool.__new__(Pool), Pool.__new__(Pool)
         self.training.training = True
 
-    def __init__(self, layer_sizes, activations, loss, kind, double parameter, bint fused, tuple targets, reduction,
-                 dtype):
+    def __init__(self, layer_sizes, activations, loss, kind, double parameter, bint fused, tuple targets, tuple reach,
+                 reduction, dtype):
         cdef int l
         self.lay_out(tuple(layer_sizes), dtype)
         self.activations, self.loss, self.reduction = tuple(activations), loss, reduction
         self.mean = reduction == "mean"
         self.custom = kind if callable(kind) else None
         self.targets_from, self.targets_to = targets
+        self.reach_from, self.reach_to = reach
+        self.looks = LOOKS
         self.model.loss = FASTBP_CUSTOM if callable(kind) else LOSSES[kind]
         self.model.loss_parameter = parameter
         self.model.fused = fused
@@ -66,6 +79,17 @@ cdef class Model(Layout):
             return np.ndarray((layer.n_in, layer.n_out), self.dtype, storage, layer.weights * self.itemsize,
                               (layer.stride * self.itemsize, self.itemsize))
         return np.ndarray((layer.n_out,), self.dtype, storage, layer.bias * self.itemsize)
+
+    cdef int look_at(self, cnp.ndarray targets) except -1:
+        """Warn, once, of targets that the outputs cannot reach; those of a training's beginning are looked at."""
+        self.looks -= 1
+        if cnp.PyArray_TYPE(targets) == self.typenum and (
+                self.model.layers[self.model.n_layers - 1].activation == FASTBP_SOFTMAX
+                or not self.kernels.all_within(cnp.PyArray_DATA(targets), cnp.PyArray_SIZE(targets),
+                                               self.reach_from - ROUNDING, self.reach_to + ROUNDING)):
+            if warn_of_targets(targets, self.activations[self.model.n_layers - 1], self.reach_from, self.reach_to):
+                self.looks = 0
+        return 0
 
     cdef int demand_storage(self) except -1:
         if self.storage is None:

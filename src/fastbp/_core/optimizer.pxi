@@ -11,16 +11,20 @@ cdef class Optimizer:
         As `fastbp_optimizer` in kernels.h has them.
     rates : sequence of float, optional
         One factor of the learning rate for each layer.
+    divided : bool
+        Whether an update that sums over m samples takes the learning rate divided by m.
     **own : float
         The method's own numbers, by the names that kernels.h has for them.
     """
     cdef fastbp_optimizer numbers
     cdef str method
+    cdef readonly bint divided
     cdef cnp.ndarray rates
     cdef tuple state        # (mean, square, rates), which a step holds on to; another one after each reset
     cdef Layout layout      # that of mean and square
 
-    def __init__(self, method, learning_rate, *, decay=0.0, l1=0.0, l2=0.0, clip=0.0, max_norm=0.0, rates=None, **own):
+    def __init__(self, method, learning_rate, *, decay=0.0, l1=0.0, l2=0.0, clip=0.0, max_norm=0.0, rates=None,
+                 bint divided=False, **own):
         cdef double own_numbers[4]
         cdef double decay_, l1_, l2_, clip_, max_norm_
         cdef int code
@@ -32,7 +36,7 @@ cdef class Optimizer:
         rates = None if rates is None else np.array(rates, np.float64)
         self.learning_rate = learning_rate
         # All has been checked; nothing from here on raises or lets another thread run.
-        self.method, self.rates = method, rates
+        self.method, self.rates, self.divided = method, rates, divided
         self.numbers.method = code
         self.numbers.own = own_numbers
         self.numbers.l1, self.numbers.l2, self.numbers.decay = l1_, l2_, decay_
@@ -47,7 +51,10 @@ cdef class Optimizer:
     @property
     @cython.critical_section
     def learning_rate(self):
-        """h; positive and finite, and may be changed between steps."""
+        """h; positive and finite, and may be changed between steps.
+
+        Of an `SGD` that was given none it is 0.1, of which each update takes its share, also after a change.
+        """
         return self.numbers.learning_rate
 
     @learning_rate.setter
@@ -81,8 +88,9 @@ cdef class Optimizer:
         return 0
 
     @cython.critical_section
-    cdef tuple attach(self, Model net, fastbp_optimizer* numbers):
-        """Copy the numbers for a step of this network; what is returned must live as long as they are used.
+    cdef tuple attach(self, Model net, fastbp_optimizer* numbers, Py_ssize_t m):
+        """Copy the numbers for steps of this network that take m samples each; what is returned must live as long as
+        they are used.
 
         Another thread may reset() or attach() at each call of Python's that is made here, but not between two lines
         that make none.
@@ -107,6 +115,8 @@ cdef class Optimizer:
             raise ValueError(f"layer_rates must hold one number for each of the {net.model.n_layers} layers, "
                              f"got {len(self.rates)}")
         numbers[0] = self.numbers
+        if self.divided and not net.mean:
+            numbers.learning_rate /= m
         return self.state
 
     cdef int demand_state(self) except -1:
@@ -163,7 +173,7 @@ cdef class Optimizer:
         return _rebuild_optimizer, (type(self), self._everything()), object.__getstate__(self)
 
     def _everything(self):
-        """All that an optimizer is but its attributes of Python, in plain objects and in no layout of this processor's."""
+        """Numbers and state, in plain objects and in no layout of this processor's."""
         self.demand_state()
         numbers = self.numbers
         names = METHODS[self.method][1]
@@ -172,6 +182,7 @@ cdef class Optimizer:
             "method": self.method, "learning_rate": numbers.learning_rate,
             "numbers": {"decay": numbers.decay, "l1": numbers.l1, "l2": numbers.l2, "clip": numbers.clip,
                         "max_norm": numbers.max_norm, "rates": None if self.rates is None else self.rates.tolist(),
+                        "divided": bool(self.divided),
                         **{name: numbers.own[i] for i, name in enumerate(names)}},
             "like_sklearn": bool(numbers.batch_means),
             "layout": None if layout is None else (layout.layer_sizes, layout.dtype.name),

@@ -60,6 +60,7 @@ def identity(run):
         "network": {**arguments, "loss": described(arguments["loss"]), "layer_sizes": list(arguments["layer_sizes"]),
                     "activation": list(arguments["activation"])},
         "optimizer": {"name": type(optimizer).__name__, "learning_rate": optimizer.learning_rate,
+                      "divided": optimizer.divided,
                       **{name: described(value) for name, value in vars(optimizer).items()}},
         "training": {
             "samples": source.size, "batch_size": source.batch, "shuffle": source.rng is not None,

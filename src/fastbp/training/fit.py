@@ -5,6 +5,7 @@ from itertools import count
 
 from fastbp import io
 from fastbp._checks import one_of, positive_integer
+from fastbp.divergence import DivergenceError
 from fastbp.optimizers import Rprop
 from fastbp.training import checkpoint as checkpoints
 from fastbp.training import dropout, progress, random_states, sources, validation
@@ -93,6 +94,10 @@ def train(run, callbacks, shown):
                 checkpoints.write(options.checkpoint, run)
     except KeyboardInterrupt:
         stop_reason = "interrupted"
+    except DivergenceError as error:
+        if run.best_params is not None:
+            error.add_note("The network has the parameters of the epoch with the least validation error.")
+        raise
     finally:
         run.end()
         if shown:

@@ -5,7 +5,7 @@ from math import inf, sqrt
 
 import numpy as np
 
-from fastbp import optimizers
+from fastbp import divergence, optimizers
 from fastbp.training import random_states
 from fastbp.training.history import EpochState, History
 from fastbp.training.stopping import Stopping
@@ -51,6 +51,9 @@ class Run:
             self.optimizer.learning_rate = self.next_rate(epoch)
         error, squares = self.source.train(epoch)
         rms, best_params, validation = sqrt(squares / self.source.terms), self.best_params, ()
+        if epoch and rms > divergence.RUNAWAY * max(self.records[1], 1.0):
+            raise divergence.of_an_epoch(self.net, epoch, self.records[1], rms, self.source.of_an_update(),
+                                         self.optimizer)
         if self.validation is not None:
             validation = self.net._error_and_rms(*self.validation)
             if self.stopping.look(validation[0]) and self.stopping.patience < inf:

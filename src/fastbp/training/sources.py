@@ -1,11 +1,11 @@
 """Where the samples of a training come from: arrays, or batches that are read anew in each epoch."""
 
 import types
-import warnings
 
 import numpy as np
 
-from fastbp._core import DivergenceError
+from fastbp._checks import warn
+from fastbp.divergence import DivergenceError
 from fastbp.optimizers import Rprop
 
 NO_DROPOUT = None, 0
@@ -26,8 +26,8 @@ class Arrays:
         self.batch = self.size if batch_size == "full" else min(batch_size, self.size)
         self.order = None
         if self.batch < self.size and isinstance(optimizer, Rprop):
-            warnings.warn(f'{NOISY_SIGNS}Write batch_size="full", or leave batch_size out; got {self.batch} of '
-                          f"{self.size} samples.", stacklevel=5)   # the call of Network.fit
+            warn(f'{NOISY_SIGNS}Write batch_size="full", or leave batch_size out; got {self.batch} of {self.size} '
+                 "samples.")
 
     def watch_order(self):
         """Have the order of the samples in `order`, to be read and written: each epoch shuffles that of the last."""
@@ -39,10 +39,14 @@ class Arrays:
         rates, seed = NO_DROPOUT if self.dropout is None else self.dropout.of_an_epoch()
         try:
             return self.net._train_epoch(self.samples, self.rng, self.batch, self.optimizer, epoch, rates, seed)
-        except DivergenceError as divergence:
+        except DivergenceError as error:
             if self.rows is None:
                 raise
-            raise DivergenceError(epoch, int(self.rows[divergence.sample])) from None
+            raise type(error)(epoch, int(self.rows[error.sample]), error.what) from None
+
+    def of_an_update(self):
+        """Inputs, and how many samples an update has."""
+        return self.samples.x, self.batch
 
     def last_batch(self):
         """(X, T) of the last batch of the last epoch."""
@@ -60,7 +64,7 @@ class Batches:
 
     def __init__(self, net, batches, optimizer, dropout, epochs):
         self.net, self.batches, self.optimizer, self.dropout = net, batches, optimizer, dropout
-        self.last = None
+        self.last = self.checked = None     # the last batch, as it came and as it has passed the door
         if not hasattr(batches, "__iter__") and not callable(batches):
             raise TypeError("X must be an array with its targets T, or an iterable of batches (X, T) where T is None; "
                             f"got {type(batches).__name__}")
@@ -81,18 +85,18 @@ class Batches:
         error = squares = rows = 0
         for number_of_batch, batch in enumerate(self.batches() if callable(self.batches) else self.batches):
             if number_of_batch == 1 and epoch == 0 and isinstance(self.optimizer, Rprop):
-                warnings.warn(f"{NOISY_SIGNS}Give all samples in one batch.", stacklevel=7)   # the call of Network.fit
+                warn(f"{NOISY_SIGNS}Give all samples in one batch.")
             # Not train_step, which knows neither the squares that the RMS error is made of nor dropout.
             samples = self._check(batch, f"batch {number_of_batch} of epoch {epoch}")
             try:
                 rates, seed = NO_DROPOUT if self.dropout is None else self.dropout.of_an_epoch()
                 of_batch = self.net._train_epoch(samples, None, samples.m, self.optimizer, epoch, rates, seed)
-            except DivergenceError:
-                raise DivergenceError(epoch, rows) from None
+            except DivergenceError as error:
+                raise type(error)(epoch, rows, error.what) from None
             error += of_batch[0] * (samples.m if self.net.reduction == "mean" else 1)
             squares += of_batch[1]
             rows += samples.m
-            self.last = batch
+            self.last, self.checked = batch, samples
         if rows == 0:
             raise ValueError(f"X gave no batches in epoch {epoch}; an iterator is exhausted after one epoch, so pass "
                              "an iterable that begins anew, or the function that makes it")
@@ -111,6 +115,9 @@ class Batches:
         if samples.single:
             raise ValueError(f"{name}: X must have the shape (M, {self.net.n_inputs}), got one sample")
         return samples
+
+    def of_an_update(self):
+        return self.checked.x, self.checked.m
 
     def last_batch(self):
         return self.last

@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
 from sklearn.utils import shuffle
 
-from fastbp._core import DivergenceError
+from fastbp.divergence import DivergenceError
 from fastbp.interop.sklearn.optimizers import SOLVERS, compile_optimizer, new_optimizer, rest_optimizer
 from fastbp.interop.sklearn.perceptron import CompiledPerceptron
 

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn import get_config
 from sklearn.utils import check_random_state, shuffle
 
-from fastbp._core import DivergenceError
+from fastbp.divergence import DivergenceError
 from fastbp.interop.sklearn.descent import NON_FINITE, DescendingPerceptron
 
 
