@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastbp import activations as activation_table
-from fastbp import io, losses
+from fastbp import hessians, io, losses
 from fastbp._arrays import as_reals
 from fastbp._checks import number, one_of, positive_integer
 from fastbp._core import Core
@@ -69,8 +69,9 @@ class Trace:
 
     Attributes
     ----------
-    net_inputs, outputs : list of ndarray, shape (M, n_out)
-        r and a = g(r).
+    net_inputs, outputs, slopes : list of ndarray, shape (M, n_out)
+        r, a = g(r) and g'(r). A softmax has a whole matrix of slopes for each sample; given is its diagonal,
+        ``a (1 - a)``.
     error_signals, deltas : list of ndarray, shape (M, n_out)
         e = dE/da and d = dE/dr = e g'(r).
     weight_gradients : list of ndarray, shape (n_in, n_out)
@@ -83,11 +84,22 @@ class Trace:
 
     net_inputs: list[Floats]
     outputs: list[Floats]
+    slopes: list[Floats]
     error_signals: list[Floats]
     deltas: list[Floats]
     weight_gradients: list[Floats]
     bias_gradients: list[Floats]
     error: float
+
+    def __repr__(self):
+        """A table of shapes."""
+        lists = {name: value for name, value in vars(self).items() if name != "error"}
+        rows = [["layer", *lists]]
+        for l, arrays in enumerate(zip(*lists.values(), strict=True)):
+            rows.append([str(l + 1), *(str(array.shape) for array in arrays)])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+        return "\n".join([f"Trace of {len(rows) - 1} layers, E = {self.error:.6g}; shapes:", *lines])
 
 
 class Network(Core):
@@ -211,6 +223,65 @@ class Network(Core):
                                      f"got {values.shape}")
                 target[...] = values
 
+    def layer_outputs(self, X: ArrayLike) -> list[Floats]:
+        """Outputs of every layer.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_inputs,) or (M, n_inputs)
+            Inputs; NaN and infinity are let through.
+
+        Returns
+        -------
+        list of ndarray, shape (n_out,) or (M, n_out)
+            Of the first layer of neurons, ..., of the last, which is what `predict` gives.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X has the wrong shape, length or dtype.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([1, 1, 1], "identity", init=[([[2.0]], [0.0]), ([[3.0]], [0.5])])
+        >>> net.layer_outputs([1.0])
+        [array([2.]), array([6.5])]
+        """
+        single, _, outputs, _ = self._layers(X)
+        return [rows[0] for rows in outputs] if single else outputs
+
+    def hessian(self, X: ArrayLike) -> Floats:
+        """Second derivatives of the outputs by the inputs, d2y/dx2, of a network with smooth activations.
+
+        They are carried through the layers from the inputs on, along with the first ones: a layer makes
+        ``W.T J`` and ``W.T H`` of J and H, and an activation g'(r) J, and ``g'(r) H + g''(r) J J.T`` of J and H.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_inputs,) or (M, n_inputs)
+            Inputs, finite.
+
+        Returns
+        -------
+        ndarray, shape (n_outputs, n_inputs, n_inputs) or (M, n_outputs, n_inputs, n_inputs)
+            A symmetric matrix for each output.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X has the wrong shape, length or dtype, or is not finite; if an activation has no second derivative
+            everywhere: threshold, relu, leaky_relu, elu, softsign.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([1, 1], "exp", init=[([[2.0]], [0.0])])
+        >>> net.hessian([0.0])
+        array([[[4.]]])
+        """
+        return hessians.hessian(self, X)
+
     def backprop(self, X: ArrayLike, T: ArrayLike) -> Trace:
         """Forward and backward, with everything that is computed on the way; the parameters stay.
 
@@ -224,7 +295,7 @@ class Network(Core):
         Returns
         -------
         Trace
-            Net inputs, outputs, error signals, deltas and gradients of each layer, and E.
+            Net inputs, outputs, slopes, error signals, deltas and gradients of each layer, and E.
 
         Raises
         ------
@@ -239,15 +310,15 @@ class Network(Core):
         >>> trace.error_signals
         [array([6.]), array([2.])]
         """
-        single, r, a, e, d, gradient, error = self._trace(X, T)
+        single, r, a, s, e, d, gradient, error = self._trace(X, T)
         if single:
-            r, a, e, d = ([rows[0] for rows in layers] for layers in (r, a, e, d))
+            r, a, s, e, d = ([rows[0] for rows in layers] for layers in (r, a, s, e, d))
         weight_gradients, bias_gradients = [], []
         for W, b in zip(self.weights, self.biases, strict=True):
             of_w, of_b, gradient = np.split(gradient, [W.size, W.size + b.size])
             weight_gradients.append(of_w.reshape(W.shape))
             bias_gradients.append(of_b)
-        return Trace(r, a, e, d, weight_gradients, bias_gradients, error)
+        return Trace(r, a, s, e, d, weight_gradients, bias_gradients, error)
 
     def fit(self, X: ArrayLike | Iterable[tuple[ArrayLike, ArrayLike]] | Callable[[], Iterable[tuple[Any, Any]]],
             T: ArrayLike | None, *, epochs: int = 100, batch_size: int | str | None = None,

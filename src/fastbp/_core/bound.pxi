@@ -10,7 +10,7 @@ cdef class Bound:
     cdef readonly Optimizer optimizer
     cdef Py_ssize_t m
 
-    def __cinit__(self, Core net not None, x, t, out, learning_rate, Optimizer optimizer):
+    def __cinit__(self, Core net not None, x, t, out, learning_rate, optimizer):
         net.demand_storage()
         for array, name in ((x, "x"), (t, "t")):
             if array is not None and not is_ready(net, array):
@@ -28,12 +28,10 @@ cdef class Bound:
             if self.m == 0:
                 raise ValueError("x must hold at least one sample to train on, got none")
         self.held = tuple([memoryview(array) for array in (self.x, self.t, self.out) if array is not None])
+        demand_optimizer(optimizer, learning_rate)
         if optimizer is None:
             self.descent.learning_rate = default_rate(net, self.m) if learning_rate is None else checked_rate(
                 learning_rate)
-        elif learning_rate is not None:
-            raise ValueError("learning_rate must be None beside an optimizer, which has its own; "
-                             f"got {learning_rate!r}")
         self.optimizer = optimizer
         point(net, &self.samples, self.x, self.x if t is None else self.t)
         self.net = net

@@ -9,12 +9,14 @@ lock says who may read it and who may change it. The parts:
     door.pxi            the checks of every array that comes in
     samples.pxi         Samples: what has passed the door
     model.pxi           Model(Layout): layers, loss, parameters, outputs
-    differentiable.pxi  Differentiable(Model): error, derivatives
-    core.pyx            Core(Differentiable): updates
+    differentiable.pxi  Differentiable(Model): error, gradient
+    traceable.pxi       Traceable(Differentiable): layers, traces, derivatives by the inputs
+    core.pyx            Core(Traceable): updates
     bound.pxi           Bound: a network with its arrays in hand
     optimizer.pxi       Optimizer: numbers and state of an optimizer
 """
 
+import copy
 import os
 
 import numpy as np
@@ -113,9 +115,10 @@ include "samples.pxi"
 include "model.pxi"
 include "door.pxi"
 include "differentiable.pxi"
+include "traceable.pxi"
 
 
-cdef class Core(Differentiable):
+cdef class Core(Traceable):
     """Updates of a network, whose face is `fastbp.Network`; see Model for the parameters."""
 
     def train_step(self, x, t, learning_rate=None, optimizer=None):
@@ -170,11 +173,7 @@ cdef class Core(Differentiable):
             memset(&numbers, 0, sizeof(numbers))
             numbers.learning_rate = default_rate(self, m) if learning_rate is None else checked_rate(learning_rate)
         else:
-            if not isinstance(optimizer, Optimizer):
-                raise TypeError(f"optimizer must be an optimizer object or None, got {optimizer!r}")
-            if learning_rate is not None:
-                raise ValueError("learning_rate must be None beside an optimizer, which has its own; "
-                                 f"got {learning_rate!r}")
+            demand_optimizer(optimizer, learning_rate)
         if m == 0:
             raise ValueError("x must hold at least one sample, got none")
         demand_finite(self, inputs, "x")

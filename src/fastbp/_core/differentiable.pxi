@@ -1,8 +1,8 @@
-# What can be computed of a network without changing it. Each call has a workspace of its own, so any number of them run
-# side by side; a call with a loss of the user's, which is Python, has the network for itself.
+# The error of a network and its gradient, which change nothing of it. Each call has a workspace of its own, so any
+# number of them run side by side; a call with a loss of the user's, which is Python, has the network for itself.
 
 cdef class Differentiable(Model):
-    """Error and derivatives; see Model for the parameters."""
+    """Error and gradient; see Model for the parameters."""
 
     @cython.critical_section
     cdef fastbp_progress backpropagate(self, Samples samples, cnp.ndarray gradient) except *:
@@ -64,7 +64,7 @@ cdef class Differentiable(Model):
         self.kernels.copy_rows(&self.model, work, FASTBP_OUTPUTS, self.model.n_layers - 1, m,
                                cnp.PyArray_DATA(outputs), 0)
         error, squares, slopes = apply_loss(self.custom, outputs, targets, scale)
-        self.kernels.set_errors(&self.model, work, cnp.PyArray_DATA(slopes), m)
+        self.kernels.set_errors(&self.model, work, self.model.n_layers - 1, cnp.PyArray_DATA(slopes), 0, m)
         progress.error += error
         progress.squares += squares
         return 0
@@ -180,167 +180,3 @@ cdef class Differentiable(Model):
             demand_apart(vector, samples.x, "X")
             demand_apart(vector, samples.t, "T")
         return self.backpropagate(samples, vector).error, vector
-
-    # ---------------------------------------------------------------- traces and derivatives by the inputs
-
-    def _trace(self, X, T):
-        """What happens on the way forth and back: the fields of `fastbp.network.Trace`, sample axis included."""
-        cdef Samples samples = checked_samples(self, X, T)
-        cdef Workspace work = new_workspace(self, min(samples.m, self.model.block_rows), True, None, True)
-        cdef cnp.ndarray gradient = np.empty(self.n_params, self.dtype)
-        cdef fastbp_progress progress
-        cdef double scale = 1.0 / samples.m if self.mean else 1
-        cdef bint calls_back = self.custom is not None
-        r, a, e, d = [[np.empty((samples.m, width), self.dtype) for width in self.layer_sizes[1:]] for _ in range(4)]
-        memset(&progress, 0, sizeof(progress))
-        with cython.critical_section(self):
-            self.lock.enter(calls_back, calls_back)
-            try:
-                self.trace(samples, work, scale, r, a, e, d, &progress)
-            finally:
-                self.lock.leave()
-        self.kernels.copy_params(&self.model, self.gradient_of(work), cnp.PyArray_DATA(gradient), True)
-        return samples.single, r, a, e, d, gradient, progress.error * scale
-
-    cdef int trace(self, Samples samples, Workspace work, double scale, list r, list a, list e, list d,
-                   fastbp_progress* progress) except -1:
-        cdef Py_ssize_t start = 0, m
-        cdef fastbp_progress ignored
-        cdef bint fused = self.model.fused
-        cdef int l, last = self.model.n_layers - 1
-        memset(&ignored, 0, sizeof(ignored))
-        while start < samples.m:
-            m = min(samples.m - start, work.rows)
-            self.kernels.forward(&self.model, work, samples.data.x, start, m)
-            if fused:
-                # Once for the error signal e, which training passes over; only the second time counts for E.
-                self.kernels.output_error(&self.model, work, &samples.data, start, m, scale, False, &ignored)
-                self.copy_rows(work, FASTBP_DELTAS, last, m, e[last], start)
-            if self.custom is None:
-                self.kernels.output_error(&self.model, work, &samples.data, start, m, scale, fused, progress)
-            else:
-                self.custom_error(work, samples, start, m, scale, progress)
-            for l in range(last, -1, -1):
-                self.copy_rows(work, FASTBP_NET_INPUTS, l, m, r[l], start)
-                self.copy_rows(work, FASTBP_OUTPUTS, l, m, a[l], start)
-                if not (fused and l == last):
-                    self.copy_rows(work, FASTBP_DELTAS, l, m, e[l], start)
-                    self.kernels.apply_slope(&self.model, work, l, m)
-                self.copy_rows(work, FASTBP_DELTAS, l, m, d[l], start)
-                self.kernels.weight_gradient(&self.model, work, l, samples.data.x, start, m, start > 0)
-                if l > 0:
-                    self.kernels.error_signal(&self.model, work, l, m)
-            start += m
-        return 0
-
-    cdef inline void copy_rows(self, Workspace work, fastbp_rows what, int l, Py_ssize_t m, cnp.ndarray to,
-                               Py_ssize_t start) noexcept:
-        self.kernels.copy_rows(&self.model, work, what, l, m, cnp.PyArray_DATA(to), start)
-
-    def input_gradient(self, X, T):
-        """dE/dx: the error signal that reaches the inputs.
-
-        Parameters
-        ----------
-        X : array_like, shape (n_inputs,) or (M, n_inputs)
-            Inputs, finite; at least one sample.
-        T : array_like, shape (n_outputs,) or (M, n_outputs)
-            Targets, finite; (M,) is taken too where there is one output.
-
-        Returns
-        -------
-        ndarray, shape of X
-            Row i holds the derivatives of E with respect to row i of X.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If X or T has the wrong shape, length or dtype, or is not finite.
-
-        Examples
-        --------
-        >>> import fastbp
-        >>> net = fastbp.Network([2, 1], "identity", init=[([[2.0], [3.0]], [0.0])])
-        >>> net.input_gradient([1.0, 1.0], [4.0])
-        array([2., 3.])
-        """
-        cdef Samples samples = checked_samples(self, X, T)
-        cdef cnp.ndarray gradient = np.empty(np.shape(samples.x), self.dtype)
-        self.send_errors_back(samples, cnp.PyArray_DATA(gradient))
-        return gradient
-
-    @cython.critical_section
-    cdef int send_errors_back(self, Samples samples, void* gradient) except -1:
-        cdef Workspace work = self.training.take(self, samples.m)
-        cdef fastbp_progress progress
-        cdef double scale = 1.0 / samples.m if self.mean else 1
-        cdef Py_ssize_t start = 0, m
-        cdef bint calls_back = self.custom is not None
-        memset(&progress, 0, sizeof(progress))
-        self.lock.enter(calls_back, calls_back)
-        try:
-            while start < samples.m:
-                m = min(samples.m - start, self.model.block_rows)
-                with nogil:
-                    self.kernels.forward(&self.model, work, samples.data.x, start, m)
-                    if self.model.loss != FASTBP_CUSTOM:
-                        self.kernels.output_error(&self.model, work, &samples.data, start, m, scale, self.model.fused,
-                                                  &progress)
-                if calls_back:
-                    self.custom_error(work, samples, start, m, scale, &progress)
-                with nogil:
-                    if not self.model.fused:
-                        self.kernels.apply_slope(&self.model, work, self.model.n_layers - 1, m)
-                    self.kernels.input_errors(&self.model, work, m, gradient, start)
-                start += m
-        finally:
-            self.lock.leave()
-        if isfinite(progress.error):
-            self.training.give_back(work)
-        return 0
-
-    def jacobian(self, X):
-        """dy/dx, by sending each output back on its own.
-
-        Parameters
-        ----------
-        X : array_like, shape (n_inputs,) or (M, n_inputs)
-            Inputs, finite.
-
-        Returns
-        -------
-        ndarray, shape (n_outputs, n_inputs) or (M, n_outputs, n_inputs)
-            The derivative of each output with respect to each input.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If X has the wrong shape, length or dtype, or is not finite.
-
-        Examples
-        --------
-        >>> import fastbp
-        >>> net = fastbp.Network([2, 1], "identity", init=[([[2.0], [3.0]], [0.0])])
-        >>> net.jacobian([1.0, 1.0])
-        array([[2., 3.]])
-        """
-        cdef cnp.ndarray x = checked_inputs(self, X, "X")
-        cdef cnp.ndarray jacobian = np.empty((count_of(x), self.n_outputs, self.n_inputs), self.dtype)
-        demand_finite(self, x, "X")
-        self.fill_jacobian(cnp.PyArray_DATA(x), count_of(x), cnp.PyArray_DATA(jacobian))
-        return jacobian[0] if cnp.PyArray_NDIM(x) == 1 else jacobian
-
-    @cython.critical_section
-    cdef int fill_jacobian(self, const void* x, Py_ssize_t total, void* jacobian) except -1:
-        cdef Workspace work = self.training.take(self, total)
-        cdef Py_ssize_t start = 0, m
-        self.lock.enter(False)
-        with nogil:
-            while start < total:
-                m = min(total - start, self.model.block_rows)
-                self.kernels.jacobian(&self.model, work, x, start, m, jacobian)
-                start += m
-        self.lock.leave()
-        if self.kernels.all_finite(jacobian, total * self.n_outputs * self.n_inputs):
-            self.training.give_back(work)
-        return 0

@@ -101,6 +101,15 @@ cdef double default_rate(Model net, Py_ssize_t m):
     return 0.1 if net.mean else 0.1 / m
 
 
+cdef int demand_optimizer(object optimizer, object learning_rate) except -1:
+    """An optimizer, which has a learning rate of its own, or None."""
+    if optimizer is not None and not isinstance(optimizer, Optimizer):
+        raise TypeError(f"optimizer must be an optimizer object or None, got {optimizer!r}")
+    if optimizer is not None and learning_rate is not None:
+        raise ValueError(f"learning_rate must be None beside an optimizer, which has its own; got {learning_rate!r}")
+    return 0
+
+
 cdef int demand_apart(cnp.ndarray out, cnp.ndarray other, str names) except -1:
     if overlap(out, other):
         raise ValueError(f"out must not overlap {names}")

@@ -169,6 +169,15 @@ cdef class Optimizer:
 
     # ---------------------------------------------------------------- copy, deepcopy, pickle
 
+    def copy(self):
+        """An optimizer of its own with the same numbers, and the state that this one has now.
+
+        Returns
+        -------
+        optimizer
+        """
+        return copy.copy(self)
+
     def __reduce__(self):
         return _rebuild_optimizer, (type(self), self._everything()), object.__getstate__(self)
 

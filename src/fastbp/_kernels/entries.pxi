@@ -73,8 +73,9 @@ cdef void copy_rows_entry(const fastbp_model* model, Workspace work, fastbp_rows
     copy_rows(model, <TypedWorkspace>work, what, l, m, <real*>to, start)
 
 
-cdef void set_errors_entry(const fastbp_model* model, Workspace work, const void* errors, ptrdiff_t m) noexcept nogil:
-    set_errors(model, <TypedWorkspace>work, <const real*>errors, m)
+cdef void set_errors_entry(const fastbp_model* model, Workspace work, int l, const void* errors, ptrdiff_t start,
+                           ptrdiff_t m) noexcept nogil:
+    set_errors(model, <TypedWorkspace>work, l, <const real*>errors, start, m)
 
 
 cdef void input_errors_entry(const fastbp_model* model, Workspace work, ptrdiff_t m, void* to,

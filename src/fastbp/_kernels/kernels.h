@@ -15,7 +15,7 @@
 
 #include "activations.h"
 
-#define FASTBP_KERNELS_ABI 4
+#define FASTBP_KERNELS_ABI 5
 #define FASTBP_CAPSULE "fastbp._kernels"
 
 /* The core works through more rows than this in blocks, so that memory does not grow with the batch. A network of few

@@ -31,10 +31,11 @@ ctypedef struct fastbp_kernels:
     # The last three for every layer: from the output's error signal to the gradient of all parameters.
     void (*backward)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
                      bint accumulate) noexcept nogil
-    # m padded rows of a layer into compact rows from `start` on, and compact rows into the last layer's deltas.
+    # m padded rows of a layer into compact rows from `start` on, and such rows into a layer's error signal.
     void (*copy_rows)(const fastbp_model*, Workspace work, fastbp_rows what, int l, ptrdiff_t m, void* to,
                       ptrdiff_t start) noexcept nogil
-    void (*set_errors)(const fastbp_model*, Workspace work, const void* errors, ptrdiff_t m) noexcept nogil
+    void (*set_errors)(const fastbp_model*, Workspace work, int l, const void* errors, ptrdiff_t start,
+                       ptrdiff_t m) noexcept nogil
     # From the output's error signal to dE/dx, into compact rows from `start` on.
     void (*input_errors)(const fastbp_model*, Workspace work, ptrdiff_t m, void* to, ptrdiff_t start) noexcept nogil
     void (*jacobian)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,

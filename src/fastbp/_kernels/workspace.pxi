@@ -44,15 +44,15 @@ cdef void copy_rows(const fastbp_model* model, TypedWorkspace work, fastbp_rows 
         memcpy(to + (start + i) * layer.n_out, rows + i * layer.stride, layer.n_out * sizeof(real))
 
 
-cdef void set_errors(const fastbp_model* model, TypedWorkspace work, const real* errors, ptrdiff_t m) noexcept nogil:
-    """Compact rows become the error signal of the output layer."""
-    cdef int last = model.n_layers - 1
-    cdef const fastbp_layer* layer = &model.layers[last]
-    cdef real* e = delta_of(work, last)
+cdef void set_errors(const fastbp_model* model, TypedWorkspace work, int l, const real* errors, ptrdiff_t start,
+                     ptrdiff_t m) noexcept nogil:
+    """Compact rows from `start` on become the error signal of a layer."""
+    cdef const fastbp_layer* layer = &model.layers[l]
+    cdef real* e = delta_of(work, l)
     cdef ptrdiff_t i
     memset(e, 0, m * layer.stride * sizeof(real))
     for i in range(m):
-        memcpy(e + i * layer.stride, errors + i * layer.n_out, layer.n_out * sizeof(real))
+        memcpy(e + i * layer.stride, errors + (start + i) * layer.n_out, layer.n_out * sizeof(real))
 
 
 cdef void copy_params(const fastbp_model* model, real* padded_params, real* compact, bint to_compact) noexcept nogil:
