@@ -8,18 +8,22 @@ from math import inf
 
 def number(argument, value, low, high, *, low_allowed=False):
     """`value` as a float in the open interval from low to high, or from low on."""
-    try:
-        result = float(value) if not isinstance(value, (str, bytes)) else None
-    except (TypeError, ValueError):
-        result = None
-    except OverflowError:
-        result = inf        # an int beyond all floats
-    if result is None:
-        raise TypeError(f"{argument} must be a number, got {type(value).__name__} {value!r}")
+    result = value if type(value) is float else _float(argument, value)
     if not (low < result < high or (low_allowed and result == low)):
         finite = " and finite" if high == inf else f" and below {high}"
         raise ValueError(f"{argument} must be {'at least' if low_allowed else 'above'} {low}{finite}, got {value!r}")
     return result
+
+
+def _float(argument, value):
+    try:
+        if not isinstance(value, (str, bytes)):
+            return float(value)
+    except (TypeError, ValueError):
+        pass
+    except OverflowError:
+        return inf      # an int beyond all floats
+    raise TypeError(f"{argument} must be a number, got {type(value).__name__} {value!r}")
 
 
 def positive_integer(argument, value):

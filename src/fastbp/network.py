@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from fastbp.training.history import History
 
 
+# A copy makes its generator when it is asked for, which takes as long as all the rest of a copy.
+NONE_YET = np.random.default_rng(0)
+
+
 @dataclass(frozen=True)
 class uniform:
     """Initial weights and biases drawn evenly from ``low <= w < high``; for the `init` of `Network`.
@@ -171,7 +175,7 @@ class Network(Core):
     [0.0, 1.0, 1.0, 0.0]
     """
 
-    __slots__ = ("__weakref__", "_rng")
+    __slots__ = ("__weakref__", "_random")     # the latter a Generator, or how to make one
 
     def __init__(self, layer_sizes: Iterable[int], activation: str | Iterable[str] = "sigmoid",
                  output_activation: str | None = None, *,
@@ -188,8 +192,18 @@ class Network(Core):
                              "'sigmoid' is the one for two classes")
         super().__init__(sizes, activations, loss, kind, parameter, facts.activation is not None, facts.targets,
                          (outputs.low, outputs.high), one_of("reduction", reduction, ("sum", "mean")), _dtype(dtype))
-        self._rng = _generator(seed)
+        self._random = _generator(seed)
         self._initialise(init)
+
+    @property
+    def _rng(self):
+        """For the initial weights, and for `fit` where it is given no seed."""
+        if isinstance(self._random, tuple):
+            made, state = self._random
+            bit_generator = made()
+            bit_generator.state = state
+            self._random = np.random.Generator(bit_generator)
+        return self._random
 
     def _initialise(self, init):
         if isinstance(init, uniform):
@@ -506,19 +520,18 @@ class Network(Core):
         >>> bool((net.copy().params == net.params).all())
         True
         """
-        bit_generator = type(self._rng.bit_generator)()
-        bit_generator.state = self._rng.bit_generator.state
-        rng = np.random.Generator(bit_generator)
-        net = _rebuild(type(self), self._arguments(), self.params, rng)
+        bits = self._rng.bit_generator
+        net = _rebuild(type(self), self._arguments(), self.params)
         of_dict, of_slots = object.__getstate__(self)
-        for name, value in {**(of_dict or {}), **of_slots, "_rng": rng}.items():    # those of a subclass, too
+        # Those of a subclass, too.
+        for name, value in {**(of_dict or {}), **of_slots, "_random": (type(bits), bits.state)}.items():
             setattr(net, name, value)
         return net
 
     __copy__ = copy
 
     def __reduce__(self):
-        return _rebuild, (type(self), self._arguments(), self.params, self._rng), object.__getstate__(self)
+        return _rebuild, (type(self), self._arguments(), self.params), object.__getstate__(self)
 
     def _arguments(self):
         """What `Network` must be called with to make one of this architecture."""
@@ -558,10 +571,10 @@ def load(path: str | os.PathLike[str]) -> Network:
         return Network.from_description(io.described(*io.read(io.NETWORK, path)))
 
 
-def _rebuild(cls, arguments, params, rng):
-    """A network by `Network.__init__`, for that of a subclass may take other arguments."""
+def _rebuild(cls, arguments, params):
+    """A network by `Network.__init__`, for that of a subclass may take other arguments; `_random` is yet to come."""
     net = cls.__new__(cls)
-    Network.__init__(net, **arguments, init=params, seed=rng)
+    Network.__init__(net, **arguments, init=params, seed=NONE_YET)
     return net
 
 

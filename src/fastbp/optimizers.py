@@ -25,8 +25,16 @@ def _share(name, value):
 class _Regularised(Optimizer):
     """The keywords that all optimizers take; `numbers` are the method's own, and decay."""
 
-    def __init__(self, method, learning_rate, numbers, *, l1=0.0, l2=0.0, clip_norm=None, max_norm=None,
-                 layer_rates=None):
+    l1 = l2 = 0.0
+    clip_norm = max_norm = layer_rates = None
+
+    def __init__(self, method, learning_rate, numbers, common):
+        if common:
+            numbers = numbers | self._take(**common)
+        super().__init__(method, learning_rate, **numbers)
+
+    def _take(self, l1=0.0, l2=0.0, clip_norm=None, max_norm=None, layer_rates=None):
+        """Keep the keywords and give them the core's names."""
         self.l1, self.l2 = (number(name, value, 0, inf, low_allowed=True) for name, value in (("l1", l1), ("l2", l2)))
         self.clip_norm = None if clip_norm is None else number("clip_norm", clip_norm, 0, inf)
         self.max_norm = None if max_norm is None else number("max_norm", max_norm, 0, inf)
@@ -36,8 +44,8 @@ class _Regularised(Optimizer):
             raise TypeError(f"layer_rates must be a sequence of numbers, got {layer_rates!r}") from None
         self.layer_rates = rates and tuple(
             number(f"layer_rates[{l}]", rate, 0, inf, low_allowed=True) for l, rate in enumerate(rates))
-        super().__init__(method, learning_rate, l1=self.l1, l2=self.l2, clip=self.clip_norm or 0.0,
-                         max_norm=self.max_norm or 0.0, rates=self.layer_rates, **numbers)
+        return {"l1": self.l1, "l2": self.l2, "clip": self.clip_norm or 0.0, "max_norm": self.max_norm or 0.0,
+                "rates": self.layer_rates}
 
 
 class SGD(_Regularised):
@@ -88,7 +96,7 @@ class SGD(_Regularised):
         super().__init__("nesterov" if nesterov else "momentum" if momentum else "sgd",
                          0.1 if learning_rate is None else learning_rate,
                          {"divided": learning_rate is None, **({"momentum": self.momentum} if momentum else {})},
-                         **common)
+                         common)
 
     def __repr__(self):
         rate = "" if self.divided else f"{self.learning_rate}, "
@@ -104,7 +112,7 @@ class _Moments(_Regularised):
         self.beta_1, self.beta_2 = _share("beta_1", beta_1), _share("beta_2", beta_2)
         self.epsilon = number("epsilon", epsilon, 0, inf)
         super().__init__(self.method, learning_rate, {
-            "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "decay": decay}, **common)
+            "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "decay": decay}, common)
 
     def __repr__(self):
         return (f"{type(self).__name__}({self.learning_rate}, beta_1={self.beta_1}, beta_2={self.beta_2}, "
@@ -239,7 +247,7 @@ class RMSprop(_Regularised):
     def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, epsilon: float = 1e-8,
                  **common: Unpack[Common]) -> None:
         self.rho, self.epsilon = _share("rho", rho), number("epsilon", epsilon, 0, inf)
-        super().__init__("rmsprop", learning_rate, {"rho": self.rho, "epsilon": self.epsilon}, **common)
+        super().__init__("rmsprop", learning_rate, {"rho": self.rho, "epsilon": self.epsilon}, common)
 
     def __repr__(self):
         return f"RMSprop({self.learning_rate}, rho={self.rho}, epsilon={self.epsilon})"
@@ -273,7 +281,7 @@ class Adagrad(_Regularised):
 
     def __init__(self, learning_rate: float = 0.01, epsilon: float = 1e-10, **common: Unpack[Common]) -> None:
         self.epsilon = number("epsilon", epsilon, 0, inf)
-        super().__init__("adagrad", learning_rate, {"epsilon": self.epsilon}, **common)
+        super().__init__("adagrad", learning_rate, {"epsilon": self.epsilon}, common)
 
     def __repr__(self):
         return f"Adagrad({self.learning_rate}, epsilon={self.epsilon})"
@@ -318,7 +326,7 @@ class Rprop(_Regularised):
         if not least <= largest:
             raise ValueError(f"least must not be above largest, got least={least!r} and largest={largest!r}")
         super().__init__("rprop", learning_rate, {
-            "grow": self.grow, "shrink": self.shrink, "least": self.least, "largest": self.largest}, **common)
+            "grow": self.grow, "shrink": self.shrink, "least": self.least, "largest": self.largest}, common)
 
     def __repr__(self):
         return (f"Rprop({self.learning_rate}, grow={self.grow}, shrink={self.shrink}, least={self.least}, "

@@ -289,9 +289,9 @@ cdef class Core(Traceable):
             chunk = batch
         while start < samples.m:
             stop = min(start + chunk, samples.m)
-            if optimizer.divided and stop - start > batch:
+            if optimizer.is_divided and stop - start > batch:
                 stop -= (stop - start) % batch
-            elif optimizer.divided and stop - start < batch:
+            elif optimizer.is_divided and stop - start < batch:
                 state = optimizer.attach(self, &numbers, stop - start)      # the last batch has a rate of its own
             if self.custom is None:
                 self.train(&samples.data, start, stop, batch, &numbers, &progress, dropout)

@@ -18,7 +18,7 @@ cdef class Optimizer:
     """
     cdef fastbp_optimizer numbers
     cdef str method
-    cdef readonly bint divided
+    cdef bint is_divided
     cdef cnp.ndarray rates
     cdef tuple state        # (mean, square, rates), which a step holds on to; another one after each reset
     cdef Layout layout      # that of mean and square
@@ -36,7 +36,7 @@ cdef class Optimizer:
         rates = None if rates is None else np.array(rates, np.float64)
         self.learning_rate = learning_rate
         # All has been checked; nothing from here on raises or lets another thread run.
-        self.method, self.rates, self.divided = method, rates, divided
+        self.method, self.rates, self.is_divided = method, rates, divided
         self.numbers.method = code
         self.numbers.own = own_numbers
         self.numbers.l1, self.numbers.l2, self.numbers.decay = l1_, l2_, decay_
@@ -61,6 +61,12 @@ cdef class Optimizer:
     @cython.critical_section
     def learning_rate(self, value):
         self.numbers.learning_rate = checked_rate(value)
+
+    @property
+    def divided(self):
+        """Whether an update that sums over m samples takes the learning rate divided by m: that of an `SGD` which was
+        given none."""
+        return self.is_divided
 
     @property
     @cython.critical_section
@@ -115,7 +121,7 @@ cdef class Optimizer:
             raise ValueError(f"layer_rates must hold one number for each of the {net.model.n_layers} layers, "
                              f"got {len(self.rates)}")
         numbers[0] = self.numbers
-        if self.divided and not net.mean:
+        if self.is_divided and not net.mean:
             numbers.learning_rate /= m
         return self.state
 
@@ -191,7 +197,7 @@ cdef class Optimizer:
             "method": self.method, "learning_rate": numbers.learning_rate,
             "numbers": {"decay": numbers.decay, "l1": numbers.l1, "l2": numbers.l2, "clip": numbers.clip,
                         "max_norm": numbers.max_norm, "rates": None if self.rates is None else self.rates.tolist(),
-                        "divided": bool(self.divided),
+                        "divided": bool(self.is_divided),
                         **{name: numbers.own[i] for i, name in enumerate(names)}},
             "like_sklearn": bool(numbers.batch_means),
             "layout": None if layout is None else (layout.layer_sizes, layout.dtype.name),

@@ -33,13 +33,15 @@ cdef class Samples:
     cdef readonly bint single
     cdef readonly double penalty
     cdef double total_weight
+    cdef object generator, lock     # the random numbers that shuffle() took last, and their lock
+    cdef bitgen_t* bits
 
     def __init__(self):
         raise TypeError("Samples are made by Network._samples")
 
     def reorder(self, order):
         """Take the samples in this order, or in a new one from this generator."""
-        if isinstance(order, np.random.Generator):
+        if order is self.generator or isinstance(order, np.random.Generator):
             self.shuffle(order)
             return
         order = np.array(order, np.intp)
@@ -57,7 +59,6 @@ cdef class Samples:
 
         Generator.permutation, of the same distribution, takes three times as long.
         """
-        cdef bitgen_t* bits
         cdef ptrdiff_t[::1] order
         cdef ptrdiff_t i, j
         cdef uint64_t product
@@ -68,13 +69,15 @@ cdef class Samples:
         if self.data.order == NULL:
             self.follow(np.arange(self.m, dtype=np.intp))
         order = self.order
-        bits = <bitgen_t*>PyCapsule_GetPointer(rng.bit_generator.capsule, "BitGenerator")
-        with rng.bit_generator.lock:
+        if rng is not self.generator:
+            self.bits = <bitgen_t*>PyCapsule_GetPointer(rng.bit_generator.capsule, "BitGenerator")
+            self.generator, self.lock = rng, rng.bit_generator.lock
+        with self.lock:
             for i in range(self.m - 1, 0, -1):
                 # j below bound, evenly (Lemire 2019): the upper half of a product, unless its lower half is one of
                 # the few that would favour some j.
                 bound = <uint32_t>(i + 1)
-                product = <uint64_t>bits.next_uint32(bits.state) * bound
+                product = <uint64_t>self.bits.next_uint32(self.bits.state) * bound
                 if <uint32_t>product < bound:
                     unfair = <uint32_t>(-<int64_t>bound) % bound
                     draws = 0
@@ -83,7 +86,7 @@ cdef class Samples:
                             raise ValueError("seed must be a generator of random numbers, got one that gives the "
                                              f"same again and again, a {type(rng.bit_generator).__name__}")
                         draws += 1
-                        product = <uint64_t>bits.next_uint32(bits.state) * bound
+                        product = <uint64_t>self.bits.next_uint32(self.bits.state) * bound
                 j = <ptrdiff_t>(product >> 32)
                 order[i], order[j] = order[j], order[i]
         return self.order_array

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -17,9 +18,20 @@ if TYPE_CHECKING:
     from fastbp.network import Network
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+COLUMNS = "error", "rms", "learning_rate", "seconds", "validation_error", "validation_rms"
+
+
 class History:
-    """What a `Network.fit` did.
+    """What a `Network.fit` did, which makes it.
+
+    Parameters
+    ----------
+    records : list of float
+        Entries of the arrays below, epoch after epoch.
+    width : int
+        How many there are of each epoch: 4, or 6 with validation.
+    stop_reason : str
+        As below.
 
     Attributes
     ----------
@@ -47,12 +59,25 @@ class History:
     seconds: NDArray[np.float64]
     best_epoch: int | None
 
+    def __init__(self, records: Sequence[float], width: int, stop_reason: str) -> None:
+        self.stop_reason, self._records, self._width = stop_reason, records, width
+
+    def __getattr__(self, name):
+        # The arrays are made when one is asked for: in a training of microseconds they would be the longest part.
+        if name not in COLUMNS and name != "best_epoch":
+            raise AttributeError(f"'History' object has no attribute {name!r}")
+        columns = np.array(self._records, np.float64).reshape(-1, self._width).T.copy()
+        made = dict(zip(COLUMNS, (*columns, np.empty(0), np.empty(0)), strict=False))
+        errors = made["validation_error"]
+        self.__dict__ |= made | {"best_epoch": int(np.nanargmin(errors)) if (errors < inf).any() else None}
+        return self.__dict__[name]
+
     @property
     def epochs(self) -> int:
-        return len(self.rms)
+        return len(self)
 
     def __len__(self) -> int:
-        return len(self.rms)
+        return len(self._records) // self._width
 
     def __repr__(self):
         last = f", RMS {self.rms[-1]:.6g}" if len(self) else ""
@@ -68,8 +93,8 @@ class History:
         -------
         dict
         """
-        return {"epochs": len(self), **{name: value.tolist() if isinstance(value, np.ndarray) else value
-                                        for name, value in vars(self).items()}}
+        return {"epochs": len(self), "stop_reason": self.stop_reason, "best_epoch": self.best_epoch,
+                **{name: getattr(self, name).tolist() for name in COLUMNS}}
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -44,4 +45,7 @@ class Options(NamedTuple):
     @classmethod
     def of(cls, keywords: Mapping[str, Any]) -> Options:
         """Those of them that are options."""
-        return cls._make(map(keywords.__getitem__, cls._fields))
+        return cls._make(IN_ORDER(keywords))
+
+
+IN_ORDER = itemgetter(*Options._fields)

@@ -3,8 +3,6 @@
 import time
 from math import inf, sqrt
 
-import numpy as np
-
 from fastbp import divergence, optimizers
 from fastbp.training import random_states
 from fastbp.training.history import EpochState, History
@@ -30,7 +28,7 @@ class Run:
         # E, RMS error, learning rate, seconds and the two validation errors, if any, of each epoch: one flat list, for
         # a tuple each would keep the garbage collector busy.
         self.records, self.width = [], 4
-        self.best_params = None
+        self.best_params, self.runaway = None, inf
 
     @property
     def done(self):
@@ -50,19 +48,22 @@ class Run:
         if self.rates is not None:
             self.optimizer.learning_rate = self.next_rate(epoch)
         error, squares = self.source.train(epoch)
-        rms, best_params, validation = sqrt(squares / self.source.terms), self.best_params, ()
-        if epoch and rms > divergence.RUNAWAY * max(self.records[1], 1.0):
+        rms = sqrt(squares / self.source.terms)
+        if rms > self.runaway:
             raise divergence.of_an_epoch(self.net, epoch, self.records[1], rms, self.source.of_an_update(),
                                          self.optimizer)
+        best_params, validation = self.best_params, ()
         if self.validation is not None:
             validation = self.net._error_and_rms(*self.validation)
             if self.stopping.look(validation[0]) and self.stopping.patience < inf:
                 best_params = self.net.params
         seconds = time.perf_counter() - self.started
+        record = error, rms, self.optimizer.learning_rate, self.seconds_before + seconds
         # Ctrl-C comes at a call, so not between these lines: the best parameters are those of a recorded epoch.
-        self.records += error, rms, self.optimizer.learning_rate, self.seconds_before + seconds
-        self.records += validation
+        self.records += record + validation if validation else record
         self.best_params = best_params
+        if epoch == 0:
+            self.runaway = divergence.RUNAWAY * max(rms, 1.0)
         return self.stopping.reason(epoch + 1, rms, seconds)
 
     def end(self):
@@ -89,6 +90,7 @@ class Run:
                 self.stopping.look(records[epoch * self.width + 4])
         if records:
             self.seconds_before = records[3 - self.width]
+            self.runaway = divergence.RUNAWAY * max(records[1], 1.0)
         return rates
 
     def state(self):
@@ -98,7 +100,4 @@ class Run:
                           learning_rate, seconds, self.source.last_batch)
 
     def history(self, stop_reason):
-        columns = np.array(self.records, np.float64).reshape(-1, self.width).T.copy()
-        error, rms, learning_rate, seconds, validation_error, validation_rms = (*columns, np.empty(0), np.empty(0))[:6]
-        best_epoch = int(np.nanargmin(validation_error)) if (validation_error < inf).any() else None
-        return History(error, rms, stop_reason, validation_error, validation_rms, learning_rate, seconds, best_epoch)
+        return History(self.records, self.width, stop_reason)
