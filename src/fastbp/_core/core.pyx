@@ -19,7 +19,9 @@ import os
 
 import numpy as np
 
-from fastbp._arrays import aligned_zeros, apply_loss, as_reals, demand_finite_parameters, labels, total_of
+from fastbp._arrays import AT_ONCE, aligned_zeros, apply_loss, as_reals, demand_finite_parameters
+from fastbp._arrays import is_large_map, labels, place, total_of
+from fastbp._checks import refuse_class
 
 cimport cython
 cimport numpy as cnp
@@ -185,14 +187,16 @@ cdef class Core(Differentiable):
             numbers.learning_rate = 0.1 if learning_rate is None else checked_rate(learning_rate)
         else:
             if not isinstance(optimizer, Optimizer):
-                raise TypeError(f"optimizer must be an optimizer object or None, got {optimizer!r}")
+                refuse_class("optimizer", optimizer)
+                raise TypeError("optimizer must be None or an object, as fastbp.Adam() makes one before the first of "
+                                f"many steps, got {type(optimizer).__name__} {optimizer!r:.80}")
             if learning_rate is not None:
                 raise ValueError("learning_rate must be None beside an optimizer, which has its own; "
                                  f"got {learning_rate!r}")
         if m == 0:
             raise ValueError("x must hold at least one sample, got none")
-        demand_finite(self, inputs, "x")
-        demand_finite(self, targets, "t")
+        demand_finite(self, inputs, "x", x)
+        demand_finite(self, targets, "t", t)
         demand_range(self, targets, "t")
         if optimizer is not None:
             state = (<Optimizer>optimizer).attach(self, &numbers)

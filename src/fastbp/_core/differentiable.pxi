@@ -326,7 +326,7 @@ cdef class Differentiable(Model):
         """
         cdef cnp.ndarray x = checked_inputs(self, X, "X")
         cdef cnp.ndarray jacobian = np.empty((count_of(x), self.n_outputs, self.n_inputs), self.dtype)
-        demand_finite(self, x, "X")
+        demand_finite(self, x, "X", X)
         self.fill_jacobian(cnp.PyArray_DATA(x), count_of(x), cnp.PyArray_DATA(jacobian))
         return jacobian[0] if cnp.PyArray_NDIM(x) == 1 else jacobian
 

@@ -22,7 +22,9 @@ def fit(net, X, T, options, rng):
     callbacks += (shown,) if shown else ()
     masks = dropout.make(net, options.dropout, rng)
     saved = None if options.resume is None else checkpoints.read(options.resume)
-    if T is None and not hasattr(X, "__array__"):
+    if T is None and hasattr(X, "__array__"):
+        raise TypeError("T must hold the targets of the array X, got None; only batches (X, T) come without it")
+    if T is None:
         refuse_beside_batches(options)
         run.source = sources.Batches(net, X, run.optimizer, masks, run.stopping.epochs)
     else:
@@ -118,10 +120,10 @@ def check_checkpoint(checkpoint, checkpoint_every):
     if positive_integer("checkpoint_every", checkpoint_every) > 1 and checkpoint is None:
         raise ValueError(f"checkpoint_every needs a checkpoint to write, got checkpoint_every={checkpoint_every!r}")
     if checkpoint is not None:
-        target = os.path.realpath(os.fsdecode(checkpoint))
-        if not os.path.isdir(os.path.dirname(target)):
-            raise FileNotFoundError(f"checkpoint: there is no directory {os.path.dirname(target)!r}")
-        io.demand_replaceable(target, "checkpoint")
+        path = os.fsdecode(checkpoint)
+        directory = os.path.dirname(io.replaceable(path, "checkpoint"))
+        if not os.path.isdir(directory):
+            raise FileNotFoundError(f"checkpoint: there is no directory {directory!r} to write {path!r} in")
 
 
 def checked_callbacks(callbacks):
@@ -140,7 +142,7 @@ def checked_batch_size(batch_size, optimizer):
     if batch_size is None:
         return "full" if isinstance(optimizer, Rprop) else 1
     if isinstance(batch_size, str):
-        return one_of("batch_size", batch_size, ("full",))
+        return one_of("batch_size", batch_size, ("full",), "a number of samples")
     return positive_integer("batch_size", batch_size)
 
 
