@@ -60,6 +60,11 @@ def is_large_map(array, dtype):
     return mmap is not None and isinstance(base, mmap.mmap)
 
 
+def rows_at_once(array, dtype):
+    """How many rows of a large memory map to convert at a time."""
+    return max(1, AT_ONCE // (array.shape[1] * dtype.itemsize))
+
+
 def refuse_map(array, name, dtype):
     contiguous = array.flags.c_contiguous
     remedy = (f'Make the network with dtype="{array.dtype}", or pass' if contiguous and array.dtype in FLOATS
@@ -198,6 +203,38 @@ def demand_finite_parameters(weights, biases):
             if places:
                 raise ValueError("the network's parameters must be finite to be trained, got "
                                  f"{values[tuple(places[0])]} at net.{name}[{l}]{places[0]}; set them anew")
+
+
+class Parameters(np.ndarray):
+    """What `Network.params` is read as: an array that is a copy, whose refusal to be changed says what to write instead.
+
+    What is computed or pickled of it is an array like any other, and a copy of it can be changed.
+    """
+
+    __slots__ = ()
+
+    def __array_wrap__(self, array, context=None, return_scalar=False):
+        return array[()] if return_scalar else array
+
+    def __reduce__(self):
+        return self.view(np.ndarray).__reduce__()
+
+    def __repr__(self):
+        return repr(self.view(np.ndarray))
+
+
+def _explained(change):
+    """A method of an ndarray that changes it, with the sentence that is meant for `Network.params`."""
+    def method(self, *args):
+        if not self.flags.writeable:
+            raise ValueError("net.params is read as a copy, and a change of the copy would be lost; write "
+                             "net.params = net.params + x, or change net.weights[l] and net.biases[l] in place")
+        return change(self, *args)
+    return method
+
+
+for name in ("setitem", "iadd", "isub", "imul", "itruediv", "ifloordiv", "imod", "ipow"):
+    setattr(Parameters, f"__{name}__", _explained(getattr(np.ndarray, f"__{name}__")))
 
 
 def aligned_zeros(length, dtype):

@@ -533,7 +533,7 @@ def _loss(loss, output_activation):
     """(the loss as a network has it, a key of losses.TABLE or a callable for the core, its parameter)."""
     refuse_class("loss", loss)
     if not callable(loss) and not isinstance(loss, losses.WITH_PARAMETER):
-        name = one_of("loss", loss, losses.TABLE, "an object, a function")
+        name = one_of("loss", loss, losses.TABLE, "a loss object, a function")
         wanted = losses.TABLE[name].activation
         if wanted not in (None, output_activation):
             raise ValueError(f"loss {name!r} needs output_activation {wanted!r}, got {output_activation!r}")

@@ -19,8 +19,8 @@ import os
 
 import numpy as np
 
-from fastbp._arrays import AT_ONCE, aligned_zeros, apply_loss, as_reals, demand_finite_parameters
-from fastbp._arrays import is_large_map, labels, place, total_of
+from fastbp._arrays import Parameters, aligned_zeros, apply_loss, as_reals, demand_finite_parameters
+from fastbp._arrays import is_large_map, labels, place, rows_at_once, total_of
 from fastbp._checks import refuse_class
 
 cimport cython

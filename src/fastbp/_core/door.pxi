@@ -16,15 +16,18 @@ cdef tuple shape_of(cnp.ndarray array):
 
 cdef cnp.ndarray checked_inputs(Model net, object X, str name):
     """X as (n_inputs,) or (M, n_inputs), contiguous and of the network's dtype."""
-    cdef cnp.ndarray x
-    cdef int ndim
-    x = X if is_ready(net, X) else as_reals(X, name, net.dtype)
-    ndim = cnp.PyArray_NDIM(x)
+    cdef cnp.ndarray x = X if is_ready(net, X) else as_reals(X, name, net.dtype)
+    demand_inputs(net, x, name)
+    return x
+
+
+cdef inline int demand_inputs(Model net, cnp.ndarray x, str name) except -1:
+    cdef int ndim = cnp.PyArray_NDIM(x)
     if not (ndim == 1 or ndim == 2) or cnp.PyArray_DIM(x, ndim - 1) != net.n_inputs:
         net.demand_storage()
         raise ValueError(f"{name} must have the shape ({net.n_inputs},) of one sample or (M, {net.n_inputs}) of "
                          f"M samples, got {np.shape(x)}")
-    return x
+    return 0
 
 
 cdef inline Py_ssize_t count_of(cnp.ndarray x) noexcept:

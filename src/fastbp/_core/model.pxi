@@ -82,12 +82,14 @@ cdef class Model(Layout):
         """All parameters as a new vector: layer by layer, W_l row by row and then b_l. Set it to change them all.
 
         The vector is read-only, because writing into the copy would change nothing; write into `weights` and `biases`,
-        or assign a whole vector of shape (n_params,).
+        or assign a whole vector of shape (n_params,), as ``net.params = net.params + x`` does.
         """
         cdef cnp.ndarray vector
+        cdef cnp.npy_intp length = self.n_params
         cdef bint counted
         self.demand_storage()
-        vector = self.new_vector()      # before the lock: nothing may come between asking it and copying
+        # Before the lock: nothing may come between asking it and copying.
+        vector = cnp.PyArray_New(Parameters, 1, &length, self.typenum, NULL, NULL, 0, 0, None)
         counted = self.lock.enter_shortly(False)
         self.kernels.copy_params(&self.model, self.model.params, cnp.PyArray_DATA(vector), True)
         if counted:
@@ -140,7 +142,8 @@ cdef class Model(Layout):
         cdef cnp.ndarray x, y
         cdef int ndim
         cdef cnp.npy_intp shape[2]
-        if not is_ready(self, X) and isinstance(X, np.ndarray) and is_large_map(np.asarray(X), self.dtype):
+        if not is_ready(self, X) and isinstance(X, np.ndarray) and cnp.PyArray_NDIM(<cnp.ndarray>X) == 2 and (
+                is_large_map(np.asarray(X), self.dtype)):
             return self.predict_blocks(np.asarray(X), out)
         x = checked_inputs(self, X, "X")
         ndim = cnp.PyArray_NDIM(x)
@@ -157,12 +160,12 @@ cdef class Model(Layout):
     cdef object predict_blocks(self, cnp.ndarray X, out):
         """The outputs for a memory map of which the core needs a copy, made of one block of rows at a time."""
         cdef Py_ssize_t start, rows
-        checked_inputs(self, X[:0] if cnp.PyArray_NDIM(X) == 2 else X, "X")
+        demand_inputs(self, X, "X")
         shape = (len(X), self.n_outputs)
         y = np.empty(shape, self.dtype) if out is None else checked_out(self, out, shape)
         if np.may_share_memory(y, X):
             raise ValueError("out must not overlap X")
-        rows = max(1, AT_ONCE // (self.n_inputs * self.itemsize))
+        rows = rows_at_once(X, self.dtype)
         for start in range(0, len(X), rows):
             self.predict(X[start:start + rows], y[start:start + rows])
         return y

@@ -22,9 +22,8 @@ def fit(net, X, T, options, rng):
     callbacks += (shown,) if shown else ()
     masks = dropout.make(net, options.dropout, rng)
     saved = None if options.resume is None else checkpoints.read(options.resume)
-    if T is None and hasattr(X, "__array__"):
-        raise TypeError("T must hold the targets of the array X, got None; only batches (X, T) come without it")
     if T is None:
+        refuse_samples(X)
         refuse_beside_batches(options)
         run.source = sources.Batches(net, X, run.optimizer, masks, run.stopping.epochs)
     else:
@@ -144,6 +143,13 @@ def checked_batch_size(batch_size, optimizer):
     if isinstance(batch_size, str):
         return one_of("batch_size", batch_size, ("full",), "a number of samples")
     return positive_integer("batch_size", batch_size)
+
+
+def refuse_samples(X):
+    """Where T is None, X must give batches, and is no array or list of rows whose targets were forgotten."""
+    first = X[0] if isinstance(X, (list, tuple)) and X and isinstance(X[0], (list, tuple)) else (None,)
+    if hasattr(X, "__array__") or all(isinstance(value, (int, float)) for value in first):
+        raise TypeError("T must hold the targets of the samples X, got None; only batches (X, T) come without it")
 
 
 def refuse_beside_batches(options):
