@@ -12,7 +12,8 @@ FLOATS = np.dtype("float32"), np.dtype("float64")
 
 def as_reals(values, name, dtype):
     """`values` as a contiguous array of the dtype; a TypeError or ValueError that names the argument if it is none."""
-    refuse_masked(values, name)
+    if "numpy.ma" in sys.modules:       # as it is where there are masked arrays
+        refuse_masked(values, name)
     try:
         array = np.asarray(values)
     except (OverflowError, ValueError) as error:
@@ -22,7 +23,7 @@ def as_reals(values, name, dtype):
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, got an array of dtype {array.dtype}"
                         f"{about_texts(array, name, values)}")
-    if is_large_map(array, dtype):
+    if array.base is not None and is_large_map(array, dtype):
         refuse_map(array, name, dtype)
     with np.errstate(over="ignore"):
         try:
@@ -34,13 +35,10 @@ def as_reals(values, name, dtype):
 
 def refuse_masked(values, name):
     """NumPy takes what lies under a mask for numbers like all others."""
-    ma = sys.modules.get("numpy.ma")    # whoever has masked arrays has imported it
-    if ma is None:
-        return
-    if isinstance(values, ma.MaskedArray):
-        count = ma.count_masked(values)
-    elif isinstance(values, (list, tuple)) and ma.MaskedArray in map(type, values):
-        count = sum(map(ma.count_masked, values))
+    if isinstance(values, np.ma.MaskedArray):
+        count = np.ma.count_masked(values)
+    elif isinstance(values, (list, tuple)) and np.ma.MaskedArray in map(type, values):
+        count = sum(map(np.ma.count_masked, values))
     else:
         return
     if count:
@@ -50,11 +48,11 @@ def refuse_masked(values, name):
 
 def is_large_map(array, dtype):
     """Whether it is a memory map, too large to be copied unasked, of which the core needs a copy."""
-    base = array.base
-    if base is None or array.size * dtype.itemsize <= AT_ONCE or (
+    if array.size * dtype.itemsize <= AT_ONCE or (
             array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned):
         return False
     mmap = sys.modules.get("mmap")      # whoever has memory maps has imported it
+    base = array.base
     while isinstance(base, (np.ndarray, memoryview)):
         base = base.base if isinstance(base, np.ndarray) else base.obj
     return mmap is not None and isinstance(base, mmap.mmap)
@@ -144,7 +142,8 @@ def total_of(weights):
 
 def labels(values, name, samples, n_outputs):
     """`values` as an array of intp: for each sample, the number of the output that is to be 1."""
-    refuse_masked(values, name)
+    if "numpy.ma" in sys.modules:
+        refuse_masked(values, name)
     # A copy, for the kernels take labels as indices: nobody may write into them once they are checked.
     array = np.array(values)
     if array.dtype.kind == "O" and all(isinstance(value, (int, np.integer)) for value in array.flat):
@@ -206,9 +205,9 @@ def demand_finite_parameters(weights, biases):
 
 
 class Parameters(np.ndarray):
-    """What `Network.params` is read as: an array that is a copy, whose refusal to be changed says what to write instead.
+    """What `Network.params` is read as: a read-only copy, whose refusal to be changed says what to write instead.
 
-    What is computed or pickled of it is an array like any other, and a copy of it can be changed.
+    What is computed from it, or pickled, is an array like any other, and a copy of it can be changed.
     """
 
     __slots__ = ()

@@ -62,7 +62,7 @@ ELSEWHERE = {
         "hardlim": "'threshold'", "heaviside": "'threshold'", "logsig": "'sigmoid'", "none": "'identity'",
         "poslin": "'relu'", "purelin": "'identity'", "radbas": "'gaussian'", "tansig": "'tanh'",
     },
-    "batch_size": {"all": "'full', which takes all samples at once", "batch": "'full', which takes all samples at once"},
+    "batch_size": dict.fromkeys(("all", "batch"), "'full', which takes all samples at once"),
     "loss": {
         "bce": "'binary_cross_entropy'", "categoricalcrossentropy": "'cross_entropy'", "l1": "'absolute_error'",
         "l2": "'squared_error'", "logistic": "'cross_entropy', or 'binary_cross_entropy' for a single output",
@@ -84,7 +84,8 @@ def suggestion(argument, value, names):
     """The end of an error: which of the names may have been meant, if that can be told."""
     known = ELSEWHERE.get(argument.removeprefix("output_"), {}).get(simplified(value))
     if known is None:
-        import difflib      # only errors need it, and it takes a millisecond to import
+        # Only errors need it, and it takes a millisecond to import.
+        import difflib
         known = "".join(map(repr, difflib.get_close_matches(value.lower(), names, n=1)))
     return f". Did you mean {known}?" if known else ""
 

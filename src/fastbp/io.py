@@ -259,7 +259,7 @@ def naming(name):
 
 
 def replaceable(path, argument):
-    """The file of this path; refused if a device, a pipe or a directory is there, in whose place no file must be put."""
+    """The file that a path leads to; refused if it is a device, a pipe or a directory, which no file may replace."""
     # A link stays a link: the file that it points to is replaced.
     target = os.path.realpath(path)
     if os.path.exists(target) and not os.path.isfile(target):

@@ -219,7 +219,7 @@ class Network(Core):
         X : array_like, shape (n_inputs,) or (M, n_inputs)
             Inputs, finite; at least one sample.
         T : array_like, shape (n_outputs,) or (M, n_outputs)
-            Targets, finite; (M,) is taken too where there is one output.
+            Targets, finite; (M,), or a number for one sample, is taken too where there is one output.
 
         Returns
         -------
@@ -362,7 +362,8 @@ class Network(Core):
         >>> history.stop_reason
         'desired_error'
         """
-        return fit(self, X, T, Options.of(locals()), self._rng if seed is None and rng is None else _generator(seed, rng))
+        rng = self._rng if seed is None and rng is None else _generator(seed, rng)
+        return fit(self, X, T, Options.of(locals()), rng)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to a file that `fastbp.load` reads; docs/file-format.md describes it.

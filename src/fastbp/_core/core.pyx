@@ -148,7 +148,7 @@ cdef class Core(Differentiable):
         x : array_like, shape (n_inputs,) or (M, n_inputs)
             Inputs, finite; at least one sample.
         t : array_like, shape (n_outputs,) or (M, n_outputs)
-            Targets, finite; (M,) is taken too where there is one output.
+            Targets, finite; (M,), or a number for one sample, is taken too where there is one output.
         learning_rate : float, default 0.1
             h in ``w <- w - h dE/dw``; positive and finite. An optimizer has its own.
         optimizer : optimizer, optional

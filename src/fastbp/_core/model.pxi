@@ -142,10 +142,14 @@ cdef class Model(Layout):
         cdef cnp.ndarray x, y
         cdef int ndim
         cdef cnp.npy_intp shape[2]
-        if not is_ready(self, X) and isinstance(X, np.ndarray) and cnp.PyArray_NDIM(<cnp.ndarray>X) == 2 and (
-                is_large_map(np.asarray(X), self.dtype)):
+        if is_ready(self, X):
+            x = X
+        elif isinstance(X, np.ndarray) and cnp.PyArray_NDIM(<cnp.ndarray>X) == 2 and is_large_map(
+                np.asarray(X), self.dtype):
             return self.predict_blocks(np.asarray(X), out)
-        x = checked_inputs(self, X, "X")
+        else:
+            x = as_reals(X, "X", self.dtype)
+        demand_inputs(self, x, "X")
         ndim = cnp.PyArray_NDIM(x)
         shape[0] = cnp.PyArray_DIM(x, 0)
         shape[ndim - 1] = self.n_outputs
