@@ -226,14 +226,14 @@ def _explained(change):
     """A method of an ndarray that changes it, with the sentence that is meant for `Network.params`."""
     def method(self, *args):
         if not self.flags.writeable:
-            raise ValueError("net.params is read as a copy, and a change of the copy would be lost; write "
+            raise ValueError("net.params is a read-only copy, in which a change would be lost; write "
                              "net.params = net.params + x, or change net.weights[l] and net.biases[l] in place")
         return change(self, *args)
     return method
 
 
-for name in ("setitem", "iadd", "isub", "imul", "itruediv", "ifloordiv", "imod", "ipow"):
-    setattr(Parameters, f"__{name}__", _explained(getattr(np.ndarray, f"__{name}__")))
+for _name in ("setitem", "iadd", "isub", "imul", "itruediv", "ifloordiv", "imod", "ipow"):
+    setattr(Parameters, f"__{_name}__", _explained(getattr(np.ndarray, f"__{_name}__")))
 
 
 def aligned_zeros(length, dtype):
