@@ -8,13 +8,14 @@ import contextlib
 import inspect
 import itertools
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
 
 import fastbp
-from fastbp import io, schedules
+from fastbp import _arrays, io, schedules
 
 # Eighths, which every float type holds exactly.
 x, t = np.array([0.5, -1.25, 2.0]), np.array([0.25, 0.875])
@@ -250,6 +251,107 @@ def test_wrong_labels(labels):
             call(X, labels)
 
 
+@pytest.mark.parametrize("target", [1, 0.75, np.float32(0.75), np.float64(0.75), np.array(0.75), True], ids=repr)
+@pytest.mark.parametrize("loss", ["squared_error", "huber", lambda y, t: (((y - t) ** 2).sum() / 2, y - t)],
+                         ids=["squared_error", "huber", "function"])
+def test_a_number_is_the_target_of_one_output(target, loss):
+    net = fastbp.Network([3, 4, 1], "tanh", loss=loss, seed=1)
+    twin, as_array = net.copy(), np.array([float(target)])
+    for call in ("error", "rms", "gradient", "backprop", "input_gradient", "train_step"):
+        for ours, theirs in zip(plain(getattr(net, call)(x, target)), plain(getattr(twin, call)(x, as_array)),
+                                strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(net.params, twin.params)
+    with pytest.raises(ValueError, match=r"t must have the shape \(4, 1\).*got \(\)"):
+        net.train_step(X, target)
+    with pytest.raises(ValueError, match=r"t must have the shape \(2,\).*got \(\)"):
+        fastbp.Network([3, 4, 2], seed=1).train_step(x, target)
+
+
+def test_a_bound_number_is_read_anew():
+    net = fastbp.Network([3, 4, 1], "tanh", seed=1)
+    twin, target = net.copy(), np.array(0.5)
+    bound = net.bind(x, target)
+    for value in (0.5, -0.25):
+        target[...] = value
+        assert bound.step() == twin.train_step(x, value)
+
+
+# ------------------------------------------------------------------------------------------------------ memory maps
+
+
+@pytest.fixture(scope="module")
+def large_map(tmp_path_factory):
+    """float32, 6 million numbers, so that as float64 they are too many to be converted at once."""
+    path = tmp_path_factory.mktemp("map") / "large"
+    values = np.memmap(path, "float32", "w+", shape=(2_000_000, 3))
+    values[:] = np.random.default_rng(0).random(3, "f4")
+    values[1_999_999] = x
+    values.flush()
+    return np.memmap(path, "float32", "r", shape=values.shape)
+
+
+def test_a_large_memory_map_is_predicted_in_blocks(large_map):
+    net = fastbp.Network([3, 4, 2], "tanh", seed=1)
+    for given in (large_map, large_map[:, ::-1], np.asarray(large_map)):
+        expected = net.predict(np.array(given, "f8"))
+        out = np.empty_like(expected)
+        np.testing.assert_array_equal(net.predict(given), expected)
+        assert net.predict(given, out) is out
+        np.testing.assert_array_equal(out, expected)
+    with pytest.raises(ValueError, match=r"X must have the shape.*got \(2000000, 2\)"):
+        net.predict(large_map[:, :2])
+    with pytest.raises(ValueError, match=r"out must have the shape \(2000000, 2\), got \(4, 2\)"):
+        net.predict(large_map, np.empty((4, 2)))
+
+
+def test_nothing_larger_than_a_block_is_made_of_a_memory_map(large_map):
+    net = fastbp.Network([3, 1], "tanh", seed=1)
+    out = np.empty((len(large_map), 1))
+    tracemalloc.start()
+    try:
+        net.predict(large_map, out)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.5 * _arrays.AT_ONCE < 0.75 * large_map.size * 8
+
+
+def test_outputs_do_not_overwrite_a_memory_map(tmp_path):
+    values = np.memmap(tmp_path / "map", "float32", "w+", shape=(2_000_000, 3))
+    net = fastbp.Network([3, 1], "tanh", seed=1)
+    with pytest.raises(ValueError, match="out must not overlap X"):
+        net.predict(values, np.frombuffer(values.base, "f8", 2_000_000).reshape(-1, 1))
+
+
+@pytest.mark.parametrize("call", ["error", "rms", "gradient", "backprop", "input_gradient", "train_step", "fit",
+                                  "jacobian", "predict one"])
+def test_large_memory_maps_are_not_converted_unasked(large_map, call):
+    net = fastbp.Network([3, 1], "tanh", seed=1)
+    T = np.zeros(len(large_map))
+    calls = {"jacobian": net.jacobian, "predict one": lambda X: net.predict(X.reshape(-1))}
+    of_map = calls.get(call, lambda X: getattr(net, call)(X, T))
+    with pytest.raises(ValueError, match=r'\b[Xx] must be a contiguous memory map of float64.*got one of float32\. '
+                       'Make the network with dtype="float32", or pass batches of rows'):
+        of_map(large_map)
+
+
+def test_other_memory_maps_and_copies(large_map):
+    T = np.zeros(len(large_map), "f4")
+    net = fastbp.Network([3, 1], "tanh", dtype="float32", seed=1)
+    expected = net.error(np.array(large_map), T)
+    assert net.error(large_map, T) == expected
+    with pytest.raises(ValueError, match=r"got one of float32 that is not contiguous\. Pass batches of rows"):
+        net.error(large_map[:, ::-1], T)
+    wide = fastbp.Network([3, 1], "tanh", seed=1)
+    # Copies, rows and batches are as they are anywhere.
+    assert np.isfinite(wide.error(large_map[::1000], T[::1000]))
+    assert np.isfinite(wide.error(np.array(large_map, "float64"), T))
+    assert np.isfinite(wide.error(large_map * 1, T))
+    history = wide.fit([(large_map[start:start + 1000], T[:1000]) for start in (0, 5000)], epochs=1)
+    assert np.isfinite(history.rms).all()
+
+
 # ------------------------------------------------------------------------------------------------------ numbers
 
 NOT_NUMBERS = ["1", b"1", 1j, [], [1.0], {}, object(), len, np.zeros(2), np.array(["1"]), np.datetime64("2020"), type,
@@ -338,15 +440,17 @@ def test_numbers_of_steps():
 ANYTHING = [*NOT_NUMBERS, np.nan, -1, 2**100, "", "\0", "x" * 10**6, b"\xff", ..., NotImplemented, Exception("x"), X,
             [[[]]], [None], ["tanh", 5], {"a": X}, fastbp.Network([2, 1], seed=1), fastbp.SGD(), fastbp.Network]
 OPEN = {  # taken by design: (call, argument)
-    ("Network", "seed"), ("Network", "loss"), ("Network", "dtype"), ("Network", "init"), ("fit", "shuffle"),
+    ("Network", "seed"), ("Network", "rng"), ("Network", "loss"), ("Network", "dtype"), ("Network", "init"),
+    ("fit", "rng"), ("fit", "shuffle"),
     ("fit", "verbose"), ("fit", "seed"), ("fit", "callbacks"), ("fit", "schedule"), ("fit", "dropout"),
 }
 
 
 def anything_cases():
-    for argument in ("layer_sizes", "activation", "output_activation", "loss", "reduction", "dtype", "init", "seed"):
+    for argument in ("layer_sizes", "activation", "output_activation", "loss", "reduction", "dtype", "init", "seed",
+                     "rng"):
         yield "Network", argument, lambda argument, value: fastbp.Network(**{"layer_sizes": [3, 4, 2], argument: value})
-    for argument in ("optimizer", "schedule", "callbacks", "class_weight", "seed", "dropout",
+    for argument in ("optimizer", "schedule", "callbacks", "class_weight", "seed", "rng", "dropout",
                      "validation_data"):
         yield "fit", argument, lambda argument, value: fastbp.Network([3, 4, 2]).fit(
             X, T, **{"epochs": 1, argument: value})

@@ -1,11 +1,14 @@
 """Bad input: the right exception, a message with the argument, what came and what was expected, and no trace left."""
 
+import pickle
 import re
 
 import numpy as np
 import pytest
 
 import fastbp
+from fastbp import activations, losses, optimizers
+from fastbp._checks import ELSEWHERE, simplified
 
 x, t = np.zeros(3), np.zeros(2)
 X, T = np.zeros((4, 3)), np.zeros((4, 2))
@@ -65,6 +68,10 @@ NETWORKS = [
     case(ValueError, "seed", "-1", lambda: fastbp.Network([3, 2], seed=-1)),
     case(TypeError, "seed", "1.5", lambda: fastbp.Network([3, 2], seed=1.5)),
     case(TypeError, "seed", "'one'", lambda: fastbp.Network([3, 2], seed="one")),
+    case(ValueError, "rng", "-1", lambda: fastbp.Network([3, 2], rng=-1)),
+    case(TypeError, "rng", "'one'", lambda: fastbp.Network([3, 2], rng="one")),
+    case(ValueError, "rng", "1 and 2", lambda: fastbp.Network([3, 2], seed=1, rng=2)),
+    case(TypeError, "loss", "the class Huber", lambda: fastbp.Network([3, 2], loss=fastbp.Huber)),
     case(ValueError, "high", "1", lambda: fastbp.uniform(2, 1)),
     case(ValueError, "low", "nan", lambda: fastbp.uniform(NAN, 1)),
     case(ValueError, "high", "inf", lambda: fastbp.uniform(0, INF)),
@@ -206,12 +213,22 @@ CALLS = [
     case(ValueError, "learning_rate", "0.5", lambda net: net.fit(X, T, learning_rate=0.5, optimizer=fastbp.SGD(0.1))),
     case(ValueError, "learning_rate", "0.5", lambda net: net.train_step(x, t, 0.5, fastbp.SGD(0.1))),
     case(TypeError, "seed", "'one'", lambda net: net.fit(X, T, seed="one")),
+    case(TypeError, "rng", "'one'", lambda net: net.fit(X, T, rng="one")),
+    case(ValueError, "rng", "0 and 0", lambda net: net.fit(X, T, seed=0, rng=0)),
+    case(TypeError, "optimizer", "write Adam()", lambda net: net.fit(X, T, optimizer=fastbp.Adam)),
+    case(TypeError, "optimizer", "write Adam()", lambda net: net.train_step(x, t, optimizer=fastbp.Adam)),
+    case(TypeError, "schedule", "write Step()", lambda net: net.fit(X, T, schedule=fastbp.schedules.Step)),
+    case(ValueError, "batch_size", "'full', which takes all", lambda net: net.fit(X, T, batch_size="all")),
+    # targets that were forgotten
+    *[case(TypeError, "T", "got None; only batches", lambda net, X: net.fit(X), given, of=type(given).__name__)
+      for given in (X, X.tolist(), tuple(map(tuple, X)))],
     # params
     case(ValueError, "params", "25", lambda net: setattr(net, "params", np.zeros(25))),
     case(ValueError, "params", "(26, 1)", lambda net: setattr(net, "params", np.zeros((26, 1)))),
     case(TypeError, "params", "<U1", lambda net: setattr(net, "params", ["0"] * 26)),
     # bind keeps the very arrays, so it converts nothing
     case(TypeError, "x", "list", lambda net: net.bind([0.0] * 3, t)),
+    case(TypeError, "t", 'float. numpy.array(t, "float64"', lambda net: net.bind(x, 1.0)),
     case((TypeError, ValueError), "x", "float32", lambda net: net.bind(x.astype("f4"), t)),
     case((TypeError, ValueError), "x", "contiguous", lambda net: net.bind(np.zeros((4, 6))[:, ::2], T)),
     case(ValueError, "t", "(3, 2)", lambda net: net.bind(X, T[:3])),
@@ -249,3 +266,153 @@ def test_bound_network_without_targets_cannot_step():
     net = fastbp.Network([3, 4, 2], seed=0)
     with pytest.raises(ValueError, match=r"\bt\b"):
         net.bind(x).step()
+
+
+# ------------------------------------------------------------------------------------------------ what to write instead
+
+SUGGESTIONS = [
+    ("'sigmoid'", lambda: fastbp.Network([3, 2], "sigmiod")),
+    ("'softmax'", lambda: fastbp.Network([3, 2], "tanh", "sofmax")),
+    ("'tanh'", lambda: fastbp.Network([3, 2], "tansig")),
+    ("'identity'", lambda: fastbp.Network([3, 2], "tanh", "purelin")),
+    ("'squared_error' with reduction='mean'", lambda: fastbp.Network([3, 2], loss="MSE")),
+    ("'absolute_error'", lambda: fastbp.Network([3, 2], loss="mae")),
+    ("'cross_entropy'", lambda: fastbp.Network([3, 2], loss="sparse_categorical_crossentropy")),
+    ("'sgd'", lambda: fastbp.Network([3, 2]).fit(X, T, optimizer="sdg")),
+    ("fastbp.interop.scipy.minimize", lambda: fastbp.Network([3, 2]).fit(X, T, optimizer="L-BFGS")),
+    ("'balanced'", lambda: fastbp.Network([3, 2]).fit(X, [[0, 1]] * 4, class_weight="balance")),
+    ("'cosine'", lambda: fastbp.Network([3, 2]).fit(X, T, schedule="cosinus")),
+]
+
+
+@pytest.mark.parametrize(("suggested", "call"), SUGGESTIONS, ids=[suggested for suggested, _ in SUGGESTIONS])
+def test_names_that_may_have_been_meant(suggested, call):
+    with pytest.raises(ValueError, match=rf"Did you mean {re.escape(suggested)}.*\?$"):
+        call()
+
+
+def test_nothing_is_suggested_where_nothing_is_alike():
+    with pytest.raises(ValueError, match=r"got 'none'$"):
+        fastbp.Network([3, 2], reduction="none")
+
+
+def test_suggestions_exist():
+    """What the table of other libraries' names tells users to write is there, and no name of ours stands in it."""
+    tables = {"activation": {**activations.TABLE, **activations.ALIASES}, "loss": losses.TABLE,
+              "optimizer": optimizers.NAMES, "batch_size": ("full",)}
+    assert ELSEWHERE.keys() == tables.keys()
+    for argument, known in ELSEWHERE.items():
+        ours = {simplified(name) for name in tables[argument]}
+        assert len(ours) == len(tables[argument])       # no two names become one
+        for theirs, suggested in known.items():
+            assert theirs == simplified(theirs)
+            assert theirs not in ours
+            name, attribute = re.search(r"'(\w+)'|fastbp\.(\w+)", suggested).groups()
+            assert name in tables[argument] or hasattr(fastbp, attribute) or attribute == "interop"
+
+
+def test_names_in_another_spelling():
+    net = fastbp.Network([3, 4, 2], "ReLU", "SoftMax", loss="CrossEntropy", reduction="Mean", init="Auto", rng=1)
+    twin = fastbp.Network([3, 4, 2], "relu", "softmax", loss="cross_entropy", reduction="mean", seed=1)
+    assert (net.activations, net.loss, net.reduction) == (twin.activations, twin.loss, twin.reduction)
+    net.fit(X, [0, 1, 1, 0], epochs=3, optimizer="Adam", schedule="Cosine", batch_size="Full", class_weight="Balanced",
+            rng=np.random.default_rng(2))
+    twin.fit(X, [0, 1, 1, 0], epochs=3, optimizer="adam", schedule="cosine", batch_size="full",
+             class_weight="balanced", seed=np.random.default_rng(2))
+    np.testing.assert_array_equal(net.params, twin.params)
+    assert fastbp.Network([3, 2], "Leaky-ReLU").activations == ("leaky_relu",)
+    assert fastbp.Network([3, 2], "Linear").activations == ("identity",)
+    assert fastbp.Network([3, 2], loss="Huber").loss == fastbp.Huber()
+    with pytest.raises(ValueError, match="loss 'poisson' needs output_activation 'exp', got 'sigmoid'"):
+        fastbp.Network([3, 2], loss="Poisson")
+
+
+@pytest.mark.parametrize("given", [
+    np.ma.masked_less(X + np.eye(4, 3), 1), list(np.ma.masked_less(X + np.eye(4, 3), 1)),
+], ids=["array", "list of rows"])
+def test_masked_values(given):
+    for call in SAMPLE_CALLS.values():
+        with pytest.raises(ValueError, match=r"\b[Xx] must hold no masked values, got 9 of them; fill them in"):
+            call(fastbp.Network([3, 4, 2], seed=0), given, T)
+
+
+def test_masked_labels():
+    net = fastbp.Network([3, 2], "softmax", loss="cross_entropy", seed=0)
+    with pytest.raises(ValueError, match=r"\bT must hold no masked values, got 1"):
+        net.error(X, np.ma.array([0, 1, 1, 0], mask=[0, 0, 1, 0]))
+
+
+def test_names_as_labels():
+    net = fastbp.Network([3, 2], "softmax", loss="cross_entropy", seed=0)
+    for names in (["cat", "dog", "dog", "cat"], np.array(["cat", "dog", "dog", "cat"], object)):
+        with pytest.raises(TypeError, match=r"T must hold integer labels.*; numpy\.unique\(T, return_inverse=True\)"):
+            net.error(X, names)
+        assert net.error(X, np.unique(names, return_inverse=True)[1]) == net.error(X, [0, 1, 1, 0])
+
+
+def test_texts():
+    net = fastbp.Network([3, 4, 2], seed=0)
+    with pytest.raises(TypeError, match=r"X must hold real numbers, got .*<U3, with 'red' at index \(1, 2\)$"):
+        net.predict([["1", "2", "3"], ["4", "5", "red"]])
+    numbers = [["1", "2", "3"], ["4", "5", "6"]]
+    with pytest.raises(TypeError, match=r"; numpy\.asarray\(X, float\) reads the numbers in them$"):
+        net.predict(numbers)
+    np.testing.assert_array_equal(net.predict(np.asarray(numbers, float)), net.predict([[1, 2, 3], [4, 5, 6]]))
+
+
+def test_sparse_matrices():
+    sparse = pytest.importorskip("scipy.sparse")
+    net = fastbp.Network([3, 4, 2], seed=0)
+    for given in (sparse.csr_matrix(X), sparse.coo_array(X)):
+        kind = type(given).__name__
+        for call in SAMPLE_CALLS.values():
+            with pytest.raises(TypeError, match=rf"[Xx] must be a dense array, got the sparse {kind} of .*toarray\(\)"):
+                call(net, given, T)
+        np.testing.assert_array_equal(net.predict(given.toarray()), net.predict(X))
+
+
+def test_columns_have_names():
+    pandas = pytest.importorskip("pandas")
+    net = fastbp.Network([3, 4, 2], seed=0)
+    frame = pandas.DataFrame(X, columns=["age", "size", "colour"])
+    np.testing.assert_array_equal(net.predict(frame), net.predict(X))
+    texts, missing, nan = frame.astype(object), frame.astype("Float64"), frame.copy()
+    texts.iloc[1, 2], missing.iloc[1, 2], nan.iloc[1, 2] = "red", pandas.NA, NAN
+    where = r" at index \(1, 2\), column 'colour'"
+    for name, call in SAMPLE_CALLS.items():
+        with pytest.raises(TypeError, match=f"[Xx] must hold real numbers, got str 'red'{where}$"):
+            call(net, texts, T)
+        with pytest.raises(TypeError, match=f"[Xx] must hold real numbers, got NAType <NA>{where}; fill in what"):
+            call(net, missing, T)
+        if name not in ("predict", "error", "rms"):
+            with pytest.raises(ValueError, match=f"[Xx] must be finite, got nan{where} "):
+                call(net, nan, T)
+    with pytest.raises(TypeError, match="T must hold the targets of the samples X, got None"):
+        net.fit(frame)
+
+
+@pytest.mark.parametrize("change", [
+    "net.params += 1", "net.params -= 1", "net.params *= 2", "net.params /= 2", "net.params //= 2", "net.params %= 2",
+    "net.params **= 2", "net.params[0] = 1", "net.params[:2] = 1", "net.params[:2] += 1"])
+def test_changes_of_the_copy_that_params_is(change):
+    net = fastbp.Network([3, 4, 2], seed=0)
+    before = net.params
+    with pytest.raises(ValueError, match=r"write net\.params = net\.params \+ x, or change net\.weights\[l\]"):
+        exec(change)
+    np.testing.assert_array_equal(net.params, before)
+    net.params = net.params + 1
+    np.testing.assert_array_equal(net.params, before + 1)
+
+
+def test_what_comes_of_params_is_an_ordinary_array():
+    params = fastbp.Network([3, 4, 2], seed=0).params
+    for array in (params + 1, 1 - params, np.tanh(params), np.array(params), pickle.loads(pickle.dumps(params)),
+                  np.concatenate([params, params])):
+        assert type(array) is np.ndarray
+        assert array.flags.writeable
+    assert type(params.sum()) is type(params[0]) is type(params @ params) is np.float64
+    assert repr(params) == repr(np.array(params))
+    copy = params.copy()
+    copy += 1
+    copy[0] = 7
+    np.testing.assert_array_equal(copy[1:], params[1:] + 1)

@@ -326,7 +326,8 @@ def test_best_parameters_come_back_whatever_has_ended_training(data, ctrl_c, how
 
 
 def test_options_are_the_keywords_of_fit():
-    keywords = [name for name in fastbp.Network.fit.__kwdefaults__ if name != "seed"]   # it becomes a generator
+    keywords = [name for name in fastbp.Network.fit.__kwdefaults__ if name not in ("seed", "rng")]
+    # The two become a generator.
     assert [*Options._fields] == keywords
 
 

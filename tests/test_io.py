@@ -142,6 +142,18 @@ def test_directory_is_not_replaced(tmp_path):
         save(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["missing/net", "link/net", "directory"])
+def test_a_checkpoint_that_cannot_be_written_is_named_as_the_user_named_it(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "link").symlink_to("nowhere")
+    net = fastbp.Network([1, 1], seed=1)
+    before = net.params
+    with pytest.raises(OSError, match=rf"^checkpoint: .*'{name}'"):
+        net.fit([[1.0]], [[0.0]], epochs=1, checkpoint=name)
+    np.testing.assert_array_equal(net.params, before)
+
+
 # --------------------------------------------------------------------------------- files that are more than they seem
 
 
@@ -377,6 +389,11 @@ LIES = [
     {"activations": [True]},
     {"loss": "huber", "loss_parameter": -1.0},
     {"reduction": "median"},
+    # Spellings that users may write, but no network has.
+    {"activations": ["Tanh"]},
+    {"loss": "Squared-Error"},
+    {"loss": "Huber"},
+    {"reduction": "Sum"},
     {"dtype": "float32"},
     {"dtype": "object"},
     {"dtype": {}},

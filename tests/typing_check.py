@@ -18,6 +18,7 @@ T = [[0.0], [1.0], [1.0], [0.0]]
 net = fastbp.Network([2, 3, 1], "tanh", "sigmoid", dtype=np.float32, seed=1)
 fastbp.Network((2, 1), ["identity"], loss=fastbp.Huber(0.5), init=[([[1.0], [2.0]], [0.0])])
 fastbp.Network([2, 1], init=fastbp.uniform(-1, 1), seed=np.random.default_rng(1))
+fastbp.Network([2, 1], rng=np.random.default_rng(1)).train_step([0.0, 1.0], 1.0)
 assert_type(net.n_params, int)
 assert_type(net.layer_sizes, tuple[int, ...])
 net.weights[0][...] = 0
@@ -54,8 +55,8 @@ history = net.fit(X, T, epochs=10, optimizer="adam", callbacks=[Patient()], sche
 assert_type(history, fastbp.History)
 assert_type(history.rms, NDArray[np.float64])
 assert_type(history.best_epoch, int | None)
-net.fit(batches, None, schedule=lambda epoch: 1 / (epoch + 1))
-net.fit([(X, T)], None, optimizer=fastbp.SGD(0.1, momentum=0.9, clip_norm=1.0), class_weight={0: 1.0, 1: 2.0})
+net.fit(batches, schedule=lambda epoch: 1 / (epoch + 1))
+net.fit([(X, T)], None, rng=1, optimizer=fastbp.SGD(0.1, momentum=0.9, clip_norm=1.0), class_weight={0: 1.0, 1: 2.0})
 net.save(Path("net.fastbp"))
 assert_type(fastbp.load("net.fastbp"), fastbp.Network)
 assert_type(fastbp.Network.from_description(fastbp.io.loads(fastbp.io.dumps(net))), fastbp.Network)

@@ -1,21 +1,32 @@
 """What the core leaves to Python: arrays that it cannot take as they are, the call of a loss that is a function, the
 memory of parameters, state and workspaces. An array that it can take never comes here."""
 
+import sys
+
 import numpy as np
 
 from fastbp._checks import warn
 
+# Bytes of a memory map that are converted at once, if it is not of the network's dtype or not contiguous.
+AT_ONCE = 2**24
+FLOATS = np.dtype("float32"), np.dtype("float64")
+
 
 def as_reals(values, name, dtype):
     """`values` as a contiguous array of the dtype; a TypeError or ValueError that names the argument if it is none."""
+    if "numpy.ma" in sys.modules:       # as it is where there are masked arrays
+        refuse_masked(values, name)
     try:
         array = np.asarray(values)
     except (OverflowError, ValueError) as error:
         raise ValueError(f"{name} must be a rectangular array: {error}") from None
     if array.dtype.kind == "O":
-        array = objects_as_reals(array, name)
+        array = objects_as_reals(array, name, values)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, got an array of dtype {array.dtype}")
+        raise TypeError(f"{name} must hold real numbers, got an array of dtype {array.dtype}"
+                        f"{about_texts(array, name, values)}")
+    if array.base is not None and is_large_map(array, dtype):
+        refuse_map(array, name, dtype)
     with np.errstate(over="ignore"):
         try:
             converted = array.astype(dtype, order="C", copy=False)
@@ -24,20 +35,94 @@ def as_reals(values, name, dtype):
     return converted if converted.flags.c_contiguous and converted.flags.aligned else converted.copy()
 
 
-def objects_as_reals(array, name):
-    """What an array of objects holds, as float64, where all of them are real numbers: pandas has such columns."""
+def refuse_masked(values, name):
+    """NumPy takes what lies under a mask for numbers like all others."""
+    if isinstance(values, np.ma.MaskedArray):
+        count = np.ma.count_masked(values)
+    elif isinstance(values, (list, tuple)) and np.ma.MaskedArray in map(type, values):
+        count = sum(map(np.ma.count_masked, values))
+    else:
+        return
+    if count:
+        raise ValueError(f"{name} must hold no masked values, got {count} of them; fill them in, as {name}.filled(0.0) "
+                         "does, or leave their samples out")
+
+
+def is_large_map(array, dtype):
+    """Whether it is a memory map, too large to be copied unasked, of which the core needs a copy."""
+    if array.size * dtype.itemsize <= AT_ONCE or (
+            array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned):
+        return False
+    mmap = sys.modules.get("mmap")      # whoever has memory maps has imported it
+    base = array.base
+    while isinstance(base, (np.ndarray, memoryview)):
+        base = base.base if isinstance(base, np.ndarray) else base.obj
+    return mmap is not None and isinstance(base, mmap.mmap)
+
+
+def rows_at_once(array, dtype):
+    """How many rows of a large memory map to convert at a time."""
+    return max(1, AT_ONCE // (array.shape[1] * dtype.itemsize))
+
+
+def refuse_map(array, name, dtype):
+    contiguous = array.flags.c_contiguous
+    remedy = (f'Make the network with dtype="{array.dtype}", or pass' if contiguous and array.dtype in FLOATS
+              else "Pass")
+    raise ValueError(f"{name} must be a contiguous memory map of {dtype}, for all of it would have to be copied into "
+                     f"memory otherwise; got one of {array.dtype}{'' if contiguous else ' that is not contiguous'}. "
+                     f"{remedy} batches of rows, or numpy.array({name}, \"{dtype}\") if there is room for it.")
+
+
+def objects_as_reals(array, name, values):
+    """What an array of objects holds, as float64, where all of them are real numbers: pandas has such columns.
+
+    `values` are what the user gave, for the errors.
+    """
+    if array.ndim == 0 and hasattr(values, "toarray"):
+        raise TypeError(f"{name} must be a dense array, got the sparse {type(values).__name__} of shape "
+                        f"{values.shape}; {name}.toarray() makes one")
     for index, value in np.ndenumerate(array):
         # None, which is NaN for NumPy, has no `__float__`; NumPy's texts have one, and pandas' NA one that refuses.
         if isinstance(value, (str, bytes)) or not hasattr(type(value), "__float__") or isinstance(
                 value, (np.ndarray, complex, np.complexfloating, np.datetime64, np.timedelta64)):
-            where = f" at index {index[0] if len(index) == 1 else index}" if index else ""
-            raise TypeError(f"{name} must hold real numbers, got {type(value).__name__} {value!r:.80}{where}")
+            raise TypeError(f"{name} must hold real numbers, got {type(value).__name__} {value!r:.80}"
+                            f"{place(index, values)}{what_to_do(value) if index else ''}")
     try:
         return array.astype(np.float64)
     except OverflowError:
         raise ValueError(f"{name} must hold numbers that a float64 can hold, got an int beyond all floats") from None
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must hold real numbers, got an array of objects: {error}") from None
+
+
+def what_to_do(value):
+    """The end of an error about what pandas has in the place of a number that is missing."""
+    missing = type(value).__name__ in ("NoneType", "NAType", "NaTType")
+    return "; fill in what is missing, or leave those samples out" if missing else ""
+
+
+def place(index, values):
+    """Where a number stands in what the user gave, with the name of its column where a data frame has one."""
+    if not index:
+        return ""
+    try:
+        column = f", column {values.columns[index[1]]!r}"
+    except (AttributeError, IndexError, KeyError, TypeError):
+        column = ""
+    return f" at index {index[0] if len(index) == 1 else index}{column}"
+
+
+def about_texts(array, name, values):
+    """The end of an error about texts: the first that is no number, or how to read them if all are numbers."""
+    if array.dtype.kind not in "SU":
+        return ""
+    for index, text in np.ndenumerate(array):
+        try:
+            float(text)
+        except ValueError:
+            return f", with {str(text)!r:.80}{place(index, values)}"
+    return f"; numpy.asarray({name}, float) reads the numbers in them"
 
 
 def total_of(weights):
@@ -59,12 +144,18 @@ def total_of(weights):
 
 def labels(values, name, samples, n_outputs):
     """`values` as an array of intp: for each sample, the number of the output that is to be 1."""
+    if "numpy.ma" in sys.modules:
+        refuse_masked(values, name)
     # A copy, for the kernels take labels as indices: nobody may write into them once they are checked.
     array = np.array(values)
     if array.dtype.kind == "O" and all(isinstance(value, (int, np.integer)) for value in array.flat):
         array = objects_as_integers(array, name)
     if array.dtype.kind not in "iu":
-        hint = f"; {name}.astype(int) makes integers of them" if array.dtype.kind == "f" else ""
+        hint = ""
+        if array.dtype.kind == "f":
+            hint = f"; {name}.astype(int) makes integers of them"
+        elif array.size and isinstance(array.flat[0], str):
+            hint = f"; numpy.unique({name}, return_inverse=True)[1] makes labels of names"
         raise TypeError(f"{name} must hold integer labels or rows of {n_outputs} targets, got an array of "
                         f"shape {array.shape} and dtype {array.dtype}{hint}")
     if array.size != samples:
@@ -126,6 +217,38 @@ def warn_of_targets(targets, activation, low, high):
     warn(f"The targets, {came}, are out of reach: the output activation {activation!r} gives {reach}. "
          "Scale the targets into that range, or write output_activation='identity'", UnreachableTargetsWarning)
     return True
+
+
+class Parameters(np.ndarray):
+    """What `Network.params` is read as: a read-only copy, whose refusal to be changed says what to write instead.
+
+    What is computed from it, or pickled, is an array like any other, and a copy of it can be changed.
+    """
+
+    __slots__ = ()
+
+    def __array_wrap__(self, array, context=None, return_scalar=False):
+        return array[()] if return_scalar else array
+
+    def __reduce__(self):
+        return self.view(np.ndarray).__reduce__()
+
+    def __repr__(self):
+        return repr(self.view(np.ndarray))
+
+
+def _explained(change):
+    """A method of an ndarray that changes it, with the sentence that is meant for `Network.params`."""
+    def method(self, *args):
+        if not self.flags.writeable:
+            raise ValueError("net.params is a read-only copy, in which a change would be lost; write "
+                             "net.params = net.params + x, or change net.weights[l] and net.biases[l] in place")
+        return change(self, *args)
+    return method
+
+
+for _name in ("setitem", "iadd", "isub", "imul", "itruediv", "ifloordiv", "imod", "ipow"):
+    setattr(Parameters, f"__{_name}__", _explained(getattr(np.ndarray, f"__{_name}__")))
 
 
 def aligned_zeros(length, dtype):

@@ -37,13 +37,70 @@ def positive_integer(argument, value):
     return result
 
 
-def one_of(argument, value, names):
-    """`value` if it is one of the names."""
+def one_of(argument, value, names, also=""):
+    """The one of the names that `value` is; upper case, spaces, hyphens and underscores do not count.
+
+    `also` is what else the argument may be, for the error.
+    """
+    if isinstance(value, str):
+        if value in names:
+            return value
+        for name in names:
+            if simplified(name) == simplified(value):
+                return name
+    listed = f"one of {', '.join(names)}" if len(names) > 1 else repr(*names)
+    wanted = f"{also} or {listed}" if also else listed
     if not isinstance(value, str):
-        raise TypeError(f"{argument} must be a name, got {type(value).__name__} {value!r}")
-    if value not in names:
-        raise ValueError(f"{argument} must be one of {', '.join(names)}; got {value!r}")
-    return value
+        refuse_class(argument, value)
+        raise TypeError(f"{argument} must be {wanted}, got {type(value).__name__} {value!r}")
+    raise ValueError(f"{argument} must be {wanted}; got {value!r:.80}{suggestion(argument, value, names)}")
+
+
+def refuse_class(argument, value):
+    """A TypeError for a class in the place of an object of it."""
+    if isinstance(value, type):
+        raise TypeError(f"{argument} must be an object, got the class {value.__name__}; write {value.__name__}()")
+
+
+# What other libraries call a thing, simplified, and what it is called here, where the two are not alike.
+ELSEWHERE = {
+    "activation": {
+        "hardlim": "'threshold'", "heaviside": "'threshold'", "logsig": "'sigmoid'", "none": "'identity'",
+        "poslin": "'relu'", "purelin": "'identity'", "radbas": "'gaussian'", "tansig": "'tanh'",
+    },
+    "batch_size": dict.fromkeys(("all", "batch"), "'full', which takes all samples at once"),
+    "loss": {
+        "bce": "'binary_cross_entropy'", "categoricalcrossentropy": "'cross_entropy'", "l1": "'absolute_error'",
+        "l2": "'squared_error'", "logistic": "'cross_entropy', or 'binary_cross_entropy' for a single output",
+        "logloss": "'cross_entropy', or 'binary_cross_entropy' for a single output",
+        "mae": "'absolute_error'", "meanabsoluteerror": "'absolute_error'",
+        "meansquarederror": "'squared_error' with reduction='mean'", "mse": "'squared_error' with reduction='mean'",
+        "nll": "'cross_entropy'", "pinball": "'quantile'", "smoothl1": "'huber'",
+        "sparsecategoricalcrossentropy": "'cross_entropy'",
+    },
+    "optimizer": {
+        "bfgs": "fastbp.interop.scipy.minimize, which trains by L-BFGS", "gradientdescent": "'sgd'",
+        "lbfgs": "fastbp.interop.scipy.minimize, which trains by L-BFGS", "momentum": "fastbp.SGD(momentum=0.9)",
+        "nesterov": "fastbp.SGD(momentum=0.9, nesterov=True)", "trainrp": "'rprop'",
+    },
+}
+
+
+def suggestion(argument, value, names):
+    """The end of an error: which of the names may have been meant, if that can be told."""
+    known = ELSEWHERE.get(argument.removeprefix("output_"), {}).get(simplified(value))
+    if known is None:
+        # Only errors need it, and it takes a millisecond to import.
+        import difflib
+        known = "".join(map(repr, difflib.get_close_matches(value.lower(), names, n=1)))
+    return f". Did you mean {known}?" if known else ""
+
+
+def simplified(name):
+    return name.lower().translate(IGNORED)
+
+
+IGNORED = dict.fromkeys(map(ord, " -_"))
 
 
 def warn(message, category=UserWarning):

@@ -258,10 +258,13 @@ def naming(name):
         raise FormatError(f"{name}: {error}") from error
 
 
-def demand_replaceable(target, argument):
-    """Refuse to put a file in the place of a device, a pipe or a directory."""
+def replaceable(path, argument):
+    """The file that a path leads to; refused if it is a device, a pipe or a directory, which no file may replace."""
+    # A link stays a link: the file that it points to is replaced.
+    target = os.path.realpath(path)
     if os.path.exists(target) and not os.path.isfile(target):
-        raise FileExistsError(f"{argument}: {target!r} exists and is not a regular file")
+        raise FileExistsError(f"{argument}: {path!r} exists and is not a regular file")
+    return target
 
 
 def write(path, content, argument="path"):
@@ -270,9 +273,7 @@ def write(path, content, argument="path"):
     The bytes go to a temporary file in the same directory, which then takes the place of the old one; if anything
     fails on the way, the old file stays as it was.
     """
-    # A link stays a link: the file that it points to is replaced.
-    target = os.path.realpath(os.fsdecode(path))
-    demand_replaceable(target, argument)
+    target = replaceable(os.fsdecode(path), argument)
     temporary = os.path.join(os.path.dirname(target), f".fastbp-{os.urandom(8).hex()}.tmp")
     try:
         with open(temporary, "xb") as file:

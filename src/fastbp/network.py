@@ -12,7 +12,7 @@ import numpy as np
 from fastbp import activations as activation_table
 from fastbp import hessians, io, losses
 from fastbp._arrays import as_reals
-from fastbp._checks import number, one_of, positive_integer
+from fastbp._checks import number, one_of, positive_integer, refuse_class
 from fastbp._core import Core
 from fastbp.training.fit import fit
 from fastbp.training.options import Options
@@ -138,8 +138,9 @@ class Network(Core):
     init : "auto", uniform, sequence of (W, b), or array_like of shape (n_params,), default "auto"
         "auto" draws the weights into a layer evenly from +-sqrt(6 / (n_in + n_out)) (Glorot and Bengio 2010), for
         the relu family from +-sqrt(6 / n_in) (He et al. 2015); biases are 0.
-    seed : int or numpy.random.Generator, optional
-        For the initial weights and the order of samples in `fit`; entropy of the system by default.
+    seed, rng : int or numpy.random.Generator, optional
+        For the initial weights and the order of samples in `fit`; entropy of the system by default. The two are one
+        argument under two names, `rng` being that of SPEC 7; give one of them.
 
     Attributes
     ----------
@@ -181,18 +182,17 @@ class Network(Core):
                  output_activation: str | None = None, *,
                  loss: Loss = "squared_error", reduction: str = "sum", dtype: DTypeLike = "float64",
                  init: str | uniform | ArrayLike | Sequence[tuple[ArrayLike, ArrayLike]] = "auto",
-                 seed: Seed | None = None) -> None:
+                 seed: Seed | None = None, rng: Seed | None = None) -> None:
         sizes = _layer_sizes(layer_sizes)
         activations = _activations(activation, output_activation, len(sizes) - 1)
-        loss = losses.DEFAULTS.get(loss, loss) if isinstance(loss, str) else loss
-        kind, parameter = _loss(loss, activations[-1])
+        loss, kind, parameter = _loss(loss, activations[-1])
         facts, outputs = losses.TABLE.get(kind, losses.Facts()), activation_table.TABLE[activations[-1]]
         if activations[-1] == "softmax" and sizes[-1] == 1:
             raise ValueError("output_activation 'softmax' needs two or more outputs, got 1, which would always be 1; "
                              "'sigmoid' is the one for two classes")
         super().__init__(sizes, activations, loss, kind, parameter, facts.activation is not None, facts.targets,
                          (outputs.low, outputs.high), one_of("reduction", reduction, ("sum", "mean")), _dtype(dtype))
-        self._random = _generator(seed)
+        self._random = _generator(seed, rng)
         self._initialise(init)
 
     @property
@@ -304,7 +304,7 @@ class Network(Core):
         X : array_like, shape (n_inputs,) or (M, n_inputs)
             Inputs, finite; at least one sample.
         T : array_like, shape (n_outputs,) or (M, n_outputs)
-            Targets, finite; (M,) is taken too where there is one output.
+            Targets, finite; (M,), or a number for one sample, is taken too where there is one output.
 
         Returns
         -------
@@ -335,10 +335,11 @@ class Network(Core):
         return Trace(r, a, s, e, d, weight_gradients, bias_gradients, error)
 
     def fit(self, X: ArrayLike | Iterable[tuple[ArrayLike, ArrayLike]] | Callable[[], Iterable[tuple[Any, Any]]],
-            T: ArrayLike | None, *, epochs: int = 100, batch_size: int | str | None = None,
+            T: ArrayLike | None = None, *, epochs: int = 100, batch_size: int | str | None = None,
             learning_rate: float | None = None, optimizer: str | Optimizer = "sgd", shuffle: bool = True,
-            seed: Seed | None = None, desired_error: float | None = None, verbose: bool | str = False,
-            sample_weight: ArrayLike | None = None, class_weight: dict[int, float] | str | None = None,
+            seed: Seed | None = None, rng: Seed | None = None, desired_error: float | None = None,
+            verbose: bool | str = False, sample_weight: ArrayLike | None = None,
+            class_weight: dict[int, float] | str | None = None,
             validation_data: tuple[ArrayLike, ArrayLike] | None = None, validation_fraction: float | None = None,
             patience: int | None = None, min_delta: float = 0.0, time_limit: float | None = None,
             callbacks: Iterable[Callback] = (), schedule: Schedule | None = None,
@@ -351,10 +352,10 @@ class Network(Core):
         ----------
         X : array_like, shape (M, n_inputs); or batches
             Inputs, finite; at least one sample. A contiguous array of the network's dtype, a memory map too, is read
-            where it stands. Where T is None: an iterable of batches (X, T), gone through anew in each epoch, or a
+            where it stands. Where T is left out: an iterable of batches (X, T), gone through anew in each epoch, or a
             function without arguments that returns one. Each batch is one update.
-        T : array_like, shape (M, n_outputs), or None
-            Targets, finite; (M,) is taken too where there is one output. None beside batches.
+        T : array_like, shape (M, n_outputs), optional
+            Targets, finite; (M,) is taken too where there is one output. Left out beside batches, which have their own.
         epochs : int, default 100
             How often all samples are presented, at most.
         batch_size : int or "full", optional
@@ -367,9 +368,9 @@ class Network(Core):
             makes a new one with its default numbers; an object goes on from its last step, with its own rate.
         shuffle : bool, default True
             Whether each epoch presents the samples in a new random order. Batches come in their own.
-        seed : int or numpy.random.Generator, optional
+        seed, rng : int or numpy.random.Generator, optional
             For that order, for `validation_fraction` and for `dropout`; by default the generator that the network was
-            made with goes on.
+            made with goes on. The two are one argument under two names; give one of them.
         desired_error : float, optional
             Stop after the first epoch whose RMS error is not above this.
         verbose : bool or "tqdm", default False
@@ -446,7 +447,8 @@ class Network(Core):
         >>> history.stop_reason
         'desired_error'
         """
-        return fit(self, X, T, Options.of(locals()), self._rng if seed is None else _generator(seed))
+        rng = self._rng if seed is None and rng is None else _generator(seed, rng)
+        return fit(self, X, T, Options.of(locals()), rng)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to a file that `fastbp.load` reads; docs/file-format.md describes it.
@@ -502,8 +504,10 @@ class Network(Core):
             net = cls(sizes, activations, loss=loss, reduction=reduction, dtype=dtype, init=params)
         except (TypeError, ValueError) as error:
             raise io.FormatError(f"this does not describe a network: {error}") from error
-        if net.activations != activations:
-            raise io.FormatError(f"activations must be {net.activations}, as a network has them, got {activations}")
+        # Users may write names in other ways; a file has them as networks have them.
+        for name, got in (("activations", activations), ("loss", loss), ("reduction", reduction)):
+            if getattr(net, name) != got:
+                raise io.FormatError(f"{name} must be {getattr(net, name)}, as a network has it, got {got}")
         return net
 
     def copy(self) -> Network:
@@ -603,22 +607,25 @@ def _activations(activation, output_activation, n_layers):
                              f"got {output_activation!r}")
     if output_activation is not None:
         names[-1] = output_activation
-    for argument, name in [*(("activation", name) for name in names[:-1]), (
-            "activation" if output_activation is None else "output_activation", names[-1])]:
-        one_of(argument, name, (*activation_table.TABLE, *activation_table.ALIASES))
+    known = *activation_table.TABLE, *activation_table.ALIASES
+    arguments = ["activation"] * (n_layers - 1) + [
+        "activation" if output_activation is None else "output_activation"]
+    names = [one_of(argument, name, known) for argument, name in zip(arguments, names, strict=True)]
     return tuple(activation_table.ALIASES.get(name, name) for name in names)
 
 
 def _loss(loss, output_activation):
-    """The loss as the core wants it: (a key of losses.TABLE or a callable, its parameter)."""
+    """(the loss as a network has it, a key of losses.TABLE or a callable for the core, its parameter)."""
+    refuse_class("loss", loss)
+    if not callable(loss) and not isinstance(loss, losses.WITH_PARAMETER):
+        name = one_of("loss", loss, losses.TABLE, "a loss object, a function")
+        wanted = losses.TABLE[name].activation
+        if wanted not in (None, output_activation):
+            raise ValueError(f"loss {name!r} needs output_activation {wanted!r}, got {output_activation!r}")
+        loss = losses.DEFAULTS.get(name, name)
     if isinstance(loss, losses.WITH_PARAMETER):
-        return loss.kind, loss.parameter
-    if callable(loss):
-        return loss, 0.0
-    wanted = losses.TABLE[one_of("loss", loss, losses.TABLE)].activation
-    if wanted not in (None, output_activation):
-        raise ValueError(f"loss {loss!r} needs output_activation {wanted!r}, got {output_activation!r}")
-    return loss, 0.0
+        return loss, loss.kind, loss.parameter
+    return loss, loss, 0.0
 
 
 def _dtype(dtype):
@@ -631,12 +638,16 @@ def _dtype(dtype):
     return dtype.newbyteorder("=")
 
 
-def _generator(seed):
+def _generator(seed, rng):
+    """The generator that one of the two stands for, or a new one."""
+    if seed is not None and rng is not None:
+        raise ValueError(f"seed and rng are two names of one argument; give one of them, got {seed!r} and {rng!r}")
+    argument, value = ("seed", seed) if rng is None else ("rng", rng)
     try:
-        return np.random.default_rng(seed)
+        return np.random.default_rng(value)
     except (TypeError, ValueError) as error:
-        raise type(error)("seed must be None, a non-negative integer or a numpy.random.Generator, "
-                          f"got {seed!r}") from None
+        raise type(error)(f"{argument} must be None, a non-negative integer or a numpy.random.Generator, "
+                          f"got {value!r}") from None
 
 
 def _is_sequence_of_pairs(init):

@@ -343,5 +343,5 @@ def make(optimizer, learning_rate):
         if learning_rate is not None:
             raise ValueError(f"learning_rate must be None beside an optimizer, which has its own; got {learning_rate}")
         return optimizer
-    make = NAMES[one_of("optimizer", optimizer, NAMES)]
+    make = NAMES[one_of("optimizer", optimizer, NAMES, "an optimizer object")]
     return make() if learning_rate is None else make(learning_rate)

@@ -13,7 +13,7 @@ from itertools import count
 from math import cos, inf, pi
 from typing import TYPE_CHECKING
 
-from fastbp._checks import number, one_of, positive_integer
+from fastbp._checks import number, one_of, positive_integer, refuse_class
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -175,8 +175,9 @@ def check(argument, schedule):
     """Refuse what is not a schedule."""
     if isinstance(schedule, str):
         one_of(argument, schedule, NAMES)
-    elif schedule is not None and (isinstance(schedule, type)
-                                   or not callable(getattr(schedule, "factors", schedule))):
+        return
+    refuse_class(argument, schedule)
+    if schedule is not None and not callable(getattr(schedule, "factors", schedule)):
         raise TypeError(f"{argument} must be one of {', '.join(NAMES)}, an object of fastbp.schedules or a function of "
                         f"the epoch, got {schedule!r}")
 
@@ -184,7 +185,7 @@ def check(argument, schedule):
 def factors(schedule, epochs):
     """The factors of the schedule, an iterator."""
     if isinstance(schedule, str):
-        schedule = NAMES[schedule]
+        schedule = NAMES[one_of("schedule", schedule, NAMES)]
     if schedule is None:
         return (1.0 for _ in count())
     if not hasattr(schedule, "factors"):

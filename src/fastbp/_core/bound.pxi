@@ -16,7 +16,8 @@ cdef class Bound:
             if array is not None and not is_ready(net, array):
                 came = f" of {array.dtype} with strides {array.strides}" if isinstance(array, np.ndarray) else ""
                 raise TypeError(f"{name} must be an aligned, C-contiguous numpy.ndarray of {net.dtype} to be bound, "
-                                f"got {type(array).__name__}{came}")
+                                f"because it is read anew by every call; got {type(array).__name__}{came}. "
+                                f'numpy.array({name}, "{net.dtype}", order="C") makes one.')
         self.x = checked_inputs(net, x, "x")
         self.m = count_of(self.x)
         shape = shape_of(self.x)[:cnp.PyArray_NDIM(self.x) - 1] + (net.n_outputs,)

@@ -22,7 +22,9 @@ import os
 import numpy as np
 
 from fastbp import divergence
-from fastbp._arrays import aligned_zeros, apply_loss, as_reals, labels, total_of, warn_of_targets
+from fastbp._arrays import Parameters, aligned_zeros, apply_loss, as_reals, is_large_map, labels, place, rows_at_once
+from fastbp._arrays import total_of, warn_of_targets
+from fastbp._checks import refuse_class
 
 cimport cython
 cimport numpy as cnp
@@ -129,7 +131,7 @@ cdef class Core(Traceable):
         x : array_like, shape (n_inputs,) or (M, n_inputs)
             Inputs, finite; at least one sample.
         t : array_like, shape (n_outputs,) or (M, n_outputs)
-            Targets, finite; (M,) is taken too where there is one output.
+            Targets, finite; (M,), or a number for one sample, is taken too where there is one output.
         learning_rate : float, optional
             h in ``w <- w - h dE/dw``; positive and finite. By default 0.1, divided by M where the reduction is "sum".
             An optimizer has its own.
@@ -176,8 +178,8 @@ cdef class Core(Traceable):
             demand_optimizer(optimizer, learning_rate)
         if m == 0:
             raise ValueError("x must hold at least one sample, got none")
-        demand_finite(self, inputs, "x")
-        demand_finite(self, targets, "t")
+        demand_finite(self, inputs, "x", x)
+        demand_finite(self, targets, "t", t)
         demand_range(self, targets, "t")
         if self.looks > 0:
             self.look_at(targets)

@@ -82,7 +82,7 @@ cdef class Differentiable(Model):
         X : array_like, shape (n_inputs,) or (M, n_inputs)
             Inputs; at least one sample.
         T : array_like, shape (n_outputs,) or (M, n_outputs)
-            Targets; (M,) is taken too where there is one output.
+            Targets; (M,), or a number for one sample, is taken too where there is one output.
         sample_weight : array_like, shape (M,), optional
             Factor of each sample's error, not negative; all 1 by default. A mean divides by their sum.
 
@@ -112,7 +112,7 @@ cdef class Differentiable(Model):
         X : array_like, shape (n_inputs,) or (M, n_inputs)
             Inputs; at least one sample.
         T : array_like, shape (n_outputs,) or (M, n_outputs)
-            Targets; (M,) is taken too where there is one output.
+            Targets; (M,), or a number for one sample, is taken too where there is one output.
 
         Returns
         -------
@@ -146,7 +146,7 @@ cdef class Differentiable(Model):
         X : array_like, shape (n_inputs,) or (M, n_inputs)
             Inputs, finite; at least one sample.
         T : array_like, shape (n_outputs,) or (M, n_outputs)
-            Targets, finite; (M,) is taken too where there is one output.
+            Targets, finite; (M,), or a number for one sample, is taken too where there is one output.
         out : ndarray, shape (n_params,), optional
             Where to write the gradient: of the network's dtype, contiguous, writable, apart from the parameters.
         sample_weight : array_like, shape (M,), optional

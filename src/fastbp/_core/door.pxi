@@ -16,15 +16,18 @@ cdef tuple shape_of(cnp.ndarray array):
 
 cdef cnp.ndarray checked_inputs(Model net, object X, str name):
     """X as (n_inputs,) or (M, n_inputs), contiguous and of the network's dtype."""
-    cdef cnp.ndarray x
-    cdef int ndim
-    x = X if is_ready(net, X) else as_reals(X, name, net.dtype)
-    ndim = cnp.PyArray_NDIM(x)
+    cdef cnp.ndarray x = X if is_ready(net, X) else as_reals(X, name, net.dtype)
+    demand_inputs(net, x, name)
+    return x
+
+
+cdef inline int demand_inputs(Model net, cnp.ndarray x, str name) except -1:
+    cdef int ndim = cnp.PyArray_NDIM(x)
     if not (ndim == 1 or ndim == 2) or cnp.PyArray_DIM(x, ndim - 1) != net.n_inputs:
         net.demand_storage()
         raise ValueError(f"{name} must have the shape ({net.n_inputs},) of one sample or (M, {net.n_inputs}) of "
                          f"M samples, got {np.shape(x)}")
-    return x
+    return 0
 
 
 cdef inline Py_ssize_t count_of(cnp.ndarray x) noexcept:
@@ -33,7 +36,7 @@ cdef inline Py_ssize_t count_of(cnp.ndarray x) noexcept:
 
 
 cdef cnp.ndarray checked_targets(Model net, object T, str name, cnp.ndarray x):
-    """T with a row of n_outputs for each row of x; a single output may leave its axis out.
+    """T with a row of n_outputs for each row of x; a single output may leave its axis out, one sample's be a number.
 
     For cross-entropy one integer a sample is taken too, the number of the output that is to be 1, and returned as
     an array of intp: the type tells labels from targets.
@@ -49,7 +52,7 @@ cdef cnp.ndarray checked_targets(Model net, object T, str name, cnp.ndarray x):
     if cnp.PyArray_NDIM(t) == ndim and cnp.PyArray_DIM(t, ndim - 1) == net.n_outputs and (
             ndim == 1 or cnp.PyArray_DIM(t, 0) == cnp.PyArray_DIM(x, 0)):
         return t
-    if ndim == 2 and net.n_outputs == 1 and np.shape(t) == (len(x),):
+    if net.n_outputs == 1 and np.shape(t) == np.shape(x)[:ndim - 1]:
         return t
     expected = np.shape(x)[:ndim - 1] + (net.n_outputs,)
     if net.model.loss == FASTBP_CROSS_ENTROPY and cnp.PyArray_NDIM(t) == ndim - 1:
@@ -71,12 +74,13 @@ cdef void point(Model net, fastbp_samples* samples, cnp.ndarray x, cnp.ndarray t
         samples.labels = <const ptrdiff_t*>cnp.PyArray_DATA(t)
 
 
-cdef int demand_finite(Model net, cnp.ndarray array, str name) except -1:
+cdef int demand_finite(Model net, cnp.ndarray array, str name, object given) except -1:
+    """`given` is what the user gave for the array."""
     if cnp.PyArray_TYPE(array) != net.typenum:
         return 0        # integer labels
     if not net.kernels.all_finite(cnp.PyArray_DATA(array), cnp.PyArray_SIZE(array)):
         where = tuple([int(i) for i in np.argwhere(~np.isfinite(array))[0]])
-        raise ValueError(f"{name} must be finite, got {array[where]} at index {where} (as {net.dtype})")
+        raise ValueError(f"{name} must be finite, got {array[where]}{place(where, given)} (as {net.dtype})")
     return 0
 
 
@@ -104,7 +108,9 @@ cdef double default_rate(Model net, Py_ssize_t m):
 cdef int demand_optimizer(object optimizer, object learning_rate) except -1:
     """An optimizer, which has a learning rate of its own, or None."""
     if optimizer is not None and not isinstance(optimizer, Optimizer):
-        raise TypeError(f"optimizer must be an optimizer object or None, got {optimizer!r}")
+        refuse_class("optimizer", optimizer)
+        raise TypeError("optimizer must be None or an object, as fastbp.Adam() makes one before the first of many steps, "
+                        f"got {type(optimizer).__name__} {optimizer!r:.80}")
     if optimizer is not None and learning_rate is not None:
         raise ValueError(f"learning_rate must be None beside an optimizer, which has its own; got {learning_rate!r}")
     return 0
@@ -155,12 +161,12 @@ cdef Samples checked_samples(Model net, object X, object T, object sample_weight
         samples.weights = as_reals(sample_weight, "sample_weight", net.dtype)
         if np.shape(samples.weights) != (samples.m,):
             raise ValueError(f"sample_weight must have the shape ({samples.m},), got {np.shape(samples.weights)}")
-        demand_finite(net, samples.weights, "sample_weight")
+        demand_finite(net, samples.weights, "sample_weight", sample_weight)
         samples.data.weights = cnp.PyArray_DATA(samples.weights)
         samples.total_weight = total_of(samples.weights)
     if finite:
-        demand_finite(net, samples.x, "X")
-        demand_finite(net, samples.t, "T")
+        demand_finite(net, samples.x, "X", X)
+        demand_finite(net, samples.t, "T", T)
     demand_range(net, samples.t, "T")
     return samples
 

@@ -106,12 +106,14 @@ cdef class Model(Layout):
         """All parameters as a new vector: layer by layer, W_l row by row and then b_l. Set it to change them all.
 
         The vector is read-only, because writing into the copy would change nothing; write into `weights` and `biases`,
-        or assign a whole vector of shape (n_params,).
+        or assign a whole vector of shape (n_params,), as ``net.params = net.params + x`` does.
         """
         cdef cnp.ndarray vector
+        cdef cnp.npy_intp length = self.n_params
         cdef bint counted
         self.demand_storage()
-        vector = self.new_vector()      # before the lock: nothing may come between asking it and copying
+        # Before the lock: nothing may come between asking it and copying.
+        vector = cnp.PyArray_New(Parameters, 1, &length, self.typenum, NULL, NULL, 0, 0, None)
         counted = self.lock.enter_shortly(False)
         self.kernels.copy_params(&self.model, self.model.params, cnp.PyArray_DATA(vector), True)
         if counted:
@@ -140,7 +142,7 @@ cdef class Model(Layout):
         ----------
         X : array_like, shape (n_inputs,) or (M, n_inputs)
             One sample or M of them. NaN and infinity are let through. A contiguous array of the network's dtype is
-            read where it stands; anything else is converted first.
+            read where it stands; anything else is converted first, a large memory map in blocks of rows.
         out : ndarray, shape (n_outputs,) or (M, n_outputs), optional
             Where to write the outputs: of the network's dtype, contiguous, writable, apart from X and the parameters.
 
@@ -161,10 +163,18 @@ cdef class Model(Layout):
         >>> net.predict([10.0, 20.0])
         array([53.])
         """
-        cdef cnp.ndarray x = checked_inputs(self, X, "X")
-        cdef cnp.ndarray y
-        cdef int ndim = cnp.PyArray_NDIM(x)
+        cdef cnp.ndarray x, y
+        cdef int ndim
         cdef cnp.npy_intp shape[2]
+        if is_ready(self, X):
+            x = X
+        elif isinstance(X, np.ndarray) and cnp.PyArray_NDIM(<cnp.ndarray>X) == 2 and is_large_map(
+                np.asarray(X), self.dtype):
+            return self.predict_blocks(np.asarray(X), out)
+        else:
+            x = as_reals(X, "X", self.dtype)
+        demand_inputs(self, x, "X")
+        ndim = cnp.PyArray_NDIM(x)
         shape[0] = cnp.PyArray_DIM(x, 0)
         shape[ndim - 1] = self.n_outputs
         if out is None:
@@ -173,6 +183,19 @@ cdef class Model(Layout):
             y = checked_out(self, out, tuple([shape[i] for i in range(ndim)]))
             demand_apart(y, x, "X")
         self.predict_rows(cnp.PyArray_DATA(x), 1 if ndim == 1 else shape[0], cnp.PyArray_DATA(y))
+        return y
+
+    cdef object predict_blocks(self, cnp.ndarray X, out):
+        """The outputs for a memory map of which the core needs a copy, made of one block of rows at a time."""
+        cdef Py_ssize_t start, rows
+        demand_inputs(self, X, "X")
+        shape = (len(X), self.n_outputs)
+        y = np.empty(shape, self.dtype) if out is None else checked_out(self, out, shape)
+        if np.may_share_memory(y, X):
+            raise ValueError("out must not overlap X")
+        rows = rows_at_once(X, self.dtype)
+        for start in range(0, len(X), rows):
+            self.predict(X[start:start + rows], y[start:start + rows])
         return y
 
     @cython.critical_section

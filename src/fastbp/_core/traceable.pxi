@@ -115,7 +115,7 @@ cdef class Traceable(Differentiable):
         X : array_like, shape (n_inputs,) or (M, n_inputs)
             Inputs, finite; at least one sample.
         T : array_like, shape (n_outputs,) or (M, n_outputs)
-            Targets, finite; (M,) is taken too where there is one output.
+            Targets, finite; (M,), or a number for one sample, is taken too where there is one output.
 
         Returns
         -------
@@ -203,8 +203,8 @@ cdef class Traceable(Differentiable):
         if np.shape(v) != expected:
             raise ValueError(f"V must have the shape {expected}, one row of {self.n_outputs} for each sample, got "
                              f"{np.shape(v)}")
-        demand_finite(self, x, "X")
-        demand_finite(self, v, "V")
+        demand_finite(self, x, "X", X)
+        demand_finite(self, v, "V", V)
         self.send_back(cnp.PyArray_DATA(x), count_of(x), v, cnp.PyArray_DATA(product))
         return product
 
@@ -263,7 +263,7 @@ cdef class Traceable(Differentiable):
         else:
             jacobian = checked_out(self, out, shape)
             demand_apart(jacobian, x, "X")
-        demand_finite(self, x, "X")
+        demand_finite(self, x, "X", X)
         self.fill_jacobian(cnp.PyArray_DATA(x), count_of(x), cnp.PyArray_DATA(jacobian))
         return jacobian
 

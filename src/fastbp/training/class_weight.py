@@ -14,7 +14,7 @@ def class_weights(net, T, class_weight):
     labels = class_labels(net, T)
     n_classes = max(net.n_outputs, 2)
     if isinstance(class_weight, str):
-        one_of("class_weight", class_weight, ("balanced",))
+        one_of("class_weight", class_weight, ("balanced",), "a dict from label to weight")
         counts = np.bincount(labels, minlength=n_classes)
         of_class = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
     elif isinstance(class_weight, dict):

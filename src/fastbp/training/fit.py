@@ -23,7 +23,8 @@ def fit(net, X, T, options, rng):
     callbacks += (shown,) if shown else ()
     masks = dropout.make(net, options.dropout, rng)
     saved = None if options.resume is None else checkpoints.read(options.resume)
-    if T is None and not hasattr(X, "__array__"):
+    if T is None:
+        refuse_samples(X)
         refuse_beside_batches(options)
         run.source = sources.Batches(net, X, run.optimizer, masks, run.stopping.epochs)
     else:
@@ -123,10 +124,10 @@ def check_checkpoint(checkpoint, checkpoint_every):
     if positive_integer("checkpoint_every", checkpoint_every) > 1 and checkpoint is None:
         raise ValueError(f"checkpoint_every needs a checkpoint to write, got checkpoint_every={checkpoint_every!r}")
     if checkpoint is not None:
-        target = os.path.realpath(os.fsdecode(checkpoint))
-        if not os.path.isdir(os.path.dirname(target)):
-            raise FileNotFoundError(f"checkpoint: there is no directory {os.path.dirname(target)!r}")
-        io.demand_replaceable(target, "checkpoint")
+        path = os.fsdecode(checkpoint)
+        directory = os.path.dirname(io.replaceable(path, "checkpoint"))
+        if not os.path.isdir(directory):
+            raise FileNotFoundError(f"checkpoint: there is no directory {directory!r} to write {path!r} in")
 
 
 def checked_callbacks(callbacks):
@@ -145,8 +146,15 @@ def checked_batch_size(batch_size, optimizer):
     if batch_size is None:
         return "full" if isinstance(optimizer, Rprop) else 1
     if isinstance(batch_size, str):
-        return one_of("batch_size", batch_size, ("full",))
+        return one_of("batch_size", batch_size, ("full",), "a number of samples")
     return positive_integer("batch_size", batch_size)
+
+
+def refuse_samples(X):
+    """Where T is None, X must give batches, and is no array or list of rows whose targets were forgotten."""
+    first = X[0] if isinstance(X, (list, tuple)) and X and isinstance(X[0], (list, tuple)) else (None,)
+    if hasattr(X, "__array__") or all(isinstance(value, (int, float)) for value in first):
+        raise TypeError("T must hold the targets of the samples X, got None; only batches (X, T) come without it")
 
 
 def refuse_beside_batches(options):

@@ -3,13 +3,14 @@
 import sys
 import time
 
+from fastbp._checks import one_of
+
 
 def make(verbose, epochs):
     """What `verbose` asks for, or None."""
     if not isinstance(verbose, str):
         return Lines(epochs) if verbose else None
-    if verbose != "tqdm":
-        raise ValueError(f'verbose must be True, False or "tqdm", got {verbose!r}')
+    one_of("verbose", verbose, ("tqdm",), "True, False")
     try:
         from tqdm.auto import tqdm
     except ImportError:
