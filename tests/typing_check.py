@@ -19,6 +19,7 @@ net = fastbp.Network([2, 3, 1], "tanh", "sigmoid", dtype=np.float32, seed=1)
 fastbp.Network((2, 1), ["identity"], loss=fastbp.Huber(0.5), init=[([[1.0], [2.0]], [0.0])])
 fastbp.Network([2, 1], init=fastbp.uniform(-1, 1), seed=np.random.default_rng(1))
 fastbp.Network([2, 1], rng=np.random.default_rng(1)).train_step([0.0, 1.0], 1.0)
+fastbp.Network([2, 2, 2, 1], init=["he", fastbp.uniform(-1, 1), ([[1.0], [2.0]], [0.0])])
 assert_type(net.n_params, int)
 assert_type(net.layer_sizes, tuple[int, ...])
 net.weights[0][...] = 0

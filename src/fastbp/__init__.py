@@ -6,9 +6,10 @@ from fastbp._arrays import UnreachableTargetsWarning
 from fastbp._dispatch import show_config
 from fastbp._version import __version__
 from fastbp.divergence import DivergenceError
+from fastbp.initial import uniform
 from fastbp.io import FormatError
 from fastbp.losses import Huber, Quantile
-from fastbp.network import Network, Trace, load, uniform
+from fastbp.network import Network, Trace, load
 from fastbp.optimizers import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop, Rprop
 from fastbp.training.history import EpochState, History
 

@@ -6,12 +6,15 @@ from typing import Any, Protocol, TypeAlias, TypedDict
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastbp.initial import uniform
 from fastbp.losses import Huber, Quantile
 from fastbp.training.history import EpochState
 
 Floats: TypeAlias = NDArray[np.floating]  # of float32 or float64, as the network was made
 CustomLoss: TypeAlias = Callable[[Any, Any], tuple[Any, ArrayLike]]
 Loss: TypeAlias = str | Huber | Quantile | CustomLoss
+# A name, a uniform or (W, b) for each layer; a list that mixes them is one of objects for mypy.
+Init: TypeAlias = str | uniform | ArrayLike | Sequence[object]
 Seed: TypeAlias = int | np.random.Generator
 
 

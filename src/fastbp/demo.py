@@ -9,7 +9,8 @@ import numpy as np
 
 from fastbp import _dispatch
 from fastbp.data import load_digits
-from fastbp.network import Network, uniform
+from fastbp.initial import uniform
+from fastbp.network import Network
 
 
 def run(names):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from math import inf, sqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +11,9 @@ import numpy as np
 from fastbp import activations as activation_table
 from fastbp import hessians, io, losses
 from fastbp._arrays import as_reals
-from fastbp._checks import number, one_of, positive_integer, refuse_class
+from fastbp._checks import one_of, positive_integer, refuse_class
 from fastbp._core import Core
+from fastbp.initial import intervals, uniform
 from fastbp.training.fit import fit
 from fastbp.training.options import Options
 
@@ -23,45 +23,12 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
     from fastbp._core import Optimizer
-    from fastbp._types import Callback, Floats, Loss, Schedule, Seed
+    from fastbp._types import Callback, Floats, Init, Loss, Schedule, Seed
     from fastbp.training.history import History
 
 
 # A copy makes its generator when it is asked for, which takes as long as all the rest of a copy.
 NONE_YET = np.random.default_rng(0)
-
-
-@dataclass(frozen=True)
-class uniform:
-    """Initial weights and biases drawn evenly from ``low <= w < high``; for the `init` of `Network`.
-
-    Parameters
-    ----------
-    low, high : float
-        Finite, low < high.
-
-    Raises
-    ------
-    ValueError
-        If the interval is empty or not finite.
-
-    Examples
-    --------
-    >>> import fastbp
-    >>> net = fastbp.Network([2, 2, 1], init=fastbp.uniform(-0.5, 0.5), seed=1)
-    >>> bool(abs(net.params).max() < 0.5)
-    True
-    """
-
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        number("low", self.low, -inf, inf)
-        number("high", self.high, -inf, inf)
-        if not self.low < self.high:
-            raise ValueError(f"low must be below high, got low={self.low!r} and high={self.high!r}")
-        number("high - low", self.high - self.low, 0, inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,9 +102,14 @@ class Network(Core):
         "mean" divides E and its gradient by the number of samples.
     dtype : {"float64", "float32"}, default "float64"
         Of parameters and all arithmetic.
-    init : "auto", uniform, sequence of (W, b), or array_like of shape (n_params,), default "auto"
+    init : str, uniform, sequence of one for each layer, or array_like of shape (n_params,), default "auto"
         "auto" draws the weights into a layer evenly from +-sqrt(6 / (n_in + n_out)) (Glorot and Bengio 2010), for
-        the relu family from +-sqrt(6 / n_in) (He et al. 2015); biases are 0.
+        the relu family from +-sqrt(6 / n_in) (He et al. 2015), and its biases from +-sqrt(6 / n_in). The rules as they
+        were published, whatever the activation, with biases of 0 and weights drawn evenly: "glorot" and "he", from the
+        intervals above; "lecun", from +-sqrt(3 / n_in) (LeCun et al. 1998). "zeros" is 0 for weights and biases;
+        neurons of a hidden layer would then stay alike, so it is for networks of one layer. `uniform` draws weights and
+        biases from an interval of your own. A sequence holds one of these, or (W, b), for each layer; a vector is what
+        `params` is to be.
     seed, rng : int or numpy.random.Generator, optional
         For the initial weights and the order of samples in `fit`; entropy of the system by default. The two are one
         argument under two names, `rng` being that of SPEC 7; give one of them.
@@ -181,8 +153,7 @@ class Network(Core):
     def __init__(self, layer_sizes: Iterable[int], activation: str | Iterable[str] = "sigmoid",
                  output_activation: str | None = None, *,
                  loss: Loss = "squared_error", reduction: str = "sum", dtype: DTypeLike = "float64",
-                 init: str | uniform | ArrayLike | Sequence[tuple[ArrayLike, ArrayLike]] = "auto",
-                 seed: Seed | None = None, rng: Seed | None = None) -> None:
+                 init: Init = "auto", seed: Seed | None = None, rng: Seed | None = None) -> None:
         sizes = _layer_sizes(layer_sizes)
         activations = _activations(activation, output_activation, len(sizes) - 1)
         loss, kind, parameter = _loss(loss, activations[-1])
@@ -206,36 +177,40 @@ class Network(Core):
         return self._random
 
     def _initialise(self, init):
-        if isinstance(init, uniform):
-            largest = float(np.finfo(self.dtype).max)
-            if not -largest <= init.low < init.high <= largest:
-                raise ValueError(f"init must have bounds that {self.dtype} can hold, got {init!r}")
-            for values in (*self.weights, *self.biases):
-                values[...] = self._rng.uniform(init.low, init.high, values.shape)
-        elif isinstance(init, str):
-            one_of("init", init, ("auto",))
-            for W, activation in zip(self.weights, self.activations, strict=True):
-                fan_in, fan_out = W.shape
-                bound = sqrt(6 / (fan_in if activation_table.TABLE[activation].halves else fan_in + fan_out))
-                W[...] = self._rng.uniform(-bound, bound, W.shape)
-        elif not isinstance(init, np.ndarray) and _is_sequence_of_pairs(init):
-            self._set_layers(init)
-        else:
+        if isinstance(init, (str, uniform)):
+            init = [init] * len(self.weights)
+        elif isinstance(init, np.ndarray) or not _is_layer_by_layer(init):
             try:
                 self.params = init
             except (TypeError, ValueError) as error:
                 raise type(error)(f"init: {error}") from None
+            return
+        if len(init) != len(self.weights):
+            raise ValueError(f"init must hold a name, a fastbp.uniform or (W, b) for each of the {len(self.weights)} "
+                             f"layers, got {len(init)} of them")
+        weights, biases = [], []    # of layers that are drawn, each with its interval
+        for l, rule in enumerate(init):
+            if isinstance(rule, (str, uniform)):
+                of_W, of_b = intervals(rule, *self.layer_sizes[l:l + 2], self.activations[l], self.dtype)
+                weights.append((self.weights[l], of_W))
+                biases.append((self.biases[l], of_b))
+            else:
+                self._set_layer(l, rule)
+        # Weights come first: what a seed makes of them does not depend on how biases are drawn.
+        for values, (low, high) in weights + biases:
+            values[...] = self._rng.uniform(low, high, values.shape)
 
-    def _set_layers(self, layers):
-        if len(layers) != len(self.weights):
-            raise ValueError(f"init must hold one (W, b) for each of the {len(self.weights)} layers, got {len(layers)}")
-        for l, pair in enumerate(layers):
-            for name, target, values in zip("Wb", (self.weights[l], self.biases[l]), pair, strict=True):
-                values = as_reals(values, f"init: {name} of layer {l}", self.dtype)
-                if values.shape != target.shape:
-                    raise ValueError(f"init: {name} of layer {l} must have the shape {target.shape}, "
-                                     f"got {values.shape}")
-                target[...] = values
+    def _set_layer(self, l, pair):
+        try:
+            W, b = pair
+        except (TypeError, ValueError):
+            raise TypeError("init must hold a name, a fastbp.uniform or (W, b) for each layer, "
+                            f"got {type(pair).__name__} {pair!r:.80} for layer {l}") from None
+        for name, target, values in (("W", self.weights[l], W), ("b", self.biases[l], b)):
+            values = as_reals(values, f"init: {name} of layer {l}", self.dtype)
+            if values.shape != target.shape:
+                raise ValueError(f"init: {name} of layer {l} must have the shape {target.shape}, got {values.shape}")
+            target[...] = values
 
     def layer_outputs(self, X: ArrayLike) -> list[Floats]:
         """Outputs of every layer.
@@ -650,9 +625,10 @@ def _generator(seed, rng):
                           f"got {value!r}") from None
 
 
-def _is_sequence_of_pairs(init):
-    """Whether `init` is [(W, b), ...] and not one flat vector."""
+def _is_layer_by_layer(init):
+    """Whether `init` is a sequence of rules and pairs (W, b), and not one flat vector."""
     try:
-        return len(init) > 0 and all(len(pair) == 2 for pair in init)
+        return len(init) > 0 and (any(isinstance(rule, (str, uniform)) for rule in init)
+                                  or all(len(pair) == 2 for pair in init))
     except TypeError:
         return False

@@ -109,8 +109,8 @@ cdef int demand_optimizer(object optimizer, object learning_rate) except -1:
     """An optimizer, which has a learning rate of its own, or None."""
     if optimizer is not None and not isinstance(optimizer, Optimizer):
         refuse_class("optimizer", optimizer)
-        raise TypeError("optimizer must be None or an object, as fastbp.Adam() makes one before the first of many steps, "
-                        f"got {type(optimizer).__name__} {optimizer!r:.80}")
+        raise TypeError("optimizer must be None or an object, as fastbp.Adam() makes one before the first of many "
+                        f"steps, got {type(optimizer).__name__} {optimizer!r:.80}")
     if optimizer is not None and learning_rate is not None:
         raise ValueError(f"learning_rate must be None beside an optimizer, which has its own; got {learning_rate!r}")
     return 0
