@@ -15,10 +15,13 @@ Loss: TypeAlias = str | Huber | Quantile | CustomLoss
 Seed: TypeAlias = int | np.random.Generator
 
 
-class Callback(Protocol):
-    """For `fit`'s callbacks."""
+class CallbackObject(Protocol):
+    """For `fit`'s callbacks that are not functions."""
 
     def on_epoch(self, state: EpochState, /) -> object: ...
+
+
+Callback: TypeAlias = CallbackObject | Callable[[EpochState], object]
 
 
 class ScheduleObject(Protocol):
