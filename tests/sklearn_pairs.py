@@ -8,6 +8,7 @@ from sklearn.datasets import load_iris, make_multilabel_classification, make_reg
 from sklearn.preprocessing import scale
 
 from fastbp.interop import sklearn as ours
+from fastbp.interop.sklearn.versions import HAS_WEIGHTS, LOSSES
 
 
 def data():
@@ -19,7 +20,7 @@ def data():
     multilabel = make_multilabel_classification(80, 6, n_classes=4, random_state=1)
     one = make_regression(80, 5, noise=3, random_state=1)
     three = make_regression(80, 5, n_targets=3, noise=3, random_state=1)
-    return {
+    cases = {
         "binary": ("MLPClassifier", X, y > 0, {}),
         "multiclass": ("MLPClassifier", X, labels[y], {}),
         "multilabel": ("MLPClassifier", scale(multilabel[0]), multilabel[1], {}),
@@ -27,9 +28,12 @@ def data():
         "three outputs": ("MLPRegressor", three[0], scale(three[1]), {}),
         "poisson": ("MLPRegressor", X, rng.poisson(np.exp(0.5 * X[:, 0])).astype(float), {"loss": "poisson"}),
     }
+    return {name: case for name, case in cases.items() if case[3].get("loss", "squared_error") in LOSSES}
 
 
+# What this version of scikit-learn has, too.
 DATA = data()
+UNWEIGHTED_OR_WEIGHTED = [False, True] if HAS_WEIGHTS else [False]
 DESCENTS = {
     "sgd": {"solver": "sgd", "momentum": 0, "learning_rate_init": 0.05},
     "momentum": {"solver": "sgd", "nesterovs_momentum": False, "learning_rate_init": 0.01},

@@ -9,7 +9,16 @@ import pytest
 
 pytest.importorskip("sklearn")
 from sklearn.exceptions import ConvergenceWarning
-from sklearn_pairs import DATA, DESCENTS, assert_close, assert_same_model, fit_pair, pair, recorded
+from sklearn_pairs import (
+    DATA,
+    DESCENTS,
+    UNWEIGHTED_OR_WEIGHTED,
+    assert_close,
+    assert_same_model,
+    fit_pair,
+    pair,
+    recorded,
+)
 
 from fastbp.interop import sklearn as ours
 
@@ -61,7 +70,7 @@ def test_sample_weight(name, solver):
     assert_same_model(mine, theirs, 1e-6)
 
 
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weighted", UNWEIGHTED_OR_WEIGHTED)
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("name", DATA)
 def test_early_stopping(name, solver, weighted):

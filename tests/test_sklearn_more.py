@@ -134,26 +134,85 @@ def test_balanced_classes_with_the_words_of_scikit_learn(y, weight):
 
 class Recorder:
     def __init__(self, epochs):
-        self.epochs, self.states = epochs, []
+        self.epochs, self.states, self.records = epochs, [], []
 
     def on_epoch(self, state):
         self.states.append(state)
-        return state.epoch == self.epochs
+        estimator = state.estimator
+        self.records.append((estimator.loss_curve_[-1], estimator.validation_scores_[-1]))
+        return state.epoch == self.epochs - 1
 
 
 def test_callbacks():
     _, X, y, _ = DATA["multiclass"]
     recorder = Recorder(3)
-    estimator = ours.MLPClassifier(callbacks=[recorder], early_stopping=True).fit(X, y)
+    estimator = ours.MLPClassifier(callbacks=[recorder], early_stopping=True, alpha=0).fit(X, y)
     assert estimator.n_iter_ == 3
-    assert [state.loss for state in recorder.states] == estimator.loss_curve_
-    assert [state.validation_score for state in recorder.states] == estimator.validation_scores_
+    assert [state.epoch for state in recorder.states] == [0, 1, 2]
+    assert recorder.records == [*zip(estimator.loss_curve_, estimator.validation_scores_, strict=True)]
+    assert [state.error for state in recorder.states] == estimator.loss_curve_
+    assert [state.validation_error for state in recorder.states] == estimator.validation_loss_curve_
     assert recorder.states[0].estimator is estimator
-    for wrong, error in (([len], TypeError), ("no", ValueError)):
+    for wrong, error in (([5], TypeError), ("no", ValueError), (5, ValueError), (Recorder, TypeError)):
         with pytest.raises(error, match="callbacks"):
             ours.MLPClassifier(callbacks=wrong).fit(X, y)
     with pytest.raises(ValueError, match="lbfgs"):
         ours.MLPClassifier(callbacks=[recorder], solver="lbfgs").fit(X, y)
+
+
+def test_callbacks_of_network_and_estimator_are_told_the_same():
+    """The same training: that of the network with the estimator's first parameters."""
+    X, Y = DATA["three outputs"][1:3]
+    arguments = {"hidden_layer_sizes": (4,), "activation": "tanh", "solver": "sgd", "learning_rate_init": 0.1,
+                 "momentum": 0, "alpha": 0, "batch_size": 32, "shuffle": False, "max_iter": 4, "random_state": 0}
+    of_estimator, of_network = [], []
+    estimator = ours.MLPRegressor(**arguments, callbacks=of_estimator.append)
+    twin = ours.MLPRegressor(**arguments | {"max_iter": 1})
+    recorded(lambda: estimator.fit(X, Y))
+    recorded(lambda: twin.fit(X[:1], Y[:1]))
+    twin._initialize(Y, [5, 4, 3], X.dtype)
+    twin._random_state = np.random.RandomState(0)
+    twin._initialize(Y, [5, 4, 3], X.dtype)
+    network = twin.network_
+    network.fit(X, Y, epochs=4, batch_size=32, learning_rate=0.1, shuffle=False, callbacks=of_network.append)
+    assert [type(state) for state in of_estimator] == [fastbp.EpochState] * 4
+    for mine, expected in zip(of_estimator, of_network, strict=True):
+        for name in ("epoch", "validation_error", "learning_rate"):
+            assert getattr(mine, name) == getattr(expected, name)
+        for name in ("error", "rms"):
+            assert getattr(mine, name) == pytest.approx(getattr(expected, name), rel=1e-12)
+        assert 0 < mine.seconds
+    mine, expected = of_estimator[-1], of_network[-1]
+    for array, other in zip(mine.last_batch(), expected.last_batch(), strict=True):
+        np.testing.assert_array_equal(array, other)
+    for array, other in zip(mine.error_signals(), expected.error_signals(), strict=True):
+        np.testing.assert_allclose(array, other, rtol=1e-9)
+    assert mine.network is estimator.network_
+    assert mine.optimizer.steps == 4 * 3
+
+
+def test_a_callback_alone():
+    _, X, y, _ = DATA["multiclass"]
+
+    class Losses(list):
+        """An object that is False while it is empty."""
+
+        def on_epoch(self, state):
+            self.append(state.error)
+
+    losses = Losses()
+    estimator = ours.MLPClassifier(callbacks=losses, max_iter=3)
+    recorded(lambda: estimator.fit(X, y))
+    assert len(losses) == 3
+    estimator = ours.MLPClassifier(callbacks=losses).partial_fit(X, y, classes=np.unique(y))
+    for _ in range(2):
+        losses.clear()
+        estimator.partial_fit(X, y)
+        assert len(losses) == 1
+    states = []
+    estimator.set_params(callbacks=states.append).partial_fit(X, y)
+    assert [state.epoch for state in states] == [0]
+    assert ours.MLPClassifier(callbacks=lambda state: state.epoch == 1).fit(X, y).n_iter_ == 2
 
 
 def test_callback_that_raises():
