@@ -18,16 +18,23 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from sklearn_pairs import DATA, assert_same_model, fit_pair, pair, recorded
+from sklearn_pairs import DATA, VERSION, assert_same_model, fit_pair, pair, recorded
 
 from fastbp.interop import sklearn as ours
 
 # Tests of scikit-learn's test_mlp.py that cannot pass, each with its reason.
 FOREIGN_FAILURES = {}
+if VERSION == (1, 5):
+    FOREIGN_FAILURES["test_mlp_regressor_dtypes_casting"] = (
+        "a prediction near 0 is to be the same in float32 and float64 to 1e-4 of its size; later versions ask for 5e-4")
+
+
+CHECKS = parametrize_with_checks([ours.MLPClassifier(max_iter=100), ours.MLPRegressor(max_iter=100)])
+NAMES, CASES = CHECKS.args
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@parametrize_with_checks([ours.MLPClassifier(max_iter=100), ours.MLPRegressor(max_iter=100)])
+@pytest.mark.parametrize(NAMES, list(CASES), **CHECKS.kwargs)   # a generator in old versions, which pytest deprecates
 def test_check_estimator(estimator, check):
     check(estimator)
 
@@ -43,7 +50,8 @@ def test_scikit_learns_own_tests(tmp_path):
     """test_mlp.py of the installed scikit-learn, with the two classes replaced before it imports them."""
     (tmp_path / "ours_for_theirs.py").write_text(PLUGIN)
     words = ["-q", "-c", os.devnull, "--rootdir", str(tmp_path), "-p", "no:cacheprovider", "-p", "ours_for_theirs",
-             *(f"--deselect={name}" for name in FOREIGN_FAILURES), "--pyargs", "sklearn.neural_network.tests.test_mlp"]
+             *(f"--deselect=::{name}" for name in FOREIGN_FAILURES),
+             "--pyargs", "sklearn.neural_network.tests.test_mlp"]
     path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
     result = subprocess.run([sys.executable, "-m", "pytest", *words], capture_output=True, text=True, cwd=tmp_path,
                             env=os.environ | {"PYTHONPATH": path})
@@ -52,7 +60,8 @@ def test_scikit_learns_own_tests(tmp_path):
 
 
 def test_same_arguments_and_defaults():
-    for kind, more in (("MLPClassifier", {"class_weight": None, "callbacks": ()}), ("MLPRegressor", {"callbacks": ()})):
+    for kind, more in (("MLPClassifier", {"class_weight": None, "callbacks": ()}),
+                       ("MLPRegressor", {"loss": "squared_error", "callbacks": ()})):
         mine, theirs = (getattr(module, kind)().get_params() for module in (ours, original))
         assert mine == theirs | more
 

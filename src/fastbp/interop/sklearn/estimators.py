@@ -26,9 +26,9 @@ def constructor(theirs, **more):
         except TypeError as error:
             raise TypeError(f"{type(self).__name__}: {error}") from None
         bound.apply_defaults()
-        for parameter in added:
-            setattr(self, parameter.name, bound.arguments.pop(parameter.name))
+        values = {parameter.name: bound.arguments.pop(parameter.name) for parameter in added}
         theirs.__init__(**bound.arguments)
+        vars(self).update(values)       # last, because before 1.7 scikit-learn sets the only loss that it has
 
     __init__.__signature__ = signature
     return __init__
