@@ -13,10 +13,11 @@ from sklearn import config_context
 from sklearn import neural_network as original
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, UnsetMetadataPassedError
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import StandardScaler, scale
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn_pairs import DATA, VERSION, assert_same_model, fit_pair, pair, recorded
 
@@ -73,6 +74,48 @@ def test_clone_pipeline_grid_search():
     search = GridSearchCV(model, {"mlpclassifier__alpha": [1e-4, 1.0]}, cv=2)
     assert search.fit(X, y).best_score_ > 0.95
     assert clone(search.best_estimator_[-1]).get_params() == search.best_estimator_[-1].get_params()
+
+
+def test_pandas_output_of_a_pipeline():
+    pandas = pytest.importorskip("pandas")
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    names = []
+    model = make_pipeline(StandardScaler(), ours.MLPClassifier((8,), random_state=0, max_iter=20, callbacks=(
+        lambda state: names.append([*state.estimator.feature_names_in_]))))
+    recorded(lambda: model.set_output(transform="pandas").fit(X, y))
+    assert isinstance(model[:-1].transform(X), pandas.DataFrame)
+    assert names[0] == [*X.columns] == [*model[-1].feature_names_in_]
+    plain = make_pipeline(StandardScaler(), ours.MLPClassifier((8,), random_state=0, max_iter=20))
+    recorded(lambda: plain.fit(X.to_numpy(), y))
+    assert_same_model(model[-1], plain[-1], 0)
+    assert_same_model(model[-1].partial_fit(model[:-1].transform(X), y),
+                      plain[-1].partial_fit(plain[:-1].transform(X.to_numpy()), y), 0)
+    np.testing.assert_array_equal(model.predict_proba(X), plain.predict_proba(X.to_numpy()))
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        model[-1].predict(X.to_numpy())
+
+
+@pytest.mark.parametrize("kind", ["MLPClassifier", "MLPRegressor"])
+def test_metadata_routing(kind):
+    """sample_weight reaches the estimator through a pipeline, in a grid search too; unasked for, it is refused."""
+    _, X, y, _ = DATA["binary" if kind == "MLPClassifier" else "regression"]
+    weight = np.random.RandomState(5).uniform(0.1, 3, len(X))
+    direct, asks = (getattr(ours, kind)(hidden_layer_sizes=(4,), random_state=0, max_iter=5) for _ in range(2))
+    recorded(lambda: direct.fit(scale(X), y, sample_weight=weight))
+    with config_context(enable_metadata_routing=True):
+        silent = make_pipeline(StandardScaler(), clone(asks))
+        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+            silent.fit(X, y, sample_weight=weight)
+        asks.set_fit_request(sample_weight=True).set_partial_fit_request(sample_weight=True)
+        scorer = get_scorer("accuracy" if kind == "MLPClassifier" else "r2").set_score_request(sample_weight=True)
+        model = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), asks)
+        recorded(lambda: model.fit(X, y, sample_weight=weight))
+        assert_same_model(model[-1], direct, 1e-12)
+        search = GridSearchCV(model, {f"{kind.lower()}__alpha": [1e-4, 1.0]}, cv=2, scoring=scorer)
+        recorded(lambda: search.fit(X, y, sample_weight=weight))
+        best = clone(search.best_estimator_[-1])
+        recorded(lambda: best.fit(scale(X), y, sample_weight=weight))
+        assert_same_model(search.best_estimator_[-1], best, 1e-12)
 
 
 UNCHECKED = {
@@ -181,7 +224,9 @@ def test_warnings_name_the_line_of_the_user():
     estimator = ours.MLPRegressor(max_iter=1, batch_size=100)
     with pytest.warns(UserWarning) as caught:
         estimator.fit(X, y)
-    assert [warning.filename for warning in caught] == [__file__] * 2
+        make_pipeline(StandardScaler(), estimator).fit(X, y)
+        estimator.partial_fit(X, y)
+    assert [warning.filename for warning in caught] == [__file__] * 5
 
 
 def test_sparse():

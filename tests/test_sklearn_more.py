@@ -8,12 +8,13 @@ import pytest
 pytest.importorskip("sklearn")
 from sklearn import neural_network as original
 from sklearn.datasets import load_breast_cancer, load_diabetes
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.preprocessing import scale
 from sklearn.utils import compute_sample_weight
 from sklearn_pairs import DATA, assert_same_model, recorded
 
 import fastbp
+from fastbp.activations import ALIASES, TABLE
 from fastbp.interop import sklearn as ours
 from fastbp.interop.sklearn.optimizers import SOLVERS
 from fastbp.interop.sklearn.versions import HAS_WEIGHTS
@@ -72,6 +73,68 @@ def test_an_activation_for_each_layer():
     assert mixed._net.activations == ("gelu", "tanh", "softmax")
     with pytest.raises(ValueError, match="each of the 2 hidden layers"):
         ours.MLPClassifier((7, 4), activation=["relu"]).fit(X, y)
+
+
+@pytest.mark.parametrize("activation", [*TABLE, *ALIASES])
+def test_every_activation_by_its_name(activation):
+    sparse = pytest.importorskip("scipy.sparse")
+    _, X, y, _ = DATA["multiclass"]
+    once, listed = (ours.MLPClassifier((7, 4), activation=value, max_iter=5, random_state=1, learning_rate_init=0.01)
+                    for value in (activation, [activation, activation]))
+    for estimator in (once, listed):
+        recorded(lambda: estimator.fit(X, y))       # noqa: B023
+    assert_same_model(once, listed, 0)
+    name = ALIASES.get(activation, activation)
+    assert once.network_.activations == (name, name, "softmax")
+    np.testing.assert_allclose(once.predict_proba(sparse.csr_array(X)), once.predict_proba(X), rtol=1e-9)
+    assert_same_model(once.partial_fit(X, y), pickle.loads(pickle.dumps(listed)).partial_fit(X, y), 0)
+    regressor = ours.MLPRegressor(hidden_layer_sizes=(3,), activation=activation, solver="lbfgs", max_iter=5)
+    recorded(lambda: regressor.fit(X, X[:, 0]))
+    assert regressor.network_.activations == (name, "identity")
+
+
+def test_sigmoid_is_logistic():
+    """Also in the initial weights, which scikit-learn makes smaller for it."""
+    _, X, y, _ = DATA["multiclass"]
+    models = [ours.MLPClassifier((7, 4), activation=value, max_iter=5, random_state=1)
+              for value in ("logistic", "sigmoid", ["sigmoid", "logistic"])]
+    for model in models:
+        recorded(lambda: model.fit(X, y))       # noqa: B023
+    assert_same_model(models[1], models[0], 0)
+    assert_same_model(models[2], models[0], 0)
+
+
+@pytest.mark.parametrize("activation", ["cosine", ["relu", "cosine"], ["relu"], None])
+def test_activations_that_there_are_not(activation):
+    _, X, y, _ = DATA["multiclass"]
+    with pytest.raises(ValueError, match="activation"):
+        ours.MLPClassifier((7, 4), activation=activation).fit(X, y)
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_network_predicts_what_the_estimator_predicts(name):
+    kind, X, y, arguments = DATA[name]
+    estimator = getattr(ours, kind)(hidden_layer_sizes=(7, 4), max_iter=3, activation="silu", **arguments)
+    assert not hasattr(estimator, "network_")
+    with pytest.raises(NotFittedError):
+        estimator.network_      # noqa: B018
+    recorded(lambda: estimator.fit(X, y))
+    for _ in range(2):
+        net, outputs = estimator.network_, estimator.network_.predict(X)
+        assert isinstance(net, fastbp.Network)
+        assert all(map(np.shares_memory, net.weights, estimator.coefs_))
+        if kind == "MLPRegressor":
+            np.testing.assert_array_equal(outputs.squeeze(), estimator.predict(X))
+        elif name == "binary":
+            np.testing.assert_array_equal(outputs[:, 0], estimator.predict_proba(X)[:, 1])
+        else:
+            np.testing.assert_array_equal(outputs, estimator.predict_proba(X))
+        estimator.partial_fit(X, y)     # goes on with the same network
+        assert estimator.network_ is net
+    estimator.coefs_[0] = np.zeros_like(estimator.coefs_[0])
+    assert (estimator.network_.weights[0] == 0).all()
+    estimator.network_.params = np.zeros(estimator.network_.n_params)
+    assert not any(values.any() for values in estimator.coefs_ + estimator.intercepts_)
 
 
 def test_class_weight():

@@ -180,9 +180,11 @@ def test_a_version_from_the_future_gives_a_warning():
 PRIVATE = "sklearn.neural_network._"
 
 
-@pytest.mark.parametrize("change", [f"del {PRIVATE}stochastic_optimizers.SGDOptimizer",
-                                    f"del {PRIVATE}multilayer_perceptron.BaseMultilayerPerceptron._parameter_constraints",
-                                    "sys.modules['sklearn.utils._param_validation'] = None"])
+@pytest.mark.parametrize("change", [
+    f"del {PRIVATE}stochastic_optimizers.SGDOptimizer",
+    f"del {PRIVATE}multilayer_perceptron.BaseMultilayerPerceptron._parameter_constraints",
+    "sys.modules['sklearn.utils._param_validation'] = None",
+])
 def test_a_name_that_the_future_has_taken_away(change):
     result = run("import sys, sklearn, sklearn.neural_network; sklearn.__version__ = '2.0.0'\n"
                  f"{change}\n"

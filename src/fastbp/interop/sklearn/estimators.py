@@ -40,8 +40,8 @@ class MLPClassifier(FastPerceptron, neural_network.MLPClassifier):
     Parameters
     ----------
     activation : str or sequence of str, default "relu"
-        In addition to scikit-learn's, every activation of `fastbp.Network` but softmax, and a sequence with one for
-        each hidden layer.
+        In addition to scikit-learn's, every activation of `fastbp.Network`, and a sequence with one for each hidden
+        layer.
     solver : str, default "adam"
         In addition to scikit-learn's: "rprop" ("auto" is then the full batch), "rmsprop", "adagrad", "adamw" and
         "nadam", with fastbp's defaults but for the learning rate and alpha.
@@ -146,8 +146,8 @@ class MLPRegressor(FastPerceptron, neural_network.MLPRegressor):
     loss : str, default "squared_error"
         In addition to scikit-learn's: "absolute_error", "huber", "log_cosh" and "quantile".
     activation : str or sequence of str, default "relu"
-        In addition to scikit-learn's, every activation of `fastbp.Network` but softmax, and a sequence with one for
-        each hidden layer.
+        In addition to scikit-learn's, every activation of `fastbp.Network`, and a sequence with one for each hidden
+        layer.
     solver : str, default "adam"
         In addition to scikit-learn's: "rprop" ("auto" is then the full batch), "rmsprop", "adagrad", "adamw" and
         "nadam", with fastbp's defaults but for the learning rate and alpha.

@@ -19,8 +19,6 @@ from fastbp.training.fit import checked_callbacks
 
 # What scikit-learn has; every other activation is fastbp's alone.
 ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
-# Of fastbp's, those that a hidden layer can have.
-HIDDEN = {name for name in (*TABLE, *ALIASES) if name != "softmax"}
 
 
 class CompiledPerceptron(Perceptron):
@@ -28,7 +26,7 @@ class CompiledPerceptron(Perceptron):
 
     _parameter_constraints = {  # noqa: RUF012
         **Perceptron._parameter_constraints,
-        "activation": [StrOptions(HIDDEN), list, tuple],
+        "activation": [StrOptions({*TABLE, *ALIASES}), list, tuple],
         "solver": [StrOptions({"lbfgs", "sgd", "adam", *SOLVERS})],
         "callbacks": [list, tuple, callable, HasMethods("on_epoch")],
     }
