@@ -102,6 +102,15 @@ def debug(session):
 
 
 @nox.session
+@nox.parametrize("version", ["1.5", "1.6", "1.7", "1.8", "1.9"])
+def sklearn(session, version):
+    """The tests of fastbp.interop.sklearn with the newest patch of each scikit-learn that it is for."""
+    install(session, "test")
+    session.install(f"scikit-learn=={version}.*", "pandas")
+    run_tests(session, *map(str, Path("tests").glob("test_sklearn*.py")))
+
+
+@nox.session
 def lint(session):
     """ruff and cython-lint, pinned: a new release of theirs must not turn an unchanged tree red."""
     session.install("ruff==0.17.6", "cython-lint==0.22.1", "validate-pyproject[all]")

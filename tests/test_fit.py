@@ -671,6 +671,29 @@ def test_callback_stops(data):
     assert len(second.states) == 2  # it is called, too
 
 
+def test_a_function_is_a_callback(data):
+    epochs, watcher = [], Watcher()
+    network().fit(*data, epochs=3, callbacks=[lambda state: epochs.append(state.epoch), watcher])
+    assert epochs == [0, 1, 2] == [state.epoch for state in watcher.states]
+    states = []
+    network().fit(*data, epochs=2, callbacks=states.append)
+    assert [state.epoch for state in states] == [0, 1]
+    assert all(state.estimator is None for state in states)
+
+
+def test_an_object_alone_is_a_callback(data):
+    watcher = Watcher(stop_after=2)
+    assert network().fit(*data, epochs=5, callbacks=watcher).stop_reason == "callback"
+    assert len(watcher.states) == 2
+
+
+@pytest.mark.parametrize(("answer", "epochs"), [(True, 1), (np.True_, 1), (False, 3), (np.False_, 3), (None, 3),
+                                                ([1.0], 3), (np.ones(2), 3), (1, 3)])
+def test_only_true_stops(data, answer, epochs):
+    """What a lambda happens to return does not."""
+    assert len(network().fit(*data, epochs=3, callbacks=lambda state: answer)) == epochs
+
+
 def test_callback_that_raises(data):
     class Broken:
         def on_epoch(self, state):
@@ -986,8 +1009,10 @@ REFUSED = [
     (ValueError, "validation_data: X", {"validation_data": (X[0], T[0])}),
     (ValueError, "time_limit", {"time_limit": 0}),
     (TypeError, "time_limit", {"time_limit": "1 s"}),
-    (TypeError, "callbacks", {"callbacks": Watcher()}),
-    (TypeError, r"callbacks\[1\]", {"callbacks": [Watcher(), print]}),
+    (TypeError, "callbacks must be a function", {"callbacks": 5}),
+    (TypeError, "callbacks must be a function", {"callbacks": Watcher}),
+    (TypeError, "callbacks must be a function", {"callbacks": types.SimpleNamespace(on_epoch=5)}),
+    (TypeError, r"callbacks\[1\]", {"callbacks": [Watcher(), "print"]}),
     (TypeError, r"callbacks\[0\]", {"callbacks": [Watcher]}),
     (ValueError, "schedule", {"schedule": "fast"}),
     (TypeError, "schedule", {"schedule": 0.5}),

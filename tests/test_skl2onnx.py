@@ -58,7 +58,8 @@ def test_a_step_of_a_pipeline():
 
 
 @pytest.mark.parametrize(("name", "arguments", "message"), [
-    ("regression", {"activation": ["tanh", "gelu"]}, "one activation for all hidden layers"),
+    ("regression", {"activation": ["tanh", "gelu"]}, "one activation of .* for all hidden layers"),
+    ("regression", {"activation": "gelu"}, "this one has 'gelu'"),
     ("poisson", {}, "poisson"),
     ("three outputs", {}, "this one has 3"),
 ])

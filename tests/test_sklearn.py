@@ -9,9 +9,23 @@ import pytest
 
 pytest.importorskip("sklearn")
 from sklearn.exceptions import ConvergenceWarning
-from sklearn_pairs import DATA, DESCENTS, assert_close, assert_same_model, fit_pair, pair, recorded
+from sklearn_pairs import (
+    DATA,
+    DESCENTS,
+    UNWEIGHTED_OR_WEIGHTED,
+    assert_close,
+    assert_same_model,
+    data_to_stop_early,
+    fit_pair,
+    pair,
+    recorded,
+)
 
 from fastbp.interop import sklearn as ours
+from fastbp.interop.sklearn.versions import HAS_WEIGHTS
+
+# What ours do with weights in versions that know none is tested in test_sklearn_versions.py.
+compares_weights = pytest.mark.skipif(not HAS_WEIGHTS, reason="this version of scikit-learn has no sample_weight")
 
 # ---------------------------------------------------------------- the same model
 
@@ -51,6 +65,7 @@ def test_lbfgs_float32(name):
     assert_same_model(mine, theirs, 1e-5)
 
 
+@compares_weights
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 @pytest.mark.parametrize("name", DATA)
 def test_sample_weight(name, solver):
@@ -61,11 +76,11 @@ def test_sample_weight(name, solver):
     assert_same_model(mine, theirs, 1e-6)
 
 
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weighted", UNWEIGHTED_OR_WEIGHTED)
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("name", DATA)
 def test_early_stopping(name, solver, weighted):
-    kind, X, y, arguments = DATA[name]
+    kind, X, y, arguments = data_to_stop_early(name)
     weight = np.random.RandomState(5).uniform(0.1, 3, len(X)) if weighted else None
     arguments = arguments | {"solver": solver, "early_stopping": True, "n_iter_no_change": 4, "max_iter": 60,
                              "validation_fraction": 0.2, "learning_rate_init": 0.02}
@@ -90,6 +105,7 @@ def test_random_state_object():
     assert_same_model(mine, theirs, 1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:scipy.optimize:DeprecationWarning")     # of old versions with a new SciPy
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 def test_warm_start(solver):
     kind, X, y, _ = DATA["multiclass"]
@@ -106,7 +122,7 @@ def test_warm_start(solver):
 @pytest.mark.parametrize("name", DATA)
 def test_warm_start_with_early_stopping(name, solver, duplicate):
     """Also where no score of the second fit exceeds the best of the first."""
-    kind, X, y, arguments = DATA[name]
+    kind, X, y, arguments = data_to_stop_early(name)
     estimators = pair(kind, **arguments | {"warm_start": True, "early_stopping": True, "n_iter_no_change": 3,
                                            "solver": solver, "learning_rate_init": 0.02, "validation_fraction": 0.2})
     for k, _ in product(range(2), range(4)):
@@ -141,7 +157,7 @@ def test_partial_fit_with_changes_between(solver):
         estimator.partial_fit(X, y)
         estimator.set_params(alpha=0.5).partial_fit(X, y)
         estimator.partial_fit(sparse.csr_array(X), y)
-        estimator.partial_fit(X, y, sample_weight=np.linspace(1, 2, len(X)))
+        estimator.partial_fit(X, y, **({"sample_weight": np.linspace(1, 2, len(X))} if HAS_WEIGHTS else {}))
         estimator = pickle.loads(pickle.dumps(estimator))
         estimator.partial_fit(X, y)
         estimator.partial_fit(X[:1].copy(), y[:1])
@@ -330,6 +346,7 @@ def test_large_finite_inputs():
     assert estimator.predict(X).shape == y.shape
 
 
+@compares_weights
 def test_negative_weights_are_scikit_learns():
     kind, X, y, arguments = DATA["regression"]
     weight = np.r_[-0.5, np.ones(len(X) - 1)]

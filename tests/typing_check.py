@@ -58,6 +58,9 @@ assert_type(history.rms, NDArray[np.float64])
 assert_type(history.best_epoch, int | None)
 net.fit(batches, schedule=lambda epoch: 1 / (epoch + 1))
 net.fit([(X, T)], None, rng=1, optimizer=fastbp.SGD(0.1, momentum=0.9, clip_norm=1.0), class_weight={0: 1.0, 1: 2.0})
+net.fit(X, T, epochs=10, callbacks=Patient())
+net.fit(X, T, epochs=10, callbacks=lambda state: print(state.epoch, state.error))
+net.fit(X, T, epochs=10, callbacks=[Patient(), lambda state: state.rms < 0.1])
 net.save(Path("net.fastbp"))
 assert_type(fastbp.load("net.fastbp"), fastbp.Network)
 assert_type(fastbp.Network.from_description(fastbp.io.loads(fastbp.io.dumps(net))), fastbp.Network)
@@ -72,4 +75,4 @@ fastbp.Network(2)  # type: ignore
 net.fit(X, T, epoch=10)  # type: ignore
 net.n_params = 3  # type: ignore
 fastbp.Adam(momentum=0.9)  # type: ignore
-net.fit(X, T, callbacks=[print])  # type: ignore
+net.fit(X, T, callbacks=[5])  # type: ignore

@@ -18,10 +18,13 @@ Init: TypeAlias = str | uniform | ArrayLike | Sequence[object]
 Seed: TypeAlias = int | np.random.Generator
 
 
-class Callback(Protocol):
-    """For `fit`'s callbacks."""
+class CallbackObject(Protocol):
+    """For `fit`'s callbacks that are not functions."""
 
     def on_epoch(self, state: EpochState, /) -> object: ...
+
+
+Callback: TypeAlias = CallbackObject | Callable[[EpochState], object]
 
 
 class ScheduleObject(Protocol):

@@ -317,7 +317,7 @@ class Network(Core):
             class_weight: dict[int, float] | str | None = None,
             validation_data: tuple[ArrayLike, ArrayLike] | None = None, validation_fraction: float | None = None,
             patience: int | None = None, min_delta: float = 0.0, time_limit: float | None = None,
-            callbacks: Iterable[Callback] = (), schedule: Schedule | None = None,
+            callbacks: Callback | Iterable[Callback] = (), schedule: Schedule | None = None,
             checkpoint: str | os.PathLike[str] | None = None, checkpoint_every: int = 1,
             resume: str | os.PathLike[str] | None = None,
             dropout: float | Sequence[float] = 0.0) -> History:
@@ -371,10 +371,10 @@ class Network(Core):
         time_limit : float, optional
             Stop after the first epoch that ends this many seconds after the call, or later. A training that is resumed
             has them all again.
-        callbacks : sequence of objects, optional
-            ``callback.on_epoch(state)`` is called after each epoch with an `EpochState`; training stops when one
-            returns True. What it raises ends training and goes through; the network keeps the finished epoch, unless
-            `patience` gives it its best.
+        callbacks : callable, object or sequence of them, optional
+            A function is called after each epoch with an `EpochState`, of an object the method ``on_epoch``; training
+            stops when one returns True. What it raises ends training and goes through; the network keeps the finished
+            epoch, unless `patience` gives it its best.
         schedule : str, object of fastbp.schedules or callable, optional
             What the optimizer's learning rate is multiplied by in each epoch: "constant", "invscaling", "adaptive",
             "step", "cosine", "warmup", an object with parameters as ``fastbp.schedules.Step(every=20)``, or a function

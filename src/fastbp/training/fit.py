@@ -3,6 +3,8 @@
 import os
 from itertools import count
 
+import numpy as np
+
 from fastbp import io
 from fastbp._checks import one_of, positive_integer
 from fastbp.divergence import DivergenceError
@@ -107,9 +109,12 @@ def train(run, callbacks, shown):
 
 
 def tell(callbacks, state):
-    """Call them all; whether one wants to stop."""
-    wishes = [callback.on_epoch(state) for callback in callbacks]
-    return any(wishes)
+    """Call them all; whether one wants to stop.
+
+    Only True says so: a lambda also returns what it called happens to return, an axis of a plot for instance.
+    """
+    answers = [getattr(callback, "on_epoch", callback)(state) for callback in callbacks]
+    return any(isinstance(answer, (bool, np.bool_)) and answer for answer in answers)
 
 
 def check_validation(options):
@@ -131,14 +136,24 @@ def check_checkpoint(checkpoint, checkpoint_every):
 
 
 def checked_callbacks(callbacks):
+    """A tuple of them; a callback need not be put into a list to come alone."""
+    if is_callback(callbacks):
+        return (callbacks,)
     try:
         callbacks = tuple(callbacks)
     except TypeError:
-        raise TypeError(f"callbacks must be a sequence of objects with on_epoch(state), got {callbacks!r}") from None
+        raise TypeError("callbacks must be a function of the state, an object with a method on_epoch(state), or a "
+                        f"sequence of these, got {callbacks!r}") from None
     for i, callback in enumerate(callbacks):
-        if isinstance(callback, type) or not callable(getattr(callback, "on_epoch", None)):
-            raise TypeError(f"callbacks[{i}] must be an object with a method on_epoch(state), got {callback!r}")
+        if not is_callback(callback):
+            raise TypeError(f"callbacks[{i}] must be a function of the state or an object with a method "
+                            f"on_epoch(state), got {callback!r}")
     return callbacks
+
+
+def is_callback(thing):
+    """Whether it is a function or has `on_epoch`; a class is most likely one that was meant to be called."""
+    return not isinstance(thing, type) and callable(getattr(thing, "on_epoch", thing))
 
 
 def checked_batch_size(batch_size, optimizer):

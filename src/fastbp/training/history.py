@@ -99,7 +99,7 @@ class History:
 
 @dataclass(frozen=True, eq=False)
 class EpochState:
-    """What a callback is told at the end of an epoch: ``on_epoch(state)``.
+    """What a callback is told at the end of an epoch, by `Network.fit` and by `fastbp.interop.sklearn` alike.
 
     Attributes
     ----------
@@ -110,9 +110,12 @@ class EpochState:
     optimizer : optimizer
         The one that trains.
     error, rms, validation_error, learning_rate, seconds : float
-        This epoch's entries of the History to come; validation_error is None without validation data.
+        This epoch's entries of the History to come; validation_error is None without validation data. In an estimator
+        they are measured in the same way: E is that of its network, without the penalty `alpha`.
     last_batch : callable
         Returns (X, T) of the epoch's last batch, as copies of the network's dtype; batches come as they were given.
+    estimator : MLPClassifier or MLPRegressor of fastbp.interop.sklearn, or None
+        The estimator whose `fit` or `partial_fit` trains; None in `Network.fit`.
     """
 
     epoch: int
@@ -124,6 +127,7 @@ class EpochState:
     learning_rate: float
     seconds: float
     last_batch: Callable[[], tuple[NDArray[Any], NDArray[Any]]] = field(repr=False)
+    estimator: Any = None
 
     def error_signals(self) -> list[Floats]:
         """The error signals e = dE/da of each layer for the samples of the epoch's last batch.

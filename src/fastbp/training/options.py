@@ -35,7 +35,7 @@ class Options(NamedTuple):
     patience: int | None
     min_delta: float
     time_limit: float | None
-    callbacks: Iterable[Callback]
+    callbacks: Callback | Iterable[Callback]
     schedule: Schedule | None
     checkpoint: str | os.PathLike[str] | None
     checkpoint_every: int

@@ -3,16 +3,43 @@
 The classes are subclasses of scikit-learn's: arguments, checks, labels, attributes, warnings, lbfgs and sparse data are
 inherited. What is replaced stands in layers, each file a subclass of the one before or a help to it:
 
+- `versions.py`: in what the versions of scikit-learn differ.
 - `perceptron.py`: the network that owns the parameters; outputs; loss and gradient for lbfgs.
 - `descent.py`: the epochs of the stochastic solvers; `optimizers.py`: their optimizers, at rest and compiled.
 - `fast_path.py`: predictions and partial_fits in which scikit-learn's checks could find nothing, without them.
 - `estimators.py`: the two classes; `onnx.py`: what skl2onnx has to know about them.
 """
 
+import warnings
+
 try:
-    from fastbp.interop.sklearn.estimators import MLPClassifier, MLPRegressor
+    import sklearn
 except ImportError as error:
     raise ImportError(f'fastbp.interop.sklearn needs scikit-learn: pip install "fastbp[sklearn]" ({error})') from error
-from fastbp.interop.sklearn.onnx import register_onnx_converters
+
+# Of scikit-learn, the oldest and the newest that the tests pass with (noxfile.py).
+OLDEST, NEWEST = (1, 5), (1, 9)
+installed = tuple(map(int, sklearn.__version__.split(".")[:2]))
+if installed < OLDEST:
+    raise ImportError("fastbp.interop.sklearn needs scikit-learn 1.5 or later, and this is "
+                      f'{sklearn.__version__}: pip install "fastbp[sklearn]"')
+
+consequence = "check that its models are those of sklearn.neural_network"
+try:
+    from fastbp.interop.sklearn.estimators import MLPClassifier, MLPRegressor
+    from fastbp.interop.sklearn.onnx import register_onnx_converters
+except (ImportError, AttributeError) as error:
+    if installed <= NEWEST:
+        raise
+    # A private name of scikit-learn's has gone. A program that has changed its one line goes on, slower.
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+    def register_onnx_converters():
+        """skl2onnx knows scikit-learn's own classes."""
+
+    consequence = f"the two do not fit together ({error}), so these are the classes of sklearn.neural_network"
+if installed > NEWEST:
+    warnings.warn(f"fastbp.interop.sklearn was tested with scikit-learn 1.5 to 1.9, and this is {sklearn.__version__}: "
+                  f"{consequence}; or pip install \"scikit-learn<1.10\"", stacklevel=2)
 
 __all__ = ["MLPClassifier", "MLPRegressor", "register_onnx_converters"]

@@ -1,12 +1,14 @@
 """The stochastic solvers: scikit-learn's loop over the epochs, each epoch in compiled code."""
 
 import warnings
-from math import nan
+from math import nan, sqrt
+from time import perf_counter
 from types import SimpleNamespace
 
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
 from sklearn.utils import shuffle
@@ -14,6 +16,9 @@ from sklearn.utils import shuffle
 from fastbp.divergence import DivergenceError
 from fastbp.interop.sklearn.optimizers import SOLVERS, compile_optimizer, new_optimizer, rest_optimizer
 from fastbp.interop.sklearn.perceptron import CompiledPerceptron
+from fastbp.interop.sklearn.versions import given_weights, users_line
+from fastbp.training.fit import checked_callbacks, tell
+from fastbp.training.history import EpochState
 
 NON_FINITE = ("Solver produced non-finite parameter weights. The input data may contain large values and need to be "
               "preprocessed.")
@@ -51,11 +56,8 @@ class DescendingPerceptron(CompiledPerceptron):
 
     def _fit(self, X, y, sample_weight=None, incremental=False):
         solver = self._solver = self.solver
-        if solver == "lbfgs" and len(self.callbacks):
+        if checked_callbacks(self.callbacks) and solver == "lbfgs":
             raise ValueError("callbacks are called after every epoch, and the solver 'lbfgs' has none")
-        for callback in self.callbacks:
-            if not callable(getattr(callback, "on_epoch", None)):
-                raise TypeError(f"callbacks must hold objects with a method on_epoch(state), got {callback!r}")
         n_hidden = np.size(self.hidden_layer_sizes)
         if not isinstance(self.activation, str) and len(self.activation) != n_hidden:
             raise ValueError(f"activation must be a name or hold one for each of the {n_hidden} hidden layers, "
@@ -77,6 +79,7 @@ class DescendingPerceptron(CompiledPerceptron):
         if self.solver != "lbfgs":
             self.validation_loss_curve_ = [] if self.early_stopping else None
 
+    @given_weights
     def _fit_stochastic(self, X, y, sample_weight, *others):
         self.solver = self._solver
         incremental = others[-1]
@@ -124,6 +127,7 @@ class DescendingPerceptron(CompiledPerceptron):
         samples = net._samples(X, y.astype(net.dtype), weight, False)
         batch = self._batch(samples.m)
         order = np.arange(samples.m, dtype=np.intp)
+        callbacks, started = checked_callbacks(self.callbacks), perf_counter()
         self.n_iter_ = 0
         try:
             for _ in range(1 if incremental else self.max_iter):
@@ -131,14 +135,23 @@ class DescendingPerceptron(CompiledPerceptron):
                     order = shuffle(order, random_state=self._random_state)
                 if weight is not None:
                     demand_weight(weight[order], batch)
-                if self._end_epoch(self._epoch(samples, order if self.shuffle else None, batch), samples.m, held_out):
+                error, squares = self._epoch(samples, order if self.shuffle else None, batch)
+                stop = self._end_epoch(error, samples, held_out)
+                if callbacks:
+                    last = order[(samples.m - 1) // batch * batch:]
+                    state = EpochState(
+                        self.n_iter_ - 1, net, self._compiled, error, sqrt(squares / (samples.m * net.n_outputs)),
+                        held_out and held_out.error, self._compiled.learning_rate, perf_counter() - started,
+                        lambda rows=last: (samples.x[rows], samples.t[rows]), self)
+                    stop = tell(callbacks, state) or stop
+                if stop:
                     break
             else:
                 if not incremental:
                     warnings.warn(f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
-                                  "optimization hasn't converged yet.", ConvergenceWarning, stacklevel=8)
+                                  "optimization hasn't converged yet.", ConvergenceWarning, stacklevel=users_line())
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=8)
+            warnings.warn("Training interrupted by user.", stacklevel=users_line())
         except DivergenceError as error:
             if held_out is None:
                 raise ValueError(NON_FINITE) from error
@@ -148,7 +161,7 @@ class DescendingPerceptron(CompiledPerceptron):
             self.loss_curve_.append(nan)
             self.validation_scores_.append(nan)
             self.validation_loss_curve_.append(nan)
-            warnings.warn(f"{error} The best ones are restored.", ConvergenceWarning, stacklevel=8)
+            warnings.warn(f"{error} The best ones are restored.", ConvergenceWarning, stacklevel=users_line())
         if held_out is not None:
             best = self._best_coefs + self._best_intercepts
             for view, values in zip(self.coefs_ + self.intercepts_, best, strict=True):
@@ -164,31 +177,30 @@ class DescendingPerceptron(CompiledPerceptron):
             return n_samples if is_rprop else min(200, n_samples)
         if not 1 <= self.batch_size <= n_samples:
             warnings.warn(f"Got `batch_size` {self.batch_size} less than 1 or larger than the {n_samples} samples. It "
-                          "is going to be clipped", stacklevel=9)
+                          "is going to be clipped", stacklevel=users_line())
         return min(max(self.batch_size, 1), n_samples)
 
     def _epoch(self, samples, order, batch):
-        """One epoch in compiled code; returns the loss as scikit-learn reports it."""
+        """One epoch in compiled code: (E, sum of squares)."""
         if isinstance(self._optimizer, SGDOptimizer):
             # With a strong schedule the rate underflows, which the compiled optimizer refuses.
             self._compiled.learning_rate = max(self._optimizer.learning_rate, 1e-30)
-        loss, _ = self._net._train_epoch(samples, order, batch, self._compiled, self.n_iter_)
-        return self._reported(loss) + samples.penalty
+        return self._net._train_epoch(samples, order, batch, self._compiled, self.n_iter_)
 
-    def _end_epoch(self, loss, n_samples, held_out=None):
+    def _end_epoch(self, error, samples, held_out=None):
         """Keep the records and decide whether to stop, as scikit-learn does."""
         self.n_iter_ += 1
-        self.t_ += n_samples
-        self.loss_ = loss
-        self.loss_curve_.append(loss)
+        self.t_ += samples.m
+        self.loss_ = self._reported(error) + samples.penalty
+        self.loss_curve_.append(self.loss_)
         if self.verbose:
-            print(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
+            print(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
         if held_out is None:
-            self._update_no_improvement_count(False, None, None, None)
+            improved = not self.loss_ > self.best_loss_ - self.tol
+            self.best_loss_ = min(self.loss_, self.best_loss_)
         else:
-            self._update_no_improvement_count(True, held_out.X, held_out.y, held_out.weight)
-            error = self._net.error(held_out.X, held_out.targets, held_out.weight)
-            self.validation_loss_curve_.append(self._reported(error))
+            improved = self._validate(held_out)
+        self._no_improvement_count = 0 if improved else self._no_improvement_count + 1
         self._optimizer.iteration_ends(self.t_)
         stop = False
         if self._no_improvement_count > self.n_iter_no_change:
@@ -198,11 +210,29 @@ class DescendingPerceptron(CompiledPerceptron):
                 self.verbose)
             if not stop:
                 self._no_improvement_count = 0
-        for callback in self.callbacks:
-            score = None if held_out is None else self.validation_scores_[-1]
-            state = SimpleNamespace(epoch=self.n_iter_, estimator=self, loss=loss, validation_score=score)
-            stop = callback.on_epoch(state) is True or stop
         return stop
+
+    def _validate(self, held_out):
+        """Whether the held-out samples have a better score than ever; if so, its parameters are kept."""
+        score = self._score(held_out.X, held_out.y, held_out.weight)
+        self.validation_scores_.append(score)
+        if self.verbose:
+            print(f"Validation score: {score:f}")
+        held_out.error = self._net.error(held_out.X, held_out.targets, held_out.weight)
+        self.validation_loss_curve_.append(self._reported(held_out.error))
+        improved = not score < self.best_validation_score_ + self.tol       # so it is with NaN, too
+        if score > self.best_validation_score_:
+            self.best_validation_score_ = score
+            self._best_coefs = [W.copy() for W in self.coefs_]
+            self._best_intercepts = [b.copy() for b in self.intercepts_]
+        return improved
+
+    def _score(self, X, y, sample_weight=None):
+        """As scikit-learn 1.9 has it: before 1.7 it takes no weights, and from 1.6 to 1.8 no labels that are texts."""
+        predicted = self._predict(X, check_input=False)
+        if predicted.dtype.kind == "f" and not np.isfinite(predicted).all():
+            return nan
+        return (accuracy_score if is_classifier(self) else r2_score)(y, predicted, sample_weight=sample_weight)
 
 
 def demand_weight(weight, batch):

@@ -1,5 +1,8 @@
 """The two estimators: their arguments, and what a classifier and a regressor do each in their own way."""
 
+import inspect
+from functools import wraps
+
 import numpy as np
 from sklearn import neural_network
 from sklearn.utils import compute_class_weight, compute_sample_weight
@@ -9,21 +12,44 @@ from sklearn.utils.metaestimators import available_if
 from fastbp.interop.sklearn.fast_path import FastPerceptron
 
 
+def constructor(theirs, **more):
+    """The constructor of scikit-learn's class, whichever arguments its version has, with more of them as keywords."""
+    signature = inspect.signature(theirs.__init__)
+    added = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default) for name, default in more.items()
+             if name not in signature.parameters]
+    signature = signature.replace(parameters=[*signature.parameters.values(), *added])
+
+    @wraps(theirs.__init__)
+    def __init__(self, *arguments, **keywords):
+        try:
+            bound = signature.bind(self, *arguments, **keywords)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}: {error}") from None
+        bound.apply_defaults()
+        values = {parameter.name: bound.arguments.pop(parameter.name) for parameter in added}
+        theirs.__init__(**bound.arguments)
+        vars(self).update(values)       # last, because before 1.7 scikit-learn sets the only loss that it has
+
+    __init__.__signature__ = signature
+    return __init__
+
+
 class MLPClassifier(FastPerceptron, neural_network.MLPClassifier):
     """scikit-learn's MLPClassifier: the same arguments, attributes and model, sooner.
 
     Parameters
     ----------
     activation : str or sequence of str, default "relu"
-        In addition to scikit-learn's, a sequence with the name of an activation of fastbp for each hidden layer.
+        In addition to scikit-learn's, every activation of `fastbp.Network`, and a sequence with one for each hidden
+        layer.
     solver : str, default "adam"
         In addition to scikit-learn's: "rprop" ("auto" is then the full batch), "rmsprop", "adagrad", "adamw" and
         "nadam", with fastbp's defaults but for the learning rate and alpha.
     class_weight : dict or "balanced", optional
         Factor of the sample weights of each class; "balanced" (not in partial_fit) weighs with n / (k n_class).
-    callbacks : sequence, default ()
-        Objects whose method ``on_epoch(state)`` is called after every epoch and stops training by returning True;
-        state has epoch, estimator, loss and validation_score.
+    callbacks : callable, object or sequence of them, default ()
+        A function is called after each epoch with a `fastbp.EpochState`, of an object the method ``on_epoch``;
+        training stops when one returns True. ``state.estimator`` has scikit-learn's records, as ``loss_curve_``.
 
     All others are scikit-learn's.
 
@@ -32,6 +58,9 @@ class MLPClassifier(FastPerceptron, neural_network.MLPClassifier):
     coefs_, intercepts_ : list of ndarray
         Live views of the parameters that the network computes with. A row may be followed by padding, so that an array
         need not be contiguous, and ``coefs_[0].ravel()[:] = 0`` may change a copy: write ``coefs_[0][...] = 0``.
+    network_ : fastbp.Network
+        The compiled network, whose parameters `coefs_` and `intercepts_` are. Its `predict` returns one column for each
+        output: what a regressor predicts, or the probabilities; a single one in a binary classifier.
     validation_loss_curve_ : list or None
         With early stopping the loss of the held-out samples, without penalty, after every epoch.
 
@@ -53,20 +82,7 @@ class MLPClassifier(FastPerceptron, neural_network.MLPClassifier):
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
-    def __init__(self, hidden_layer_sizes=(100,), activation="relu", *, solver="adam", alpha=0.0001, batch_size="auto",
-                 learning_rate="constant", learning_rate_init=0.001, power_t=0.5, max_iter=200, shuffle=True,
-                 random_state=None, tol=1e-4, verbose=False, warm_start=False, momentum=0.9, nesterovs_momentum=True,
-                 early_stopping=False, validation_fraction=0.1, beta_1=0.9, beta_2=0.999, epsilon=1e-8,
-                 n_iter_no_change=10, max_fun=15000, class_weight=None, callbacks=()):
-        super().__init__(
-            hidden_layer_sizes, activation, solver=solver, alpha=alpha, batch_size=batch_size,
-            learning_rate=learning_rate, learning_rate_init=learning_rate_init, power_t=power_t, max_iter=max_iter,
-            shuffle=shuffle, random_state=random_state, tol=tol, verbose=verbose, warm_start=warm_start,
-            momentum=momentum, nesterovs_momentum=nesterovs_momentum, early_stopping=early_stopping,
-            validation_fraction=validation_fraction, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon,
-            n_iter_no_change=n_iter_no_change, max_fun=max_fun)
-        self.class_weight = class_weight
-        self.callbacks = callbacks
+    __init__ = constructor(neural_network.MLPClassifier, class_weight=None, callbacks=())
 
     def _weights(self, y, sample_weight):
         if self.class_weight is None:
@@ -130,13 +146,14 @@ class MLPRegressor(FastPerceptron, neural_network.MLPRegressor):
     loss : str, default "squared_error"
         In addition to scikit-learn's: "absolute_error", "huber", "log_cosh" and "quantile".
     activation : str or sequence of str, default "relu"
-        In addition to scikit-learn's, a sequence with the name of an activation of fastbp for each hidden layer.
+        In addition to scikit-learn's, every activation of `fastbp.Network`, and a sequence with one for each hidden
+        layer.
     solver : str, default "adam"
         In addition to scikit-learn's: "rprop" ("auto" is then the full batch), "rmsprop", "adagrad", "adamw" and
         "nadam", with fastbp's defaults but for the learning rate and alpha.
-    callbacks : sequence, default ()
-        Objects whose method ``on_epoch(state)`` is called after every epoch and stops training by returning True;
-        state has epoch, estimator, loss and validation_score.
+    callbacks : callable, object or sequence of them, default ()
+        A function is called after each epoch with a `fastbp.EpochState`, of an object the method ``on_epoch``;
+        training stops when one returns True. ``state.estimator`` has scikit-learn's records, as ``loss_curve_``.
 
     All others are scikit-learn's.
 
@@ -145,6 +162,9 @@ class MLPRegressor(FastPerceptron, neural_network.MLPRegressor):
     coefs_, intercepts_ : list of ndarray
         Live views of the parameters that the network computes with. A row may be followed by padding, so that an array
         need not be contiguous, and ``coefs_[0].ravel()[:] = 0`` may change a copy: write ``coefs_[0][...] = 0``.
+    network_ : fastbp.Network
+        The compiled network, whose parameters `coefs_` and `intercepts_` are. Its `predict` returns one column for each
+        output: what a regressor predicts, or the probabilities; a single one in a binary classifier.
     validation_loss_curve_ : list or None
         With early stopping the loss of the held-out samples, without penalty, after every epoch.
 
@@ -167,19 +187,7 @@ class MLPRegressor(FastPerceptron, neural_network.MLPRegressor):
         "loss": [StrOptions({"squared_error", "poisson", "absolute_error", "huber", "log_cosh", "quantile"})],
     }
 
-    def __init__(self, loss="squared_error", hidden_layer_sizes=(100,), activation="relu", *, solver="adam",
-                 alpha=0.0001, batch_size="auto", learning_rate="constant", learning_rate_init=0.001, power_t=0.5,
-                 max_iter=200, shuffle=True, random_state=None, tol=1e-4, verbose=False, warm_start=False, momentum=0.9,
-                 nesterovs_momentum=True, early_stopping=False, validation_fraction=0.1, beta_1=0.9, beta_2=0.999,
-                 epsilon=1e-8, n_iter_no_change=10, max_fun=15000, callbacks=()):
-        super().__init__(
-            loss, hidden_layer_sizes, activation, solver=solver, alpha=alpha, batch_size=batch_size,
-            learning_rate=learning_rate, learning_rate_init=learning_rate_init, power_t=power_t, max_iter=max_iter,
-            shuffle=shuffle, random_state=random_state, tol=tol, verbose=verbose, warm_start=warm_start,
-            momentum=momentum, nesterovs_momentum=nesterovs_momentum, early_stopping=early_stopping,
-            validation_fraction=validation_fraction, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon,
-            n_iter_no_change=n_iter_no_change, max_fun=max_fun)
-        self.callbacks = callbacks
+    __init__ = constructor(neural_network.MLPRegressor, loss="squared_error", callbacks=())
 
     def predict(self, X):
         outputs = self._fast_outputs(X)

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state, shuffle
 
 from fastbp.divergence import DivergenceError
 from fastbp.interop.sklearn.descent import NON_FINITE, DescendingPerceptron
+from fastbp.training.fit import checked_callbacks
 
 
 class FastPerceptron(DescendingPerceptron):
@@ -58,8 +59,8 @@ class FastPerceptron(DescendingPerceptron):
         if (self._checked is None or type(y) is not np.ndarray or not self._is_ready(X)
                 or not all(map(is_, self._checked.values(), map(self.__dict__.get, self._checked)))):
             return False
-        if self.callbacks:
-            return False        # a list, which may have changed in place
+        if checked_callbacks(self.callbacks):
+            return False        # of a list, which may have changed in place
         if self.batch_size != "auto" and self.batch_size > len(X):
             return False
         targets = self._fast_targets(y)
@@ -75,8 +76,8 @@ class FastPerceptron(DescendingPerceptron):
             order = shuffle(np.arange(samples.m, dtype=np.intp), random_state=self._random_state)
         self.n_iter_ = 0
         try:
-            loss = self._epoch(samples, order, self._batch(samples.m))
+            error, _ = self._epoch(samples, order, self._batch(samples.m))
         except DivergenceError as error:
             raise ValueError(NON_FINITE) from error
-        self._end_epoch(loss, samples.m)
+        self._end_epoch(error, samples)
         return True

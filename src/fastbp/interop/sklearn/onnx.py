@@ -1,6 +1,7 @@
 """What skl2onnx has to know about the estimators: that scikit-learn's converters are theirs too."""
 
 from fastbp.interop.sklearn.estimators import MLPClassifier, MLPRegressor
+from fastbp.interop.sklearn.perceptron import ACTIVATIONS
 
 
 def register_onnx_converters():
@@ -16,8 +17,9 @@ def register_onnx_converters():
 
     Notes
     -----
-    What skl2onnx cannot write is a ValueError when it converts: an activation for each layer, an output that is "exp"
-    (the loss "poisson"), and several outputs of a regressor, which it would put in one column.
+    What skl2onnx cannot write is a ValueError when it converts: an activation that scikit-learn does not have, one for
+    each layer, an output that is "exp" (the loss "poisson"), and several outputs of a regressor, which it would put in
+    one column.
 
     Examples
     --------
@@ -53,9 +55,9 @@ def checked(convert):
     """The converter, which refuses what it would get wrong."""
     def convert_checked(scope, operator, container):
         estimator = operator.raw_operator
-        if not isinstance(estimator.activation, str):
-            raise ValueError("skl2onnx converts estimators with one activation for all hidden layers, "
-                             f"this one has {estimator.activation!r}")
+        if estimator.activation not in ACTIVATIONS:
+            raise ValueError(f"skl2onnx converts estimators with one activation of {', '.join(ACTIVATIONS)} for all "
+                             f"hidden layers, this one has {estimator.activation!r}")
         if estimator.out_activation_ == "exp":
             raise ValueError('skl2onnx does not convert the loss "poisson", because it has no output of "exp"')
         if not hasattr(estimator, "classes_") and estimator.n_outputs_ > 1:

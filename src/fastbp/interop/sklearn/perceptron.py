@@ -8,31 +8,37 @@ import copy
 from operator import is_
 
 import numpy as np
-from sklearn.neural_network._multilayer_perceptron import BaseMultilayerPerceptron
-from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import validate_data
+from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
+from fastbp.activations import ALIASES, TABLE
 from fastbp.interop.sklearn.optimizers import SOLVERS, split
+from fastbp.interop.sklearn.versions import HAS_WEIGHTS, LOSSES, Perceptron, given_weights, validate_data
 from fastbp.network import Network
+from fastbp.training.fit import checked_callbacks
 
-# What scikit-learn has; every other activation and loss is fastbp's alone.
-ACTIVATIONS = {"identity", "logistic", "tanh", "relu"}
-LOSSES = {"squared_error", "poisson", "log_loss"}
+# What scikit-learn has; every other activation is fastbp's alone.
+ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 
 
-class CompiledPerceptron(BaseMultilayerPerceptron):
+class CompiledPerceptron(Perceptron):
     """scikit-learn's base class with a network inside."""
 
     _parameter_constraints = {  # noqa: RUF012
-        **BaseMultilayerPerceptron._parameter_constraints,
-        "activation": [StrOptions(ACTIVATIONS), list, tuple],
+        **Perceptron._parameter_constraints,
+        "activation": [StrOptions({*TABLE, *ALIASES}), list, tuple],
         "solver": [StrOptions({"lbfgs", "sgd", "adam", *SOLVERS})],
-        "callbacks": [list, tuple],
+        "callbacks": [list, tuple, callable, HasMethods("on_epoch")],
     }
     _net = None             # the compiled network
     _built_for = None       # the arguments that it was made of
 
     # ---------------------------------------------------------------- the network
+
+    @property
+    def network_(self):
+        check_is_fitted(self)
+        return self._adopt()
 
     def _is_live(self):
         """Whether the network is that of the estimator's arguments and parameters as they are now."""
@@ -71,10 +77,12 @@ class CompiledPerceptron(BaseMultilayerPerceptron):
 
     def _init_coef(self, fan_in, fan_out, dtype):
         activation = self.activation
-        if isinstance(activation, str):
-            return super()._init_coef(fan_in, fan_out, dtype)
-        # Each layer as if its own activation were that of the whole network; the output layer follows the last.
-        self.activation = [*activation, *activation[-1:]][len(self.coefs_)] if len(activation) else "identity"
+        own = activation
+        if not isinstance(activation, str):
+            # Each layer as if its own activation were that of the whole network; the output layer follows the last.
+            own = [*activation, *activation[-1:]][len(self.coefs_)] if len(activation) else "identity"
+        # scikit-learn looks for one, by the name that it has for it.
+        self.activation = "logistic" if own == "sigmoid" else own
         try:
             return super()._init_coef(fan_in, fan_out, dtype)
         finally:
@@ -88,13 +96,13 @@ class CompiledPerceptron(BaseMultilayerPerceptron):
         """
         if isinstance(X, np.ndarray):
             known = sample_weight is None or np.min(sample_weight) >= 0
-            return X if known or self._is_beyond() else None
-        return X.toarray() if self._is_beyond() else None
+            return X if known or self._is_beyond(sample_weight) else None
+        return X.toarray() if self._is_beyond(sample_weight) else None
 
-    def _is_beyond(self):
-        """Whether an argument has a value that scikit-learn does not know."""
-        return bool(self.solver in SOLVERS or not isinstance(self.activation, str) or self.loss not in LOSSES
-                    or self.callbacks)
+    def _is_beyond(self, sample_weight=None):
+        """Whether an argument has a value that this version of scikit-learn does not know."""
+        return bool(self.solver in SOLVERS or self.activation not in ACTIVATIONS or self.loss not in LOSSES
+                    or checked_callbacks(self.callbacks) or (sample_weight is not None and not HAS_WEIGHTS))
 
     def __getstate__(self):
         state = dict(super().__getstate__())
@@ -124,6 +132,7 @@ class CompiledPerceptron(BaseMultilayerPerceptron):
         """The samples' weights, of which those of their classes are a part in a classifier; or None."""
         return sample_weight
 
+    @given_weights
     def _fit_lbfgs(self, X, y, sample_weight, *others):
         sample_weight = self._weights(y, sample_weight)
         dense = self._dense(X, sample_weight)
@@ -144,6 +153,7 @@ class CompiledPerceptron(BaseMultilayerPerceptron):
         for b, (start, end) in zip(self.intercepts_, self._intercept_indptr, strict=True):
             b[...] = packed_parameters[start:end]
 
+    @given_weights
     def _backprop(self, X, y, sample_weight, *others):
         dense = self._dense(X, sample_weight)
         if dense is None:
