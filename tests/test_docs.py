@@ -8,7 +8,6 @@ import doctest
 import importlib
 import pkgutil
 import re
-import runpy
 from pathlib import Path
 
 import pytest
@@ -37,12 +36,6 @@ def test_blocks_run(page, tmp_path, monkeypatch, capsys):
     namespace = {"__name__": "__main__"}
     for number, block in enumerate(PAGES[page], 1):
         exec(compile(block, f"{page}, block {number}", "exec"), namespace)
-
-
-@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
-def test_examples_run(example, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    runpy.run_path(str(example), run_name="__main__")
 
 
 def test_readme_has_an_example():

@@ -1,0 +1,54 @@
+"""From a CSV file to a model in a file, and from that to predictions; for the shell.
+
+    python csv_model.py train battery.csv battery.fastbp
+    python csv_model.py predict battery.fastbp < battery.csv
+
+The file begins with a line of names. The last column is what is to be predicted, the others are what it is predicted
+from; `predict` reads as many columns as the model takes. battery.csv beside this script is simulated: charge (0 to 1),
+temperature (degrees Celsius), current (A) and voltage (V) of a cell.
+"""
+
+import sys
+
+import numpy as np
+
+import fastbp
+
+
+def train(data, model):
+    table = np.loadtxt(data, delimiter=",", skiprows=1)
+    np.random.default_rng(0).shuffle(table)
+    X, T = table[:, :-1], table[:, -1:]
+    X_mean, X_std, T_mean, T_std = X.mean(axis=0), X.std(axis=0), T.mean(axis=0), T.std(axis=0)
+
+    net = fastbp.Network([X.shape[1], 16, 1], "tanh", "identity", reduction="mean", seed=0)
+    kept = len(X) // 4      # rows that are not learnt from: they choose the epoch whose parameters are best
+    Xs, Ts = (X - X_mean) / X_std, (T - T_mean) / T_std
+    net.fit(Xs[kept:], Ts[kept:], epochs=2000, batch_size=16, optimizer="adam",
+            validation_data=(Xs[:kept], Ts[:kept]), patience=100)
+
+    # The scaling becomes a part of the weights, so that the file holds all that a prediction needs.
+    (W_1, W_2), (b_1, b_2) = net.weights, net.biases
+    W_1 /= X_std[:, None]
+    b_1 -= X_mean @ W_1
+    W_2 *= T_std
+    b_2 *= T_std
+    b_2 += T_mean
+    net.save(model)
+    print(f"RMS error on the {kept} rows for validation {net.rms(X[:kept], T[:kept]):.4f}, "
+          f"of their mean alone {T[:kept].std():.4f}")
+
+
+def predict(model):
+    net = fastbp.load(model)
+    X = np.loadtxt(sys.stdin, delimiter=",", skiprows=1, usecols=range(net.n_inputs), ndmin=2)
+    np.savetxt(sys.stdout, net.predict(X), fmt="%.4f")
+
+
+match sys.argv[1:]:
+    case ["train", data, model]:
+        train(data, model)
+    case ["predict", model]:
+        predict(model)
+    case _:
+        sys.exit(__doc__)
