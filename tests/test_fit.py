@@ -22,7 +22,7 @@ from fastbp import schedules
 from fastbp.training import progress, run, validation
 from fastbp.training.class_weight import class_weights
 from fastbp.training.options import Options
-from fastbp.training.rates import next_factor
+from fastbp.training.rates import Rates, next_factor
 from fastbp.training.stopping import Stopping
 
 SIZES = [3, 5, 2]
@@ -491,6 +491,19 @@ def test_schedule_sets_the_rate_and_gives_it_back(data):
     np.testing.assert_array_equal(net.params, by_hand.params)
 
 
+@pytest.mark.parametrize("options", [{}, {"validation_fraction": 0.4}], ids=str)
+def test_schedule_is_told_the_error_of_the_epoch_before(data, options):
+    told = []
+
+    class Listener:
+        def factors(self, epochs):
+            for _ in range(epochs):
+                told.append((yield 1.0))
+
+    history = network().fit(*data, epochs=4, schedule=Listener(), **options)
+    assert told == history.error[:3].tolist()
+
+
 def test_rate_is_given_back_after_an_error(data):
     optimizer = fastbp.SGD(0.2)
     net, params = network(), []
@@ -623,6 +636,11 @@ def test_rate_that_overflows_names_schedule_epoch_and_factor(data, schedule, dty
     with pytest.raises(ValueError, match=r"schedule: the factor of epoch [24] must"):
         net.fit(*data, epochs=6, optimizer=optimizer, schedule=schedule)
     assert optimizer.learning_rate == learning_rate
+
+
+def test_rate_may_be_the_largest_number(dtype):
+    largest = float(np.finfo(dtype).max)
+    assert Rates(lambda epoch: largest, fastbp.SGD(1.0), np.dtype(dtype), 1).next(0, None) == largest
 
 
 def test_what_a_schedule_raises_goes_through(data):
@@ -965,6 +983,8 @@ def test_tqdm_that_is_not_installed(data, monkeypatch):
 
 X, T = np.zeros((4, 3)), np.zeros((4, 2))
 REFUSED = [
+    (ValueError, "epochs", {"epochs": 0}),
+    (ValueError, "desired_error", {"desired_error": -0.1}),
     (ValueError, "patience", {"patience": 3}),
     (ValueError, "patience", {"patience": 0, "validation_fraction": 0.5}),
     (TypeError, "patience", {"patience": 1.5, "validation_fraction": 0.5}),
@@ -1014,7 +1034,7 @@ def test_refused_before_training(error, name, options, tmp_path, monkeypatch):
     net = fastbp.Network([3, 4, 2], seed=0)
     before = net.params
     targets = np.eye(2)[[0, 1, 0, 1]] if "class_weight" in options else T
-    with pytest.raises(error, match=name):
+    with pytest.raises(error, match=rf"\b{name}"):
         net.fit(X, targets, **options)
     np.testing.assert_array_equal(net.params, before)
 
