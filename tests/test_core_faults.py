@@ -486,7 +486,9 @@ def test_an_init_that_fails_changes_nothing_of_an_optimizer():
     np.testing.assert_array_equal(net.params, twin.params)
 
 
-@pytest.mark.parametrize(("weights", "message"), [([5e307] + [0] * 5, "a sum that"), ([2e-308] * 6, "no subnormal")])
+@pytest.mark.parametrize(("weights", "message"), [
+    ([5e307] + [0] * 5, "a sum that"), ([2e-308] * 6, "no subnormal"), ([0] * 6, "at least one positive"),
+    ([1] * 5 + [-1], "no negative")])
 def test_weights_that_would_count_as_nothing(weights, message):
     net = fastbp.Network([4, 2], "tanh", reduction="mean", seed=1)
     with pytest.raises(ValueError, match=f"sample_weight must h.*{message}"):
