@@ -12,7 +12,7 @@ import pytest
 from stress import run
 
 import fastbp
-from fastbp import _dispatch, activations
+from fastbp import _arrays, _dispatch, activations
 
 X, T = np.linspace(-1, 1, 24).reshape(6, 4), np.linspace(0, 1, 12).reshape(6, 2)
 OPTIMIZERS = {
@@ -493,6 +493,14 @@ def test_weights_that_would_count_as_nothing(weights, message):
     net = fastbp.Network([4, 2], "tanh", reduction="mean", seed=1)
     with pytest.raises(ValueError, match=f"sample_weight must h.*{message}"):
         net.gradient(X, T, sample_weight=weights)
+
+
+def test_sums_of_weights_at_the_ends(dtype):
+    least = np.finfo(dtype).tiny        # a power of two, as is its reciprocal
+    for total in (least, 1 / least):
+        assert _arrays.total_of(np.array([0, total], dtype)) == total
+    with pytest.raises(ValueError, match="a sum that"):
+        _arrays.total_of(np.array([0, np.nextafter(1 / least, np.inf)], dtype))
 
 
 def test_objects_that_are_dates_are_no_numbers():
