@@ -78,6 +78,12 @@ def test_defaults(name, defaults):
     assert {key: getattr(optimizer, key) for key in defaults | common} == defaults | common
 
 
+def test_steps_of_rprop_may_have_a_single_size():
+    net = fastbp.Network([1, 1], "identity", init=[2, 0])
+    net.train_step([1.0], [0.0], optimizer=fastbp.Rprop(learning_rate=0.5, least=0.5, largest=0.5))
+    np.testing.assert_array_equal(net.params, [1.5, -0.5])
+
+
 @pytest.mark.parametrize(("name", "optimizer"), NAMES.items())
 def test_a_name_makes_a_new_optimizer(data, name, optimizer):
     by_name, by_object = network(), network()
