@@ -506,3 +506,11 @@ def test_sums_of_weights_at_the_ends(dtype):
 def test_objects_that_are_dates_are_no_numbers():
     with pytest.raises(TypeError, match="X must hold real numbers, got datetime64"):
         fastbp.Network([2, 1]).predict([np.datetime64("2020"), 1.0])
+
+
+@pytest.mark.parametrize("length", [1, 15, 16, 17, 1000])
+def test_memory_begins_on_a_cache_line(dtype, length):
+    vectors = [_arrays.aligned_zeros(length, np.dtype(dtype)) for _ in range(50)]
+    for vector in vectors:
+        assert (vector.ctypes.data % 64, vector.shape, vector.dtype) == (0, (length,), dtype)
+        assert not vector.any()
