@@ -78,6 +78,12 @@ def test_defaults(name, defaults):
     assert {key: getattr(optimizer, key) for key in defaults | common} == defaults | common
 
 
+@rules
+def test_repr_makes_the_same_again(name, options):
+    again = eval(repr(getattr(fastbp, name)(**options)), vars(fastbp).copy())
+    assert {key: getattr(again, key) for key in options} == options
+
+
 def test_steps_of_rprop_may_have_a_single_size():
     net = fastbp.Network([1, 1], "identity", init=[2, 0])
     net.train_step([1.0], [0.0], optimizer=fastbp.Rprop(learning_rate=0.5, least=0.5, largest=0.5))
