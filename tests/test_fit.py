@@ -173,6 +173,10 @@ def test_an_error_that_is_exactly_what_is_desired_is_enough():
         assert stopping.reason(1, np.nextafter(desired, 1), 0.0) is None
 
 
+def test_no_error_is_small_enough_where_none_is_desired():
+    assert stopping_with().reason(1, 0.0, 0.0) is None
+
+
 def test_an_improvement_of_exactly_min_delta_is_none():
     stopping = stopping_with(patience=2, min_delta=0.25)
     stopping.look(1.0)
@@ -888,6 +892,13 @@ def test_history(data):
         assert as_dict["validation_rms"] == history.validation_rms.tolist()
         assert as_dict["stop_reason"] == "epochs"
         assert as_dict["best_epoch"] == history.best_epoch
+
+
+def test_no_epoch_is_the_best_of_infinite_errors(data):
+    X, T = data
+    history = network().fit(X, T, epochs=2, validation_data=(X, np.full_like(T, 1e200)))
+    assert history.validation_error.tolist() == [math.inf] * 2
+    assert history.best_epoch is None
 
 
 def test_history_without_epochs(data):

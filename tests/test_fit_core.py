@@ -226,6 +226,7 @@ def test_generator_of_ones_own_has_no_checkpoint(data, path, name):
         net.fit(*data, checkpoint=path, seed=np.random.Generator(kind(1)))
     np.testing.assert_array_equal(net.params, before)
     assert not path.exists()
+    assert len(net.fit(*data, epochs=1, seed=np.random.Generator(kind(1)))) == 1
 
 
 def test_checkpoint_of_another_training(data, path):
