@@ -10,6 +10,7 @@ import pytest
 from reference import ACTIVATIONS, ELEMENTWISE, softmax
 
 import fastbp
+from fastbp import activations
 
 # The truth is computed with at least 11 more bits, so that its own rounding is within a quarter ulp; where longdouble
 # is only another name for float64 (MSVC, macOS on arm64) it may be off by 2.
@@ -137,6 +138,15 @@ def test_negative_zero_keeps_its_sign(isa, dtype, activation):
     a = net.predict([[-0.0], [0.0]])
     np.testing.assert_array_equal(a, 0)
     np.testing.assert_array_equal(np.signbit(a), [[True] * 16, [False] * 16])
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_range_of_the_outputs(activation):
+    net = fastbp.Network([2, 2], activation, init=[(np.eye(2), np.zeros(2))])
+    r = np.append(sample("float64"), [-np.inf, np.inf])
+    outputs = net.predict(np.c_[r, np.zeros_like(r)])
+    row = activations.TABLE[activation]
+    assert (row.low, row.high) == pytest.approx((np.nanmin(outputs), np.nanmax(outputs)), rel=1e-7)
 
 
 @pytest.mark.parametrize("width", [2, 7, 8, 16, 33, 1000])

@@ -12,7 +12,7 @@ import pytest
 from stress import run
 
 import fastbp
-from fastbp import _core, _dispatch, activations
+from fastbp import _arrays, _core, _dispatch, activations
 
 X, T = np.linspace(-1, 1, 24).reshape(6, 4), np.linspace(0, 1, 12).reshape(6, 2)
 OPTIMIZERS = {
@@ -568,11 +568,21 @@ def test_an_init_that_fails_changes_nothing_of_an_optimizer():
     np.testing.assert_array_equal(net.params, twin.params)
 
 
-@pytest.mark.parametrize(("weights", "message"), [([5e307] + [0] * 5, "a sum that"), ([2e-308] * 6, "no subnormal")])
+@pytest.mark.parametrize(("weights", "message"), [
+    ([5e307] + [0] * 5, "a sum that"), ([2e-308] * 6, "no subnormal"), ([0] * 6, "at least one positive"),
+    ([1] * 5 + [-1], "no negative")])
 def test_weights_that_would_count_as_nothing(weights, message):
     net = fastbp.Network([4, 2], "tanh", reduction="mean", seed=1)
     with pytest.raises(ValueError, match=f"sample_weight must h.*{message}"):
         net.gradient(X, T, sample_weight=weights)
+
+
+def test_sums_of_weights_at_the_ends(dtype):
+    least = np.finfo(dtype).tiny        # a power of two, as is its reciprocal
+    for total in (least, 1 / least):
+        assert _arrays.total_of(np.array([0, total], dtype)) == total
+    with pytest.raises(ValueError, match="a sum that"):
+        _arrays.total_of(np.array([0, np.nextafter(1 / least, np.inf)], dtype))
 
 
 def test_objects_that_are_dates_are_no_numbers():
@@ -602,3 +612,11 @@ def test_a_function_of_the_epoch_that_ends():
 
     with pytest.raises(ValueError, match="schedule must give a factor for each of the 5 epochs, got 2"):
         fastbp.Network([4, 2], seed=1).fit(X, T, epochs=5, schedule=schedule)
+
+
+@pytest.mark.parametrize("length", [1, 15, 16, 17, 1000])
+def test_memory_begins_on_a_cache_line(dtype, length):
+    vectors = [_arrays.aligned_zeros(length, np.dtype(dtype)) for _ in range(50)]
+    for vector in vectors:
+        assert (vector.ctypes.data % 64, vector.shape, vector.dtype) == (0, (length,), dtype)
+        assert not vector.any()

@@ -23,7 +23,7 @@ from fastbp import schedules
 from fastbp.training import progress, run, validation
 from fastbp.training.class_weight import class_weights
 from fastbp.training.options import Options
-from fastbp.training.rates import next_factor
+from fastbp.training.rates import Rates, next_factor
 from fastbp.training.stopping import Stopping
 
 SIZES = [3, 5, 2]
@@ -172,6 +172,10 @@ def test_an_error_that_is_exactly_what_is_desired_is_enough():
         stopping = stopping_with(desired_error=desired)
         assert stopping.reason(1, desired, 0.0) == "desired_error"
         assert stopping.reason(1, np.nextafter(desired, 1), 0.0) is None
+
+
+def test_no_error_is_small_enough_where_none_is_desired():
+    assert stopping_with().reason(1, 0.0, 0.0) is None
 
 
 def test_an_improvement_of_exactly_min_delta_is_none():
@@ -493,6 +497,19 @@ def test_schedule_sets_the_rate_and_gives_it_back(data):
     np.testing.assert_array_equal(net.params, by_hand.params)
 
 
+@pytest.mark.parametrize("options", [{}, {"validation_fraction": 0.4}], ids=str)
+def test_schedule_is_told_the_error_of_the_epoch_before(data, options):
+    told = []
+
+    class Listener:
+        def factors(self, epochs):
+            for _ in range(epochs):
+                told.append((yield 1.0))
+
+    history = network().fit(*data, epochs=4, schedule=Listener(), **options)
+    assert told == history.error[:3].tolist()
+
+
 def test_rate_is_given_back_after_an_error(data):
     optimizer = fastbp.SGD(0.2)
     net, params = network(), []
@@ -625,6 +642,11 @@ def test_rate_that_overflows_names_schedule_epoch_and_factor(data, schedule, dty
     with pytest.raises(ValueError, match=r"schedule: the factor of epoch [24] must"):
         net.fit(*data, epochs=6, optimizer=optimizer, schedule=schedule)
     assert optimizer.learning_rate == learning_rate
+
+
+def test_rate_may_be_the_largest_number(dtype):
+    largest = float(np.finfo(dtype).max)
+    assert Rates(lambda epoch: largest, fastbp.SGD(1.0), np.dtype(dtype), 1).next(0, None) == largest
 
 
 def test_what_a_schedule_raises_goes_through(data):
@@ -897,6 +919,13 @@ def test_history(data):
         assert as_dict["best_epoch"] == history.best_epoch
 
 
+def test_no_epoch_is_the_best_of_infinite_errors(data):
+    X, T = data
+    history = network().fit(X, T, epochs=2, validation_data=(X, np.full_like(T, 1e200)))
+    assert history.validation_error.tolist() == [math.inf] * 2
+    assert history.best_epoch is None
+
+
 def test_history_without_epochs(data):
     class Interrupt:
         def __iter__(self):
@@ -990,6 +1019,8 @@ def test_tqdm_that_is_not_installed(data, monkeypatch):
 
 X, T = np.zeros((4, 3)), np.zeros((4, 2))
 REFUSED = [
+    (ValueError, "epochs", {"epochs": 0}),
+    (ValueError, "desired_error", {"desired_error": -0.1}),
     (ValueError, "patience", {"patience": 3}),
     (ValueError, "patience", {"patience": 0, "validation_fraction": 0.5}),
     (TypeError, "patience", {"patience": 1.5, "validation_fraction": 0.5}),
@@ -1042,7 +1073,7 @@ def test_refused_before_training(error, name, options, tmp_path, monkeypatch):
     net = fastbp.Network([3, 4, 2], seed=0)
     before = net.params
     targets = np.eye(2)[[0, 1, 0, 1]] if "class_weight" in options else T
-    with pytest.raises(error, match=name):
+    with pytest.raises(error, match=rf"\b{name}"):
         net.fit(X, targets, **options)
     np.testing.assert_array_equal(net.params, before)
 

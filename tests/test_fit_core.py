@@ -226,6 +226,7 @@ def test_generator_of_ones_own_has_no_checkpoint(data, path, name):
         net.fit(*data, checkpoint=path, seed=np.random.Generator(kind(1)))
     np.testing.assert_array_equal(net.params, before)
     assert not path.exists()
+    assert len(net.fit(*data, epochs=1, seed=np.random.Generator(kind(1)))) == 1
 
 
 def test_checkpoint_of_another_training(data, path):
@@ -581,6 +582,14 @@ def test_reasons_to_stop_may_change(data, path):
                           resume=path, **options)
     assert_same_history(history, expected)
     assert resumed.params.tobytes() == whole.params.tobytes()
+
+
+@pytest.mark.parametrize("options", [{}, {"validation_fraction": 0.4}], ids=str)
+def test_resumed_has_nothing_to_do_if_its_last_rms_is_as_desired(data, path, options):
+    rms = network().fit(*data, epochs=3, checkpoint=path, **options).rms[-1]
+    history = network().fit(*data, epochs=4, desired_error=rms, resume=path, **options)
+    assert (len(history), history.stop_reason) == (3, "desired_error")
+    assert len(network().fit(*data, epochs=4, desired_error=np.nextafter(rms, 0), resume=path, **options)) == 4
 
 
 class Lower:

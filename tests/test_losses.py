@@ -5,6 +5,7 @@ import pytest
 from reference import SGD, Reference, assert_close, central_difference, random_problem
 
 import fastbp
+from fastbp import _core, losses
 
 # The widths of softmax: two, odd, around a vector of each instruction set, several vectors.
 WIDTHS = [2, 3, 4, 5, 8, 9, 16, 17, 35]
@@ -427,3 +428,7 @@ def test_parameters_of_losses():
         for value in wrong:
             with pytest.raises(ValueError, match="must be above 0"):
                 made(value)
+
+
+def test_every_loss_of_the_core_has_a_row():
+    assert set(losses.TABLE) == set(_core.LOSSES)

@@ -63,6 +63,33 @@ def test_fit_takes_the_same_steps(isa, dtype, data, name, options):
     assert optimizer.steps == 9
 
 
+@pytest.mark.parametrize(("name", "defaults"), [
+    ("SGD", {"learning_rate": 0.1, "momentum": 0.0, "nesterov": False}),
+    ("Adam", {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}),
+    ("Nadam", {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8}),
+    ("AdamW", {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-8, "decay": 0.01}),
+    ("RMSprop", {"learning_rate": 0.001, "rho": 0.9, "epsilon": 1e-8}),
+    ("Adagrad", {"learning_rate": 0.01, "epsilon": 1e-10}),
+    ("Rprop", {"learning_rate": 0.1, "grow": 1.2, "shrink": 0.5, "least": 1e-6, "largest": 50.0}),
+])
+def test_defaults(name, defaults):
+    common = {"l1": 0.0, "l2": 0.0, "clip_norm": None, "max_norm": None, "layer_rates": None}
+    optimizer = getattr(fastbp, name)()
+    assert {key: getattr(optimizer, key) for key in defaults | common} == defaults | common
+
+
+@rules
+def test_repr_makes_the_same_again(name, options):
+    again = eval(repr(getattr(fastbp, name)(**options)), vars(fastbp).copy())
+    assert {key: getattr(again, key) for key in options} == options
+
+
+def test_steps_of_rprop_may_have_a_single_size():
+    net = fastbp.Network([1, 1], "identity", init=[2, 0])
+    net.train_step([1.0], [0.0], optimizer=fastbp.Rprop(learning_rate=0.5, least=0.5, largest=0.5))
+    np.testing.assert_array_equal(net.params, [1.5, -0.5])
+
+
 @pytest.mark.parametrize(("name", "optimizer"), NAMES.items())
 def test_a_name_makes_a_new_optimizer(data, name, optimizer):
     by_name, by_object = network(), network()
