@@ -139,7 +139,7 @@ def repeat(call, refused, n):
 @pytest.mark.parametrize(("call", "refused"), CASES)
 def test_nothing_is_kept(call, refused):
     n = times(2000) if STRESS > 1 else 300
-    repeat(call, refused, 60)
+    repeat(call, refused, 300)      # for the caches
     gc.collect()
     counts, blocks, size = [*map(sys.getrefcount, KEPT)], sys.getallocatedblocks(), resident()
     repeat(call, refused, n)
