@@ -1,6 +1,7 @@
 """The table and the picture of a file under results/: ``python benchmarks/report.py results/DATE.json``.
 
-Rewrites what stands between the benchmark's two markers in README.md, and benchmarks/results/benchmark.svg and .png.
+Rewrites what stands between the benchmark's two markers in docs/benchmark.md, which has all rows, and in README.md,
+which has one of each kind; and benchmarks/results/benchmark.svg and .png.
 """
 
 import json
@@ -13,6 +14,8 @@ from fastbp.bench.workloads import WORKLOADS
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- benchmark: begin -->\n", "<!-- benchmark: end -->\n"
 OWN = ("fastbp", "fastbp, bound")
+OF_EACH_KIND = {"W1 4-8-3 f32", "W1b 2-2-1 f32", "W2 4-16-3 f32", "W3 8-32-32-1 f32 momentum",
+                "W5 1024-2048-2048-10 f32", "W6 20-50-1 f32"}
 # Okabe and Ito's palette, made to be told apart by everybody; shapes differ as well.
 STYLES = {
     "fastbp": ("#D55E00", "o"), "fastbp, bound": ("#E69F00", "o"), "NumPy": ("#0072B2", "s"), "Numba": ("#009E73", "^"),
@@ -44,12 +47,12 @@ def spread(values):
     return 50 * (ordered[3 * len(ordered) // 4] - ordered[len(ordered) // 4]) / median(ordered)
 
 
-def table(results):
-    """Markdown: a row for each workload, with the best peer, how many times faster fastbp is, and all the others."""
+def table(results, names):
+    """Markdown: a row for each of these workloads, with the best peer, by how much fastbp is faster, and the others."""
     lines = ["| workload | fastbp | best peer | fastbp is faster by | to reach | the others |",
              "|---|---|---|---|---|---|"]
     for workload in WORKLOADS:
-        if workload.name not in results["seconds"]:
+        if workload.name not in names:
             continue
         times = medians(results, workload)
         own = times["fastbp"]
@@ -95,15 +98,20 @@ def main(file):
     results = json.loads(Path(file).read_text())
     draw(results, ROOT / "benchmarks" / "results")
     versions = ", ".join(f"{peer} {version}" for peer, version in results["versions"].items() if peer not in OWN)
-    text = ("![Time of every peer as a multiple of fastbp's](benchmarks/results/benchmark.png)\n\n"
-            f"{table(results)}\n\n"
-            f"Measured on {results['date']} at commit {results['commit']}: {results['machine']}, one core, one thread, "
+    text = (f"Measured on {results['date']} at commit {results['commit']}: {results['machine']}, one core, one thread, "
             f"Python {results['python']}, {results['compiler']}, instruction set {results['instruction_set'][-1]}. "
             f"{versions}. "
             f"Medians of {results['rounds']} rounds by pyperf; ± is half the distance of the quartiles.\n")
-    readme = ROOT / "README.md"
-    before, rest = readme.read_text().split(BEGIN)
-    readme.write_text(before + BEGIN + text + END + rest.split(END)[1])
+    picture = "![Time of every peer as a multiple of fastbp's](../benchmarks/results/benchmark.png)\n\n"
+    write("docs/benchmark.md", f"{picture}{table(results, results['seconds'])}\n\n{text}")
+    write("README.md", f"{table(results, OF_EACH_KIND & results['seconds'].keys())}\n\n{text}")
+
+
+def write(page, text):
+    """Put the text between the page's two markers."""
+    path = ROOT / page
+    before, rest = path.read_text().split(BEGIN)
+    path.write_text(before + BEGIN + text + END + rest.split(END)[1])
 
 
 if __name__ == "__main__":

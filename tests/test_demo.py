@@ -131,7 +131,9 @@ def test_a_terminal_is_given_time(monkeypatch, capsys, pauses):
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent in another way there")
 def test_ctrl_c_ends_it(terminal):
     outside, inside = terminal
-    process = subprocess.Popen([*COMMAND, "demo"], stdin=subprocess.DEVNULL, stdout=inside, stderr=subprocess.PIPE)
+    # A shell that runs the tests in the background has them ignore Ctrl-C, and the child would inherit that.
+    process = subprocess.Popen([*COMMAND, "demo"], stdin=subprocess.DEVNULL, stdout=inside, stderr=subprocess.PIPE,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     read(outside)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate()
