@@ -1,4 +1,4 @@
-"""The oracle: article.md in plain NumPy, slow and obvious, which fastbp must agree with.
+"""The oracle: docs/method.md in plain NumPy, slow and obvious, which fastbp must agree with.
 
 Everything is float64 (the activations take longdouble too), every formula stands as one reads it, and nothing is
 clever. W is (n_in, n_out), rows of X are samples, index l = 0..L-1 counts the layers.
