@@ -581,6 +581,7 @@ def test_sums_of_weights_at_the_ends(dtype):
     least = np.finfo(dtype).tiny        # a power of two, as is its reciprocal
     for total in (least, 1 / least):
         assert _arrays.total_of(np.array([0, total], dtype)) == total
+    assert _arrays.total_of(np.array([2**24, 1, 1], dtype)) == 2**24 + 2    # which is not summed in float32
     with pytest.raises(ValueError, match="a sum that"):
         _arrays.total_of(np.array([0, np.nextafter(1 / least, np.inf)], dtype))
 

@@ -89,6 +89,16 @@ def test_fit_is_gradient_descent(isa, dtype, rng, batch_size, as_labels):
     assert_close(history.error, errors, dtype, 200)
 
 
+@pytest.mark.parametrize("kind", ["i1", "u1", ">i2", "i4", "u8", ">i8"])
+def test_labels_of_any_integer_type(rng, kind):
+    sizes, layers, X, _, labels = problem(rng, 5)
+    net = classifier(sizes, layers)
+    expected = net.gradient(X, labels)[1]
+    given = labels.astype(kind)
+    np.testing.assert_array_equal(net.gradient(X, given)[1], expected)
+    np.testing.assert_array_equal(net.gradient(X, np.repeat(given, 2)[::2])[1], expected)
+
+
 def test_train_step_takes_the_label_of_one_sample(isa, dtype, rng):
     sizes, layers, X, T, labels = problem(rng, 4, dtype=dtype)
     one, other = (classifier(sizes, layers, dtype=dtype) for _ in range(2))
@@ -301,6 +311,7 @@ def test_a_loss_of_ones_own(isa, dtype, rng, n_outputs, reduction):
     ("loss", "error", "message"),
     [
         (lambda Y, T: 1.0, TypeError, "loss must return"),
+        (lambda Y, T: (1.0, Y, T), TypeError, "loss must return"),
         (lambda Y, T: (1.0, Y[:, :1]), ValueError, "loss: dE/dY must have the shape"),
         (lambda Y, T: (1.0, ["a"]), TypeError, "loss: dE/dY must hold real numbers"),
         (lambda Y, T: 1 / 0, ZeroDivisionError, "division"),
@@ -314,6 +325,14 @@ def test_a_wrong_loss_of_ones_own_leaves_the_network(loss, error, message):
             call([[1.0, 2.0]], [[0.0, 0.0]])
     np.testing.assert_array_equal(net.params, before)
     net.predict([1.0, 2.0])     # nobody is waited for
+
+
+def test_rms_beside_a_loss_of_ones_own(isa, dtype, rng):
+    net = fastbp.Network([3, 2], "tanh", loss=fourth_power, dtype=dtype, seed=0)
+    X, T = rng.normal(size=(7, 3)).astype(dtype), rng.normal(size=(7, 2)).astype(dtype)
+    expected = np.sqrt(np.mean((net.predict(X).astype(float) - T) ** 2))
+    assert net.rms(X, T) == pytest.approx(expected, rel=1e-6)
+    assert net.fit(X, T, epochs=1, batch_size="full").rms[0] == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_loss_of_ones_own_must_not_use_the_network_in_training():
