@@ -35,8 +35,8 @@ NONE_YET = np.random.default_rng(0)
 class Trace:
     """What backpropagation computed on its way, layer by layer; `Network.backprop` returns it.
 
-    Entry l of each list belongs to layer l + 1 of docs/method.md, whose first layer of neurons is 1. For a single sample
-    the arrays of samples have no sample axis.
+    Entry l of each list belongs to layer l + 1 of docs/method.md, whose first layer of neurons is 1. For a single
+    sample the arrays of samples have no sample axis.
 
     Attributes
     ----------
