@@ -68,9 +68,10 @@ else:
                 self._passing = validation._check_sample_weight(self._passing, X)
             return X, y
 
-        def _more_tags(self):
-            # To 1.5, a class without tags of its own has the defaults, which would come after scikit-learn's here.
-            return {"requires_y": True}
+        if not hasattr(BaseMultilayerPerceptron, "__sklearn_tags__"):
+            def _more_tags(self):
+                # To 1.5, a class without tags of its own has the defaults, which would come after scikit-learn's here.
+                return {"requires_y": True}
 
         def _initialize(self, y, layer_units, dtype):
             super()._initialize(y, layer_units, dtype)
