@@ -1,5 +1,6 @@
 """Faults that use has found in the core, each with its kind."""
 
+import contextlib
 import copy
 import os
 import pickle
@@ -621,3 +622,62 @@ def test_memory_begins_on_a_cache_line(dtype, length):
     for vector in vectors:
         assert (vector.ctypes.data % 64, vector.shape, vector.dtype) == (0, (length,), dtype)
         assert not vector.any()
+
+
+# ---------------------------------------------------------------- faults of the second round
+
+def test_a_loss_that_changes_the_shape_of_the_outputs():
+    def loss(Y, T):
+        Y.__setstate__((1, (1, 1), Y.dtype, False, bytes(8)))
+        return 0.0, np.ones((1, 1))
+
+    net = fastbp.Network([4, 2], loss=loss, seed=1)
+    for call in (net.gradient, net.backprop, net.train_step):
+        with pytest.raises(ValueError, match=r"loss: dE/dY must have the shape \(6, 2\) of Y, got \(1, 1\)"):
+            call(X, T)
+
+
+@pytest.mark.parametrize(("old", "new"), [("RMSprop", "Adam"), ("Adam", "Rprop"), ("Adagrad", "Nadam")])
+def test_an_optimizer_may_become_another_while_its_state_is_made(monkeypatch, old, new):
+    net, optimizer = fastbp.Network([4, 3, 2], seed=0), OPTIMIZERS[old]()
+    twin = net.copy()
+    aligned_zeros = _core.aligned_zeros
+
+    def meanwhile(*arguments):
+        monkeypatch.setattr(_core, "aligned_zeros", aligned_zeros)
+        optimizer.__class__ = getattr(fastbp, new)
+        optimizer.__init__(0.01)
+        return aligned_zeros(*arguments)
+
+    net.predict(X)
+    net.gradient(X, T)
+    monkeypatch.setattr(_core, "aligned_zeros", meanwhile)      # what the optimizer's state begins with
+    net.train_step(X, T, optimizer=optimizer)
+    twin.train_step(X, T, optimizer=OPTIMIZERS[new]())
+    np.testing.assert_array_equal(net.params, twin.params)
+
+
+@pytest.mark.filterwarnings("ignore:Rprop compares")
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_first_step_that_is_refused_leaves_no_state(name):
+    broken = fastbp.Network([4, 1], "exp", init=np.full(5, 400.0))
+    net, optimizer = fastbp.Network([4, 3, 2], seed=0), OPTIMIZERS[name]()
+    twin = net.copy()
+    with pytest.raises(fastbp.DivergenceError):
+        broken.train_step(np.ones(4), [1.0], optimizer=optimizer)
+    optimizer.learning_rate *= 2
+    other = OPTIMIZERS[name]()
+    other.learning_rate *= 2
+    assert net.train_step(X, T, optimizer=optimizer) == twin.train_step(X, T, optimizer=other)
+    np.testing.assert_array_equal(net.params, twin.params)
+
+
+@pytest.mark.filterwarnings("ignore:The targets")
+@pytest.mark.parametrize("momentum", [0.9, 0.999999, 0.99999994, 1 - 2**-53])
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_velocities_do_not_lose_parameters(isa, momentum, nesterov):
+    net = fastbp.Network([1, 1], "threshold", dtype="float32", init=[([[1.0]], [0.0])])
+    with contextlib.suppress(fastbp.DivergenceError):
+        net.fit(np.ones((1000, 1)), np.full((1000, 1), 5.0), epochs=400,
+                optimizer=fastbp.SGD(2.0**92, momentum=momentum, nesterov=nesterov))
+    assert np.isfinite(net.params).all()

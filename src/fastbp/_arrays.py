@@ -175,13 +175,14 @@ def objects_as_integers(array, name):
 
 def apply_loss(loss, outputs, targets, scale):
     """E, the sum of squares and scale dE/dY, where the loss is a function."""
+    shape = outputs.shape   # before anybody can change the array
     result = loss(outputs, targets)
     if not isinstance(result, tuple) or len(result) != 2:
         raise TypeError(f"loss must return (E, dE/dY), got {type(result).__name__}")
     error = error_of(result[0])
     slopes = as_reals(result[1], "loss: dE/dY", outputs.dtype)
-    if slopes.shape != outputs.shape:
-        raise ValueError(f"loss: dE/dY must have the shape {outputs.shape} of Y, got {slopes.shape}")
+    if slopes.shape != shape:
+        raise ValueError(f"loss: dE/dY must have the shape {shape} of Y, got {slopes.shape}")
     squares = np.sum(np.square(np.subtract(outputs, targets, dtype=np.float64)))
     return error, squares, np.multiply(slopes, scale, dtype=outputs.dtype)
 

@@ -80,9 +80,16 @@ cdef class Optimizer:
         self.demand_state()
         self.adopt(None, None, None, 0)
 
-    cdef int adopt(self, Layout layout, cnp.ndarray mean, cnp.ndarray square, ptrdiff_t steps) except -1:
-        """Take up this state at once: nothing here lets another thread run before all of it is there."""
+    cdef bint adopt(self, Layout layout, cnp.ndarray mean, cnp.ndarray square, ptrdiff_t steps):
+        """Take up this state at once: nothing here lets another thread run before all of it is there.
+
+        False, and nothing has changed, where it is not of the method that the optimizer has now: __init__ may have
+        been run again since the state was made.
+        """
         cdef tuple state = (mean, square, self.rates)
+        cdef const method_facts* facts = &methods[self.numbers.method]
+        if layout is not None and (facts.has_mean, facts.has_square) != (mean is not None, square is not None):
+            return False
         _old = (self.layout, self.state)    # what they leave may end with code of the user's
         self.layout, self.state = layout, state
         self.numbers.mean = NULL if mean is None else cnp.PyArray_DATA(mean)
@@ -91,7 +98,7 @@ cdef class Optimizer:
         if self.rates is not None:
             self.numbers.rates = <const double*>cnp.PyArray_DATA(self.rates)
         self.numbers.steps = steps
-        return 0
+        return True
 
     @cython.critical_section
     cdef tuple attach(self, Model net, fastbp_optimizer* numbers, Py_ssize_t m):
@@ -111,6 +118,8 @@ cdef class Optimizer:
                 mean, square = self.new_state(net)
                 if self.layout is None:
                     self.adopt(net, mean, square, self.numbers.steps)
+            elif not net.is_like(layout) and self.numbers.steps == 0:
+                self.adopt(None, None, None, 0)     # of a step that failed
             elif not net.is_like(layout):
                 raise ValueError(f"optimizer holds the state of a network of layer_sizes {layout.layer_sizes} and "
                                  f"{layout.dtype}, this one has {net.layer_sizes} and {net.dtype}; reset() it first")
@@ -139,8 +148,13 @@ cdef class Optimizer:
 
     @cython.critical_section
     cdef int went_on(self, const fastbp_optimizer* numbers, tuple state) except -1:
-        """Note the steps that were made with what `attach` gave, unless that has been reset meanwhile."""
-        if self.state is state:
+        """Note the steps that were made with what `attach` gave, unless that has been reset meanwhile.
+
+        If none was made, because the first was refused, its state is forgotten.
+        """
+        if self.state is state and numbers.steps == 0:
+            self.adopt(None, None, None, 0)
+        elif self.state is state:
             self.numbers.steps = numbers.steps
         return 0
 
@@ -171,7 +185,8 @@ cdef class Optimizer:
         if came[1]:
             square = layout.padded(state["square"], "square")
         with cython.critical_section(self):
-            self.adopt(layout if True in came else None, mean, square, steps)
+            if not self.adopt(layout if True in came else None, mean, square, steps):
+                raise ValueError("optimizer was made anew while its state was restored")
 
     # ---------------------------------------------------------------- copy, deepcopy, pickle
 

@@ -201,7 +201,7 @@ cdef void descend_part(const fastbp_model* model, TypedWorkspace work, const fas
 
 cdef bint is_safe_update(const fastbp_model* model, const real* g, const fastbp_optimizer* optimizer) noexcept nogil:
     """Whether no finite parameter can be lost by this gradient."""
-    cdef double rate = 1
+    cdef double rate = 1, share = 1
     cdef int l
     if optimizer.rates != NULL:
         for l in range(model.n_layers):
@@ -214,7 +214,10 @@ cdef bint is_safe_update(const fastbp_model* model, const real* g, const fastbp_
         # The step is bounded whatever g is (see `sufficient`), but g squared must be a number.
         return (rate * optimizer.learning_rate < sqrt(SAFE_UPDATE)
                 and sum_of_sizes(g, model.n_params, 1) < sqrt(SAFE_UPDATE))
-    return sum_of_sizes(g, model.n_params, <real>(rate * optimizer.learning_rate)) < SAFE_UPDATE
+    if optimizer.method != FASTBP_SGD:
+        # Velocities add up to h g / (1 - mu); a mu that is 1 in this dtype lets them grow by h g a step.
+        share = max(1 - (<const momentum_numbers*>optimizer.own).momentum, 1e-7)
+    return sum_of_sizes(g, model.n_params, <real>(rate * optimizer.learning_rate)) < SAFE_UPDATE * share
 
 
 cdef bint update(const fastbp_model* model, TypedWorkspace work, fastbp_optimizer* optimizer, double scale,
