@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from fastbp.training.history import History
 
 
-# A copy makes its generator when it is asked for, which takes as long as all the rest of a copy.
-NONE_YET = np.random.default_rng(0)
-
-
 @dataclass(frozen=True, eq=False)
 class Trace:
     """What backpropagation computed on its way, layer by layer; `Network.backprop` returns it.
@@ -154,6 +150,12 @@ class Network(Core):
                  output_activation: str | None = None, *,
                  loss: Loss = "squared_error", reduction: str = "sum", dtype: DTypeLike = "float64",
                  init: Init = "auto", seed: Seed | None = None, rng: Seed | None = None) -> None:
+        self._build(layer_sizes, activation, output_activation, loss, reduction, dtype)
+        self._random = _generator(seed, rng)
+        self._initialise(init)
+
+    def _build(self, layer_sizes, activation, output_activation, loss, reduction, dtype):
+        """All but the random numbers and the parameters."""
         sizes = _layer_sizes(layer_sizes)
         activations = _activations(activation, output_activation, len(sizes) - 1)
         loss, kind, parameter = _loss(loss, activations[-1])
@@ -163,12 +165,13 @@ class Network(Core):
                              "'sigmoid' is the one for two classes")
         super().__init__(sizes, activations, loss, kind, parameter, facts.activation is not None, facts.targets,
                          (outputs.low, outputs.high), one_of("reduction", reduction, ("sum", "mean")), _dtype(dtype))
-        self._random = _generator(seed, rng)
-        self._initialise(init)
 
     @property
     def _rng(self):
-        """For the initial weights, and for `fit` where it is given no seed."""
+        """For the initial weights, and for `fit` where it is given no seed.
+
+        A copy makes its generator when it is asked for: that takes as long as all the rest of a copy.
+        """
         if isinstance(self._random, tuple):
             made, state = self._random
             bit_generator = made()
@@ -551,9 +554,10 @@ def load(path: str | os.PathLike[str]) -> Network:
 
 
 def _rebuild(cls, arguments, params):
-    """A network by `Network.__init__`, for that of a subclass may take other arguments; `_random` is yet to come."""
+    """A network without `__init__`, for that of a subclass may take other arguments; `_random` is yet to come."""
     net = cls.__new__(cls)
-    Network.__init__(net, **arguments, init=params, seed=NONE_YET)
+    net._build(output_activation=None, **arguments)
+    net.params = params
     return net
 
 
