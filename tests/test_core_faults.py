@@ -681,3 +681,76 @@ def test_velocities_do_not_lose_parameters(isa, momentum, nesterov):
         net.fit(np.ones((1000, 1)), np.full((1000, 1), 5.0), epochs=400,
                 optimizer=fastbp.SGD(2.0**92, momentum=momentum, nesterov=nesterov))
     assert np.isfinite(net.params).all()
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no such timers")
+def test_a_timer_does_not_keep_a_waiter_from_its_turn():
+    # A signal every millisecond, as a sampling profiler sends: less than the trainers' updates take.
+    run("""
+import signal, threading, numpy as np, fastbp
+net = fastbp.Network([64, 256, 10], dtype="float32", seed=1)
+X, T = np.ones((4000, 64), "f4"), np.zeros((4000, 10), "f4")
+ended = []
+def train():
+    net.fit(X, T, epochs=10**6, batch_size="full", learning_rate=1e-6, callbacks=lambda state: bool(ended))
+threads = [threading.Thread(target=train) for _ in range(3)]
+for thread in threads:
+    thread.start()
+signal.signal(signal.SIGALRM, lambda *arguments: None)
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+for _ in range(20):
+    net.train_step(X[:8], T[:8], learning_rate=1e-6)
+signal.setitimer(signal.ITIMER_REAL, 0)
+ended.append(True)
+for thread in threads:
+    thread.join()
+""")
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no such timers")
+def test_steps_before_ctrl_c_are_counted():
+    run("""
+import signal, threading, numpy as np, fastbp
+rng = np.random.default_rng(0)
+X, T, many = rng.normal(size=(2000, 4)), rng.normal(size=(2000, 2)), rng.normal(size=(20_000, 4))
+net = fastbp.Network([4, 20, 2], seed=1)
+ended = []
+def compute():
+    while not ended:
+        net.gradient(many, np.zeros((20_000, 2)))
+thread = threading.Thread(target=compute)
+thread.start()
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+interrupted = 0
+for attempt in range(400):
+    optimizer = fastbp.Adam()
+    signal.setitimer(signal.ITIMER_REAL, 0.0005 + 0.005 * rng.random())
+    try:
+        net.fit(X, T, epochs=1, batch_size=20, optimizer=optimizer, seed=0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except KeyboardInterrupt:
+        pass
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    state = optimizer._state()
+    trained = state["mean"] is not None and state["mean"].any()
+    assert trained == (optimizer.steps > 0), (trained, optimizer.steps)
+    interrupted += 0 < optimizer.steps < 100
+    if interrupted == 10:
+        break
+ended.append(True)
+thread.join()
+assert interrupted > 0
+""")
+
+
+def test_the_targets_that_a_loss_is_given_are_read_only():
+    def loss(Y, T):
+        T *= 2
+        return 0.0, Y - T
+
+    targets = T.copy()
+    net = fastbp.Network([4, 2], loss=loss, seed=1)
+    for call in (net.error, net.gradient, net.train_step, net.backprop):
+        with pytest.raises(ValueError, match="read-only"):
+            call(X, targets)
+    np.testing.assert_array_equal(targets, T)

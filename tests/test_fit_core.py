@@ -391,16 +391,24 @@ def test_best_parameters_without_patience_are_refused(data, path):
     refused(fastbp.FormatError, "resume: the checkpoint must not hold best parameters", network(), data, path)
 
 
-@pytest.mark.parametrize(("array", "how"), [("params", {}), ("best", {"patience": 3})])
-def test_parameters_that_are_not_finite_are_refused(data, path, array, how):
-    how = how and {**how, "validation_data": data}
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize(("array", "how"), [
+    ("params", {}), ("best", {"patience": 3}), ("state.mean", {"optimizer": "adam"}),
+    ("state.square", {"optimizer": "adam"}), ("state.mean", {"optimizer": "rprop"}),
+])
+def test_parameters_that_are_not_finite_are_refused(data, path, array, how, value):
+    how = {**how, "validation_data": data} if "patience" in how else how
     network().fit(*data, epochs=1, checkpoint=path, **how)
     header, body = io.read(checkpoint.KIND, path)
     names = [name for name, *_ in header["arrays"]]
     start = 8 * sum(size for name, _, size in header["arrays"][:names.index(array)])
-    body = bytes(body[:start]) + np.float64(np.nan).tobytes() + bytes(body[start + 8:])
+    body = bytes(body[:start]) + np.float64(value).tobytes() + bytes(body[start + 8:])
     path.write_bytes(io.pack(checkpoint.KIND, json.dumps(header).encode(), body))
     refused(fastbp.FormatError, f"resume: the checkpoint's {array} must be finite", network(), data, path, **how)
+    if array == "state.square":
+        body = bytes(body[:start]) + np.float64(-1).tobytes() + bytes(body[start + 8:])
+        path.write_bytes(io.pack(checkpoint.KIND, json.dumps(header).encode(), body))
+        refused(fastbp.FormatError, "state.square must hold no negative number, got -1", network(), data, path, **how)
 
 
 def test_attribute_of_an_optimizer_that_json_does_not_know(data, path):

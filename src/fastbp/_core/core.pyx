@@ -295,13 +295,15 @@ cdef class Core(Traceable):
                 stop -= (stop - start) % batch
             elif optimizer.is_divided and stop - start < batch:
                 state = optimizer.attach(self, &numbers, stop - start)      # the last batch has a rate of its own
-            if self.custom is None:
-                self.train(&samples.data, start, stop, batch, &numbers, &progress, dropout)
-            else:
-                rows = slice(start, stop) if order is None else samples.order_array[start:stop]
-                self.custom_step(checked_samples(self, samples.x[rows], samples.t[rows], None, False), dropout,
-                                 &numbers, &progress)
-            optimizer.went_on(&numbers, state)
+            try:
+                if self.custom is None:
+                    self.train(&samples.data, start, stop, batch, &numbers, &progress, dropout)
+                else:
+                    rows = slice(start, stop) if order is None else samples.order_array[start:stop]
+                    self.custom_step(checked_samples(self, samples.x[rows], samples.t[rows], None, False), dropout,
+                                     &numbers, &progress)
+            finally:    # Ctrl-C may end a wait between two updates
+                optimizer.went_on(&numbers, state)
             error += progress.error
             squares += progress.squares
             penalty += progress.penalty

@@ -60,7 +60,8 @@ cdef class Differentiable(Model):
                           fastbp_progress* progress) except -1:
         """What the kernels' output_error does, by the user's function."""
         cdef cnp.ndarray outputs = np.empty((m, self.n_outputs), self.dtype), slopes
-        cdef object targets = samples.t.reshape(samples.m, self.n_outputs)[start:start + m]
+        cdef cnp.ndarray targets = samples.t.reshape(samples.m, self.n_outputs)[start:start + m]
+        cnp.PyArray_CLEARFLAGS(targets, cnp.NPY_ARRAY_WRITEABLE)    # they may be the caller's own
         self.kernels.copy_rows(&self.model, work, FASTBP_OUTPUTS, self.model.n_layers - 1, m,
                                cnp.PyArray_DATA(outputs), 0)
         error, squares, slopes = apply_loss(self.custom, outputs, targets, scale)

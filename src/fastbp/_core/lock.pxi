@@ -67,16 +67,18 @@ cdef class Lock:
 
     cdef int enter(self, bint exclusive, bint calls_back=False) except -1:
         """Wait for one's turn, and be counted until leave(). calls_back: for a loss of the user's, in Python."""
+        cdef bint interrupted = False
         while True:
             if self.entered != forks:
                 self.forget_the_parent()
             if self.caller != 0 and self.caller == PyThread_get_thread_ident():
-                raise RuntimeError("a loss function must not use the network that is being trained with it")
-            if self.first is None and not self.writing and (self.readers == 0 or not exclusive):
+                raise RuntimeError("a loss function must not use the network whose loss it is while it is called")
+            if (self.first is None or interrupted) and not self.writing and (self.readers == 0 or not exclusive):
                 self.admit(exclusive)
                 break
-            if self.wait(exclusive):
+            if self.wait(exclusive, interrupted):
                 break
+            interrupted = True
         if calls_back:
             self.caller = PyThread_get_thread_ident()
         return 0
@@ -115,18 +117,20 @@ cdef class Lock:
         waiter.next = None
         fastbp_set_flag(&self.waiting, self.waiting - 1)
 
-    cdef bint wait(self, bint exclusive) except -1:
+    cdef bint wait(self, bint exclusive, bint interrupted) except -1:
         """Queue until admitted; False where a signal has come and its handler has run, and one must ask again.
 
-        The handler is run outside of the queue: it may raise, fork, or use the network itself.
+        The handler is run outside of the queue: it may raise, fork, or use the network itself. Whoever was interrupted
+        by one comes back at the head of the queue, or a timer's signals would keep it waiting for ever.
         """
         cdef Waiter waiter = Waiter()       # garbage collection may let other threads run here
         waiter.exclusive = exclusive
         if self.first is None:
-            self.first = waiter
+            self.first = self.last = waiter
+        elif interrupted:
+            waiter.next, self.first = self.first, waiter
         else:
-            self.last.next = waiter
-        self.last = waiter
+            self.last.next, self.last = waiter, waiter
         fastbp_set_flag(&self.waiting, self.waiting + 1)
         self.admit_waiters()                # so those inside may have left
         if not waiter.admitted:

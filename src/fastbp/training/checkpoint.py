@@ -170,8 +170,10 @@ def demand_arrays(arrays, run):
             dtype, size = wanted[name]
             raise io.FormatError(f"resume: the checkpoint's {name} must hold {size} numbers of {dtype}, got "
                                  f"{array.size} of {array.dtype}")
-        if name in ("params", "best") and not np.isfinite(array).all():
+        if name in OF_PARAMETERS and not np.isfinite(array).all():
             raise io.FormatError(f"resume: the checkpoint's {name} must be finite")
+        if name == "state.square" and (array < 0).any():
+            raise io.FormatError(f"resume: the checkpoint's {name} must hold no negative number, got {array.min()}")
     if ("order" in arrays) != (source.order is not None):
         raise io.FormatError("resume: the checkpoint must hold the order of the samples if they are shuffled, and only "
                              "then")

@@ -23,7 +23,7 @@ class Lines:
 
     def __init__(self, epochs):
         self.epochs = epochs
-        self.terminal = sys.stdout.isatty()
+        self.terminal = sys.stdout is not None and sys.stdout.isatty()    # there is none under pythonw
         self.next = 0.0
         self.width = 0
 
