@@ -693,7 +693,7 @@ X, T = np.ones((4000, 64), "f4"), np.zeros((4000, 10), "f4")
 ended = []
 def train():
     net.fit(X, T, epochs=10**6, batch_size="full", learning_rate=1e-6, callbacks=lambda state: bool(ended))
-threads = [threading.Thread(target=train) for _ in range(3)]
+threads = [threading.Thread(target=train, daemon=True) for _ in range(3)]
 for thread in threads:
     thread.start()
 signal.signal(signal.SIGALRM, lambda *arguments: None)
@@ -713,12 +713,12 @@ def test_steps_before_ctrl_c_are_counted():
 import signal, threading, numpy as np, fastbp
 rng = np.random.default_rng(0)
 X, T, many = rng.normal(size=(2000, 4)), rng.normal(size=(2000, 2)), rng.normal(size=(20_000, 4))
-net = fastbp.Network([4, 20, 2], seed=1)
+net = fastbp.Network([4, 20, 2], "tanh", "identity", seed=1)
 ended = []
 def compute():
     while not ended:
         net.gradient(many, np.zeros((20_000, 2)))
-thread = threading.Thread(target=compute)
+thread = threading.Thread(target=compute, daemon=True)
 thread.start()
 signal.signal(signal.SIGALRM, signal.default_int_handler)
 interrupted = 0
