@@ -212,11 +212,13 @@ def warn_of_targets(targets, activation, low, high):
         if abs(furthest - 1) < 1e-3:
             return False
         came = f"of {least:.4g} to {largest:.4g} in rows that sum to {furthest:.4g}"
-        reach += " in rows that sum to 1; divide each row of targets by its sum"
+        reach += " in rows that sum to 1"
+        remedy = "Divide each row of targets by its sum"
     else:
         came = f"from {least:.4g} to {largest:.4g}"
-    warn(f"The targets, {came}, are out of reach: the output activation {activation!r} gives {reach}. "
-         "Scale the targets into that range, or write output_activation='identity'", UnreachableTargetsWarning)
+        remedy = "Scale the targets into that range, or write output_activation='identity'"
+    warn(f"The targets, {came}, are out of reach: the output activation {activation!r} gives {reach}. {remedy}",
+         UnreachableTargetsWarning)
     return True
 
 
