@@ -152,8 +152,8 @@ def labels(values, name, samples, n_outputs):
         array = objects_as_integers(array, name)
     if array.dtype.kind not in "iu":
         hint = ""
-        if array.dtype.kind == "f":
-            hint = f"; {name}.astype(int) makes integers of them"
+        if array.dtype.kind == "f" and np.array_equal(array, np.trunc(array)):
+            hint = f"; numpy.asarray({name}).astype(int) makes integers of them"
         elif array.size and isinstance(array.flat[0], str):
             hint = f"; numpy.unique({name}, return_inverse=True)[1] makes labels of names"
         raise TypeError(f"{name} must hold integer labels or rows of {n_outputs} targets, got an array of "
