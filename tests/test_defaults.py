@@ -209,6 +209,15 @@ def test_targets_that_an_output_can_reach():
 
 
 @pytest.mark.filterwarnings("always")
+def test_a_fit_looks_at_its_targets_after_many_steps():
+    net = fastbp.Network([10, 1], seed=1)
+    for _ in range(100):
+        net.train_step(X[0], [0.5], 1e-6)
+    with pytest.warns(fastbp.UnreachableTargetsWarning, match="from -10 to -10"):
+        net.fit(X, np.full((70, 1), -10.0), epochs=1, learning_rate=1e-6)
+
+
+@pytest.mark.filterwarnings("always")
 def test_rows_of_a_softmax_that_do_not_sum_to_one():
     net = fastbp.Network([10, 3], "softmax", seed=1)
     with pytest.warns(fastbp.UnreachableTargetsWarning, match=r"rows that sum to 0\.6.*Divide each row of targets by"):

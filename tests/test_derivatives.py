@@ -149,7 +149,7 @@ def test_hessians_of_many_rows_come_in_blocks(monkeypatch, rng):
 def test_kinks_have_no_hessian(activation):
     with pytest.raises(ValueError, match=f"hessian needs activations.*got '{activation}' in layer 2"):
         network(["tanh", activation, "tanh"]).hessian(np.zeros(3))
-    with pytest.raises(ValueError, match=r"X must be finite, got nan at index \(1,\)"):
+    with pytest.raises(ValueError, match="X must be finite, got nan at index 1"):
         network("tanh").hessian([0, np.nan, 0])
 
 

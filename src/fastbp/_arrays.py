@@ -136,7 +136,7 @@ def total_of(weights):
     if np.any((weights != 0) & (weights < least)):
         raise ValueError(f"sample_weight must hold no subnormal number of {weights.dtype}, which would count as 0, got "
                          f"{np.min(weights[weights != 0])}")
-    if not least <= total <= largest or 1 / total < least:
+    if not total <= largest or 1 / total < least:
         raise ValueError(f"sample_weight must have a sum that {weights.dtype} can hold and divide by, from "
                          f"{least:.2g} to {min(largest, 1 / least):.2g}, got {total:.3g}")
     return total

@@ -104,8 +104,8 @@ IGNORED = dict.fromkeys(map(ord, " -_"))
 
 
 def warn(message, category=UserWarning):
-    """Warn of a line of the user's: the first that is not fastbp's own."""
+    """Warn of a line of the user's: the first that is neither fastbp's nor scikit-learn's, which may call fastbp."""
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "fastbp":
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("fastbp", "sklearn"):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)

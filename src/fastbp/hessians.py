@@ -2,9 +2,6 @@
 
 import numpy as np
 
-from fastbp._arrays import as_reals
-from fastbp.divergence import place_of_nonfinite
-
 # Numbers of the second derivatives within the network that a block of rows may take: 64 MB.
 BLOCK = 2**23
 ROOT = np.sqrt(2 / np.pi)
@@ -35,10 +32,7 @@ def hessian(net, X):
         if activation not in SECOND:
             raise ValueError(f"hessian needs activations with a second derivative, {', '.join(SECOND)}; got "
                              f"{activation!r} in layer {l + 1}")
-    x = as_reals(X, "X", net.dtype)
-    if where := place_of_nonfinite(x):
-        raise ValueError(f"X must be finite, got {x[where]} at index {where}")
-    single, *layers = net._layers(x)
+    single, *layers = net._layers(X, finite=True)
     n, m = net.n_inputs, len(layers[0][0])
     second = np.empty((m, net.n_outputs, n, n), net.dtype)
     rows = max(1, BLOCK // (max(net.layer_sizes) * n * n))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastbp import activations as activation_table
-from fastbp import hessians, io, losses
+from fastbp import io, losses
 from fastbp._arrays import as_reals
 from fastbp._checks import one_of, positive_integer, refuse_class
 from fastbp._core import Core
@@ -272,7 +272,9 @@ class Network(Core):
         >>> net.hessian([0.0])
         array([[[4.]]])
         """
-        return hessians.hessian(self, X)
+        # Imported when it is asked for: each module is a twentieth of fastbp's import.
+        from fastbp.hessians import hessian
+        return hessian(self, X)
 
     def backprop(self, X: ArrayLike, T: ArrayLike) -> Trace:
         """Forward and backward, with everything that is computed on the way; the parameters stay.
@@ -340,7 +342,8 @@ class Network(Core):
             Samples for each update: 1, the default, is on-line learning, "full" batch learning, and the default of
             Rprop, which warns of less. The last batch may be smaller. Batches come in their own sizes.
         learning_rate : float, optional
-            h in ``w <- w - h dE/dw``; positive and finite. By default that of the optimizer.
+            h in ``w <- w - h dE/dw``; positive and finite. By default that of the optimizer, which for "sgd" is 0.1,
+            divided by the samples of an update where the reduction is "sum".
         optimizer : str or optimizer, default "sgd"
             "sgd", "rprop", "rmsprop", "adagrad", "adam", "adamw" or "nadam", or an object of their classes. A name
             makes a new one with its default numbers; an object goes on from its last step, with its own rate.
@@ -411,11 +414,17 @@ class Network(Core):
             before its epoch, or the best ones with `patience`. If E is not finite because the parameters were not.
         DivergenceError
             If E or an update is not finite; its `sample` is a row of X, or of the epoch's batches one after another.
+            If the RMS error of an epoch is a million times that of the first one; its `sample` is None.
             The parameters are the last finite ones, with batches those before the epoch, with `patience` the best.
         FormatError
             If the file to resume from is not a checkpoint, is damaged or is of another version. It is a ValueError.
         OSError
             If a checkpoint cannot be written or read.
+
+        Warns
+        -----
+        UnreachableTargetsWarning
+            Once a network, if targets are beyond what the outputs can reach.
 
         Examples
         --------

@@ -31,8 +31,7 @@ cdef class Bound:
         self.held = tuple([memoryview(array) for array in (self.x, self.t, self.out) if array is not None])
         demand_optimizer(optimizer, learning_rate)
         if optimizer is None:
-            self.descent.learning_rate = default_rate(net, self.m) if learning_rate is None else checked_rate(
-                learning_rate)
+            self.descent.learning_rate = rate_of(net, learning_rate, self.m)
         self.optimizer = optimizer
         point(net, &self.samples, self.x, self.x if t is None else self.t)
         self.net = net

@@ -173,7 +173,7 @@ cdef class Core(Traceable):
         cdef tuple state = None
         if optimizer is None:
             memset(&numbers, 0, sizeof(numbers))
-            numbers.learning_rate = default_rate(self, m) if learning_rate is None else checked_rate(learning_rate)
+            numbers.learning_rate = rate_of(self, learning_rate, m)
         else:
             demand_optimizer(optimizer, learning_rate)
         if m == 0:
@@ -182,6 +182,7 @@ cdef class Core(Traceable):
         demand_finite(self, targets, "t", t)
         demand_range(self, targets, "t")
         if self.looks > 0:
+            self.looks -= 1
             self.look_at(targets)
         if optimizer is not None:
             state = (<Optimizer>optimizer).attach(self, &numbers, m)
@@ -259,8 +260,7 @@ cdef class Core(Traceable):
         Where the loss is a mean, weights are normalised to a mean of 1, so that a batch is divided by its samples.
         """
         cdef Samples samples = checked_samples(self, X, T, sample_weight)
-        if self.looks > 0:
-            self.looks += 1     # of a whole set there is always another one
+        if self.looks >= 0:
             self.look_at(samples.t)
         if normalise and self.mean and samples.weights is not None:
             samples.weights = np.multiply(samples.weights, samples.m / samples.total_weight, dtype=self.dtype)

@@ -79,7 +79,7 @@ cdef int demand_finite(Model net, cnp.ndarray array, str name, object given) exc
     if cnp.PyArray_TYPE(array) != net.typenum:
         return 0        # integer labels
     if not net.kernels.all_finite(cnp.PyArray_DATA(array), cnp.PyArray_SIZE(array)):
-        where = tuple([int(i) for i in np.argwhere(~np.isfinite(array))[0]])
+        where = divergence.place_of_nonfinite(array)
         raise ValueError(f"{name} must be finite, got {array[where]}{place(where, given)} (as {net.dtype})")
     return 0
 
@@ -98,11 +98,6 @@ cdef int demand_rate(Layout net, double rate) except -1:
     if net.typenum == cnp.NPY_FLOAT and not (0 < <float>rate < HUGE_VAL):
         raise ValueError(f"learning_rate must be positive and finite in float32, got {rate!r}")
     return 0
-
-
-cdef double default_rate(Model net, Py_ssize_t m):
-    """The rate of an update that sums over m samples, where none is given."""
-    return 0.1 if net.mean else 0.1 / m
 
 
 cdef int demand_optimizer(object optimizer, object learning_rate) except -1:
@@ -169,6 +164,13 @@ cdef Samples checked_samples(Model net, object X, object T, object sample_weight
         demand_finite(net, samples.t, "T", T)
     demand_range(net, samples.t, "T")
     return samples
+
+
+cdef double rate_of(Model net, object learning_rate, Py_ssize_t m) except -1:
+    """The rate that was given for updates by plain descent; where none was, one that m samples share out."""
+    if learning_rate is None:
+        return 0.1 if net.mean else 0.1 / m
+    return checked_rate(learning_rate)
 
 
 cdef double checked_rate(object learning_rate) except -1:

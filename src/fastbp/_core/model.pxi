@@ -36,7 +36,7 @@ cdef class Model(Layout):
     cdef bint mean
     cdef double targets_from, targets_to
     cdef double reach_from, reach_to
-    cdef int looks              # so many targets are still to be compared with what the outputs can reach
+    cdef int looks      # of train_step at its targets, so many are still to come; -1: there has been a warning
     cdef readonly tuple activations, weights, biases
     cdef readonly str reduction
     cdef readonly object loss
@@ -81,14 +81,13 @@ cdef class Model(Layout):
         return np.ndarray((layer.n_out,), self.dtype, storage, layer.bias * self.itemsize)
 
     cdef int look_at(self, cnp.ndarray targets) except -1:
-        """Warn, once, of targets that the outputs cannot reach; those of a training's beginning are looked at."""
-        self.looks -= 1
+        """Warn, once, of targets that the outputs cannot reach."""
         if cnp.PyArray_TYPE(targets) == self.typenum and (
                 self.model.layers[self.model.n_layers - 1].activation == FASTBP_SOFTMAX
                 or not self.kernels.all_within(cnp.PyArray_DATA(targets), cnp.PyArray_SIZE(targets),
                                                self.reach_from - ROUNDING, self.reach_to + ROUNDING)):
             if warn_of_targets(targets, self.activations[self.model.n_layers - 1], self.reach_from, self.reach_to):
-                self.looks = 0
+                self.looks = -1
         return 0
 
     cdef int demand_storage(self) except -1:

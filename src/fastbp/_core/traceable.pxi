@@ -3,14 +3,19 @@
 cdef class Traceable(Differentiable):
     """Layers, traces and derivatives by the inputs; see Model for the parameters."""
 
-    def _layers(self, X):
-        """Whether X is a single sample; net inputs, outputs and slopes of all layers, sample axis included."""
+    def _layers(self, X, bint finite=False):
+        """Whether X is a single sample; net inputs, outputs and slopes of all layers, sample axis included.
+
+        finite: whether X must be.
+        """
         cdef cnp.ndarray x = checked_inputs(self, X, "X")
         cdef Py_ssize_t total = count_of(x), start = 0, m
         cdef Workspace work = new_workspace(self, min(total, self.model.block_rows), True, None, True)
         cdef list r = self.rows_of_layers(total), a = self.rows_of_layers(total), s = self.rows_of_layers(total)
         cdef cnp.ndarray ones = self.ones(work)
         cdef int l
+        if finite:
+            demand_finite(self, x, "X", X)
         with cython.critical_section(self):
             self.lock.enter(False)
             while start < total:

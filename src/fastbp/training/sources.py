@@ -91,8 +91,8 @@ class Batches:
             try:
                 rates, seed = NO_DROPOUT if self.dropout is None else self.dropout.of_an_epoch()
                 of_batch = self.net._train_epoch(samples, None, samples.m, self.optimizer, epoch, rates, seed)
-            except DivergenceError as error:
-                raise type(error)(epoch, rows, error.what) from None
+            except DivergenceError as divergence:
+                raise type(divergence)(epoch, rows, divergence.what) from None
             error += of_batch[0] * (samples.m if self.net.reduction == "mean" else 1)
             squares += of_batch[1]
             rows += samples.m

@@ -1,6 +1,5 @@
 """The stochastic solvers: scikit-learn's loop over the epochs, each epoch in compiled code."""
 
-import warnings
 from math import nan, sqrt
 from time import perf_counter
 from types import SimpleNamespace
@@ -13,10 +12,11 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network._stochastic_optimizers import SGDOptimizer
 from sklearn.utils import shuffle
 
+from fastbp._checks import warn
 from fastbp.divergence import DivergenceError
 from fastbp.interop.sklearn.optimizers import SOLVERS, compile_optimizer, new_optimizer, rest_optimizer
 from fastbp.interop.sklearn.perceptron import CompiledPerceptron
-from fastbp.interop.sklearn.versions import given_weights, users_line
+from fastbp.interop.sklearn.versions import given_weights
 from fastbp.training.fit import checked_callbacks, tell
 from fastbp.training.history import EpochState
 
@@ -148,10 +148,10 @@ class DescendingPerceptron(CompiledPerceptron):
                     break
             else:
                 if not incremental:
-                    warnings.warn(f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the "
-                                  "optimization hasn't converged yet.", ConvergenceWarning, stacklevel=users_line())
+                    warn(f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization "
+                         "hasn't converged yet.", ConvergenceWarning)
         except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=users_line())
+            warn("Training interrupted by user.")
         except DivergenceError as error:
             if held_out is None:
                 raise ValueError(NON_FINITE) from error
@@ -161,7 +161,7 @@ class DescendingPerceptron(CompiledPerceptron):
             self.loss_curve_.append(nan)
             self.validation_scores_.append(nan)
             self.validation_loss_curve_.append(nan)
-            warnings.warn(f"{error} The best ones are restored.", ConvergenceWarning, stacklevel=users_line())
+            warn(f"{error} The best ones are restored.", ConvergenceWarning)
         if held_out is not None:
             best = self._best_coefs + self._best_intercepts
             for view, values in zip(self.coefs_ + self.intercepts_, best, strict=True):
@@ -176,8 +176,8 @@ class DescendingPerceptron(CompiledPerceptron):
             is_rprop = getattr(self._optimizer, "solver", None) == "rprop"
             return n_samples if is_rprop else min(200, n_samples)
         if not 1 <= self.batch_size <= n_samples:
-            warnings.warn(f"Got `batch_size` {self.batch_size} less than 1 or larger than the {n_samples} samples. It "
-                          "is going to be clipped", stacklevel=users_line())
+            warn(f"Got `batch_size` {self.batch_size} less than 1 or larger than the {n_samples} samples. It is going "
+                 "to be clipped")
         return min(max(self.batch_size, 1), n_samples)
 
     def _epoch(self, samples, order, batch):

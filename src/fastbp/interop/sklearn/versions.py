@@ -4,7 +4,6 @@ The private methods that are overridden are those of 1.7 to 1.9. Before 1.7 scik
 `sample_weight` nor the loss "poisson"; before 1.6 checking data is a method. All of that is made up for here.
 """
 
-import sys
 from functools import wraps
 
 from sklearn.neural_network._base import LOSS_FUNCTIONS
@@ -20,14 +19,6 @@ def validate_data(estimator, X, **checks):
     if hasattr(validation, "validate_data"):
         return validation.validate_data(estimator, X, **checks)
     return estimator._validate_data(X, **checks)
-
-
-def users_line():
-    """The `stacklevel` of a warning at the first line that is neither fastbp's nor scikit-learn's."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("fastbp", "sklearn"):
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 if HAS_WEIGHTS:
