@@ -175,11 +175,11 @@ def valgrind(session):
 MUTANTS = {
     "activations.py": ["test_network.py", "test_core_faults.py", "test_activations.py"],
     "losses.py": ["test_losses.py", "test_core_faults.py", "test_errors.py", "test_io.py"],
-    "optimizers.py": ["test_errors.py", "test_arguments.py", "test_core_faults.py", "test_optimizers.py"],
+    "optimizers.py": ["test_errors.py", "test_arguments.py", "test_optimizer_state.py", "test_optimizers.py"],
     "_arrays.py": ["test_errors.py", "test_arguments.py", "test_core_faults.py", "test_losses.py", "test_kernels.py"],
-    "training/stopping.py": ["test_fit.py", "test_fit_core.py"],
-    "training/rates.py": ["test_fit.py", "test_fit_core.py"],
-    "training/run.py": ["test_fit.py", "test_fit_core.py", "test_training.py"],
+    "training/stopping.py": ["test_fit.py", "test_schedules.py", "test_resume.py"],
+    "training/rates.py": ["test_fit.py", "test_schedules.py", "test_resume.py"],
+    "training/run.py": ["test_fit.py", "test_schedules.py", "test_resume.py", "test_training.py"],
 }
 
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from reference import random_problem
+from training_problem import SIZES, M
 
 from fastbp import _dispatch
 
@@ -22,3 +24,8 @@ def dtype(request):
 @pytest.fixture
 def rng():
     return np.random.default_rng(1986)
+
+@pytest.fixture
+def data(rng):
+    """(X, T) for training_problem.network."""
+    return random_problem(rng, SIZES, M)[1:]

@@ -1,34 +1,21 @@
-"""fit with what the core has for it: checkpoints of the optimizers' state, weights of samples, dropout."""
+"""Checkpoints, and trainings that go on from them as if they had never been interrupted."""
 
 import json
-import math
 import os
 import zlib
 
 import numpy as np
 import pytest
-from reference import random_problem
+from training_problem import M, network
 
 import fastbp
 from fastbp import io, schedules
 from fastbp.training import checkpoint, random_states
 
-SIZES = [3, 5, 2]
-M = 10
-
-
-@pytest.fixture
-def data(rng):
-    return random_problem(rng, SIZES, M)[1:]
-
 
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "training.checkpoint"
-
-
-def network(seed=3, **options):
-    return fastbp.Network(SIZES, "tanh", seed=seed, **options)
 
 
 class Crash(Exception):
@@ -721,69 +708,3 @@ def test_header_is_json_in_utf_8(data, path):
                    text.replace(str(header["learning_rate"]), "NaN").encode()):
         path.write_bytes(io.pack(checkpoint.KIND, spoilt, bytes(body)))
         refused(fastbp.FormatError, "header is not JSON in UTF-8", network(), data, path)
-
-
-# -------------------------------------------------------------------------------------------------- weights, dropout
-
-
-def test_sample_weight_is_that_of_the_gradient(dtype, data):
-    X, T = data
-    weights = np.arange(M) / 3
-    net, by_hand = network(dtype=dtype), network(dtype=dtype)
-    net.fit(X, T, epochs=1, batch_size="full", learning_rate=0.1, sample_weight=weights)
-    _, gradient = by_hand.gradient(X, T, sample_weight=weights)
-    np.testing.assert_allclose(net.params, by_hand.params - 0.1 * gradient, rtol=64 * np.finfo(dtype).eps)
-
-
-def test_weights_stay_with_their_samples_when_some_are_held_out(data):
-    X, T = data
-    weights = np.arange(1.0, M + 1)
-    whole, cut = network(), network()
-    whole.fit(X[:7], T[:7], epochs=2, shuffle=False, sample_weight=weights[:7])
-    cut.fit(X, T, epochs=2, shuffle=False, sample_weight=weights, validation_fraction=0.3)
-    np.testing.assert_array_equal(whole.params, cut.params)
-
-
-def test_class_weight_is_a_sample_weight(rng):
-    X, labels = rng.normal(size=(12, 3)), rng.integers(0, 3, 12)
-    options = {"epochs": 2, "shuffle": False}
-    by_class, by_sample = (fastbp.Network([3, 3], "softmax", loss="cross_entropy", seed=1) for _ in range(2))
-    by_class.fit(X, labels, class_weight={0: 1, 1: 2, 2: 0.5}, sample_weight=X[:, 0] ** 2, **options)
-    by_sample.fit(X, labels, sample_weight=np.array([1, 2, 0.5])[labels] * X[:, 0] ** 2, **options)
-    np.testing.assert_array_equal(by_class.params, by_sample.params)
-
-
-@pytest.mark.parametrize("weights", [np.ones(M - 1), -np.ones(M), np.full(M, math.nan), np.zeros(M)])
-def test_bad_sample_weight(data, weights):
-    net = network()
-    before = net.params
-    with pytest.raises(ValueError, match="sample_weight"):
-        net.fit(*data, sample_weight=weights)
-    np.testing.assert_array_equal(net.params, before)
-
-
-def test_dropout_follows_from_the_seed(data):
-    def trained(dropout, seed=1):
-        net = network()
-        net.fit(*data, epochs=2, dropout=dropout, seed=seed)
-        return net.params
-
-    np.testing.assert_array_equal(trained(0.5), trained([0.5]))
-    np.testing.assert_array_equal(trained(0.0), trained([0.0]))
-    assert (trained(0.5) != trained(0.0)).any()
-    assert (trained(0.5) != trained(0.5, seed=2)).any()
-
-
-def test_dropout_of_batches(data):
-    X, T = data
-    dropped, again, whole = network(), network(), network()
-    dropped.fit([(X, T)], None, epochs=2, dropout=0.5, seed=1)
-    again.fit([(X, T)], None, epochs=2, dropout=0.5, seed=1)
-    whole.fit([(X, T)], None, epochs=2, seed=1)
-    np.testing.assert_array_equal(dropped.params, again.params)
-    assert (dropped.params != whole.params).any()
-
-
-def test_rprop_has_no_schedule(data):
-    with pytest.raises(ValueError, match=r"schedule .*Rprop"):
-        network().fit(*data, optimizer="rprop", schedule="step")
