@@ -2,7 +2,7 @@
 
 import numpy as np
 
-# A training whose RMS error has grown so many times since its first epoch does not come back.
+# A training whose RMS error has grown so many times since its first epoch is taken for one that will not come back.
 RUNAWAY = 1e6
 
 

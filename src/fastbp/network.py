@@ -272,7 +272,7 @@ class Network(Core):
         >>> net.hessian([0.0])
         array([[[4.]]])
         """
-        # Imported when it is asked for: each module is a twentieth of fastbp's import.
+        # Imported when it is asked for, which few do.
         from fastbp.hessians import hessian
         return hessian(self, X)
 
