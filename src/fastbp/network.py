@@ -435,7 +435,11 @@ class Network(Core):
         'desired_error'
         """
         rng = self._rng if seed is None and rng is None else _generator(seed, rng)
-        return fit(self, X, T, Options.of(locals()), rng)
+        # Not locals(), which is slower: a short training takes as long as a few calls of Python.
+        return fit(self, X, T, Options(
+            epochs, batch_size, learning_rate, optimizer, shuffle, desired_error, verbose, sample_weight, class_weight,
+            validation_data, validation_fraction, patience, min_delta, time_limit, callbacks, schedule, checkpoint,
+            checkpoint_every, resume, dropout), rng)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to a file that `fastbp.load` reads; docs/file-format.md describes it.

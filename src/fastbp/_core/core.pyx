@@ -299,7 +299,7 @@ cdef class Core(Traceable):
                 if self.custom is None:
                     self.train(&samples.data, start, stop, batch, &numbers, &progress, dropout)
                 else:
-                    rows = slice(start, stop) if order is None else samples.order_array[start:stop]
+                    rows = slice(start, stop) if order is None else samples.order[start:stop]
                     self.custom_step(checked_samples(self, samples.x[rows], samples.t[rows], None, False), dropout,
                                      &numbers, &progress)
             finally:    # Ctrl-C may end a wait between two updates
