@@ -112,6 +112,11 @@ def test_batches_that_run_away():
     assert np.isfinite(net.params).all()
 
 
+def test_large_targets_are_a_likely_cause():
+    with pytest.raises(fastbp.DivergenceError, match=r"targets are as large as [0-9.]+e\+06: scale them"):
+        network().fit(X, 1e6 * T, epochs=50, learning_rate=10.0)
+
+
 def test_the_best_parameters_come_back():
     net, best = network(), []
 

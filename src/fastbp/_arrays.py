@@ -125,6 +125,22 @@ def about_texts(array, name, values):
     return f"; numpy.asarray({name}, float) reads the numbers in them"
 
 
+def about_inputs(x, name, n_inputs):
+    """The end of an error about the shape of inputs: what may have been meant."""
+    if n_inputs == 1 and x.ndim == 1:
+        return f"; {name}.reshape(-1, 1) makes each number a sample"
+    return f"; {name}.T has that shape" if x.ndim == 2 and len(x) == n_inputs else ""
+
+
+def about_targets(t, given, name, samples, loss):
+    """The end of an error about the shape of targets: what may have been meant. `t` is an array of what was given."""
+    if t.size != samples or np.asarray(given).dtype.kind not in "iu":
+        return ""
+    if loss == "cross_entropy":
+        return f"; {name}.ravel() makes them one label for each sample"
+    return "; integer labels need loss='cross_entropy' and output_activation='softmax'"
+
+
 def total_of(weights):
     """The sum of the weights of samples; a ValueError unless it can be divided by and none is negative."""
     with np.errstate(over="ignore"):
@@ -154,6 +170,8 @@ def labels(values, name, samples, n_outputs):
         hint = ""
         if array.dtype.kind == "f" and np.array_equal(array, np.trunc(array)):
             hint = f"; numpy.asarray({name}).astype(int) makes integers of them"
+        elif array.dtype.kind == "b":
+            hint = f"; numpy.asarray({name}).astype(int) makes labels 0 and 1 of them"
         elif array.size and isinstance(array.flat[0], str):
             hint = f"; numpy.unique({name}, return_inverse=True)[1] makes labels of names"
         raise TypeError(f"{name} must hold integer labels or rows of {n_outputs} targets, got an array of "
@@ -161,7 +179,8 @@ def labels(values, name, samples, n_outputs):
     if array.size != samples:
         raise ValueError(f"{name} must hold one label for each sample, got {array.size}")
     if array.size and not (array.min() >= 0 and array.max() < n_outputs):
-        raise ValueError(f"{name} must hold labels from 0 to {n_outputs - 1}, got {array.min()} to {array.max()}")
+        hint = f"; {name} - 1 counts from 0" if array.min() == 1 and array.max() == n_outputs else ""
+        raise ValueError(f"{name} must hold labels from 0 to {n_outputs - 1}, got {array.min()} to {array.max()}{hint}")
     return np.ascontiguousarray(array, np.intp).reshape(array.shape)
 
 

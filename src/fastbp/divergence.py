@@ -49,17 +49,17 @@ def of_an_update(net, epoch, sample, samples, learning_rate, size):
             if where := place_of_nonfinite(array):
                 return NotFiniteError(epoch, sample, "the network's parameters must be finite to be trained, got "
                                       f"{array[where]} at net.{name}[{l}]{list(where)}; set them anew")
-    inputs = next(iter(samples.values()))
     return DivergenceError(epoch, sample, "the error or its gradient is no longer finite. The network's parameters are "
-                           f"finite. {likely_causes(net, inputs, learning_rate, size)}")
+                           f"finite. {likely_causes(net, *samples.values(), learning_rate, size)}")
 
 
 def of_an_epoch(net, epoch, first, rms, samples, optimizer):
-    """The exception for an epoch in which the error had run away; `samples` are inputs, and the size of an update."""
-    inputs, size = samples
+    """The exception for an epoch in which the error had run away; `samples` are inputs, targets and their number in an
+    update."""
+    x, t, size = samples
     rate = optimizer.learning_rate / (size if optimizer.divided and net.reduction == "sum" else 1)
     return DivergenceError(epoch, None, f"the RMS error has grown from {first:.3g} in the first epoch to {rms:.3g}. "
-                           f"{likely_causes(net, inputs, rate, size)}")
+                           f"{likely_causes(net, x, t, rate, size)}")
 
 
 def place_of_nonfinite(array):
@@ -68,12 +68,13 @@ def place_of_nonfinite(array):
     return tuple(places[0].tolist()) if len(places) else ()
 
 
-def likely_causes(net, inputs, learning_rate, size):
+def likely_causes(net, x, t, learning_rate, size):
     """What a user may change, as sentences."""
     causes = [f"The learning rate, {learning_rate:.3g}, may be too large"]
     if net.reduction == "sum" and size > 1 and learning_rate * size > 0.1:
         causes.append(f"the gradient is a sum over {size} samples: reduction='mean', or the rate divided by {size}, "
                       "makes it their mean")
-    if (largest := float(np.max(np.abs(inputs)))) > 10:
-        causes.append(f"inputs are as large as {largest:.3g}: scale them to about -1 to 1")
+    for name, array in (("inputs", x), ("targets", t)):
+        if array.dtype == net.dtype and (largest := float(np.max(np.abs(array)))) > 10:     # no integer labels
+            causes.append(f"{name} are as large as {largest:.3g}: scale them to about -1 to 1")
     return "; ".join(causes) + "."

@@ -22,8 +22,8 @@ import os
 import numpy as np
 
 from fastbp import divergence
-from fastbp._arrays import Parameters, aligned_zeros, apply_loss, as_reals, is_large_map, labels, place, rows_at_once
-from fastbp._arrays import total_of, warn_of_targets
+from fastbp._arrays import Parameters, about_inputs, about_targets, aligned_zeros, apply_loss, as_reals, is_large_map
+from fastbp._arrays import labels, place, rows_at_once, total_of, warn_of_targets
 from fastbp._checks import refuse_class
 
 cimport cython

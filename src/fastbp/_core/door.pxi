@@ -26,7 +26,7 @@ cdef inline int demand_inputs(Model net, cnp.ndarray x, str name) except -1:
     if not (ndim == 1 or ndim == 2) or cnp.PyArray_DIM(x, ndim - 1) != net.n_inputs:
         net.demand_storage()
         raise ValueError(f"{name} must have the shape ({net.n_inputs},) of one sample or (M, {net.n_inputs}) of "
-                         f"M samples, got {np.shape(x)}")
+                         f"M samples, got {np.shape(x)}{about_inputs(x, name, net.n_inputs)}")
     return 0
 
 
@@ -59,8 +59,9 @@ cdef cnp.ndarray checked_targets(Model net, object T, str name, cnp.ndarray x):
         labels(t, name, count_of(x), net.n_outputs)     # refuses floats
     or_labels = f", or an integer label {'of' if ndim == 1 else 'for each'} sample" * (
         net.model.loss == FASTBP_CROSS_ENTROPY)
-    raise ValueError(f"{name} must have the shape {expected}, one row of "
-                     f"{net.n_outputs} for each sample{or_labels}, got {np.shape(t)}")
+    values = "value" if net.n_outputs == 1 else "values"
+    raise ValueError(f"{name} must have the shape {expected}, one row of {net.n_outputs} {values} for each "
+                     f"sample{or_labels}, got {np.shape(t)}{about_targets(t, T, name, count_of(x), net.loss)}")
 
 
 cdef void point(Model net, fastbp_samples* samples, cnp.ndarray x, cnp.ndarray t) noexcept:

@@ -206,8 +206,8 @@ cdef class Traceable(Differentiable):
         cdef cnp.ndarray product = np.empty(np.shape(x), self.dtype)
         expected = np.shape(x)[:cnp.PyArray_NDIM(x) - 1] + (self.n_outputs,)
         if np.shape(v) != expected:
-            raise ValueError(f"V must have the shape {expected}, one row of {self.n_outputs} for each sample, got "
-                             f"{np.shape(v)}")
+            raise ValueError(f"V must have the shape {expected}, one row of {self.n_outputs} for each sample, "
+                             f"got {np.shape(v)}")
         demand_finite(self, x, "X", X)
         demand_finite(self, v, "V", V)
         self.send_back(cnp.PyArray_DATA(x), count_of(x), v, cnp.PyArray_DATA(product))

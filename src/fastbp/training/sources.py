@@ -45,8 +45,8 @@ class Arrays:
             raise type(error)(epoch, int(self.rows[error.sample]), error.what) from None
 
     def of_an_update(self):
-        """Inputs, and how many samples an update has."""
-        return self.samples.x, self.batch
+        """Inputs, targets, and how many samples an update has."""
+        return self.samples.x, self.samples.t, self.batch
 
     def last_batch(self):
         """(X, T) of the last batch of the last epoch."""
@@ -117,7 +117,7 @@ class Batches:
         return samples
 
     def of_an_update(self):
-        return self.checked.x, self.checked.m
+        return self.checked.x, self.checked.t, self.checked.m
 
     def last_batch(self):
         return self.last
