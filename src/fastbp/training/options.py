@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Options(NamedTuple):
-    """What they mean is in the docstring of `Network.fit`. Who uses an option checks it.
+    """Their meaning is in the docstring of `Network.fit`. Each option is checked where it is used.
 
     A named tuple, because it cannot be changed and costs a short training less than a dataclass does.
     """
@@ -44,7 +44,7 @@ class Options(NamedTuple):
 
     @classmethod
     def of(cls, keywords: Mapping[str, Any]) -> Options:
-        """Those of them that are options."""
+        """The options among the keywords."""
         return cls._make(IN_ORDER(keywords))
 
 
