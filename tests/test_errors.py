@@ -369,7 +369,7 @@ def test_names_as_labels():
 
 def test_texts():
     net = fastbp.Network([3, 4, 2], seed=0)
-    with pytest.raises(TypeError, match=r"X must hold real numbers, got .*<U3, with 'red' at index \(1, 2\)$"):
+    with pytest.raises(TypeError, match=r"X must hold real numbers, got .*<U3 with 'red' at index \(1, 2\)$"):
         net.predict([["1", "2", "3"], ["4", "5", "red"]])
     numbers = [["1", "2", "3"], ["4", "5", "6"]]
     with pytest.raises(TypeError, match=r"; numpy\.asarray\(X, float\) reads the numbers in them$"):

@@ -606,7 +606,7 @@ def raise_os_error(x, t):
         (lambda x, t: (x[:0], t[:0]), ValueError, r"batch 1 of epoch 1: X .*none"),
         (lambda x, t: (x.astype(str), t), TypeError, r"batch 1 of epoch 1: X .*real"),
         (lambda x, t: (x, t, x), ValueError, r"X must give batches .*batch 1 of epoch 1 is tuple"),
-        (lambda x, t: None, ValueError, r"X must give batches .*batch 1 of epoch 1 is NoneType"),
+        (lambda x, t: None, ValueError, r"X must give batches .*batch 1 of epoch 1 is None"),
         (lambda x, t: (x, 1e308 * np.ones_like(t)), fastbp.DivergenceError, "epoch 1 at sample 4"),
         (raise_os_error, OSError, "the disk is gone"),
     ],
@@ -665,11 +665,11 @@ def test_history(data):
     for column in (plain.error, plain.rms, plain.learning_rate, plain.seconds):
         assert (column.shape, column.dtype) == ((3,), np.float64)
     assert (np.diff(plain.seconds) > 0).all()
-    assert repr(plain) == f"History(3 epochs, RMS {plain.rms[-1]:.6g}, stopped by epochs)"
+    assert repr(plain) == f"History(3 epochs, RMS {plain.rms[-1]:.6g}, stop_reason='epochs')"
 
     validated = network().fit(X, T, epochs=3, validation_data=(X, T))
     assert f"validation E {validated.validation_error[-1]:.6g}" in repr(validated)
-    assert f"least in epoch {validated.best_epoch}: {validated.validation_error.min():.6g}" in repr(validated)
+    assert f"lowest {validated.validation_error.min():.6g} in epoch {validated.best_epoch}" in repr(validated)
     for history in (plain, validated):
         as_dict = json.loads(json.dumps(history.to_dict()))
         assert as_dict["epochs"] == 3
@@ -693,7 +693,7 @@ def test_history_without_epochs(data):
 
     history = network().fit(Interrupt(), None, epochs=3, validation_data=data)
     assert (len(history), history.stop_reason, history.best_epoch) == (0, "interrupted", None)
-    assert repr(history) == "History(0 epochs, stopped by interrupted)"
+    assert repr(history) == "History(0 epochs, stop_reason='interrupted')"
 
 
 def test_lines_off_a_terminal(data, capsys):

@@ -367,7 +367,7 @@ def test_bytes_that_no_array_claims_are_refused(data, path):
 def test_more_than_a_training_has_is_refused(data, path, part):
     network().fit(*data, epochs=1, checkpoint=path)
     rewrite(path, lambda header: header[part].update(more=1))
-    refused(ValueError, f"resume: the checkpoint was made with 1 as more of the {part}, this training has None",
+    refused(ValueError, f"resume: the checkpoint was made with 1 as more of the {part}, but this training has None",
             network(), data, path)
 
 

@@ -46,7 +46,7 @@ def test_rprop_stays_until_the_next_fit():
         for _ in range(3):
             estimator.partial_fit(X, y)
     assert_same_model(stays, changes, 0)
-    with pytest.raises(ValueError, match="goes on with the solver 'rprop'"):
+    with pytest.raises(ValueError, match="continues with the solver 'rprop'"):
         changes.partial_fit(sparse.csr_array(X), y)
     assert_same_model(stays.partial_fit(X, y), changes.partial_fit(X, y), 0)
 
