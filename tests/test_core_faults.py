@@ -1,4 +1,4 @@
-"""Faults that use has found in the core, each with its kind.
+"""Faults found in use of the core, and others of the same kinds.
 
 Those of the lock and of optimizers are in test_lock.py and test_optimizer_state.py.
 """
@@ -120,7 +120,7 @@ class Named(fastbp.Network):
 
 
 class Anything(Named):
-    """With a __dict__."""
+    """A network with a __dict__."""
 
 
 TWINS = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": lambda thing: pickle.loads(pickle.dumps(thing))}

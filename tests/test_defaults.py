@@ -1,4 +1,4 @@
-"""What a user gets who gives no learning rate, and what is said of targets and rates that cannot work."""
+"""The default learning rate, and what users are told about targets and rates that cannot work."""
 
 import pickle
 import warnings
@@ -126,7 +126,7 @@ def test_the_best_parameters_come_back():
     with pytest.raises(fastbp.DivergenceError) as caught:
         net.fit(X, T, epochs=200, batch_size="full", optimizer=fastbp.SGD(0.001), patience=200,
                 validation_data=(X, T), callbacks=[Faster()])
-    assert caught.value.__notes__ == ["The network has the parameters of the epoch with the least validation error."]
+    assert caught.value.__notes__ == ["The network has the parameters of the epoch with the lowest validation error."]
     np.testing.assert_array_equal(net.params, min(best, key=lambda epoch: epoch[0])[1])
 
 

@@ -1,4 +1,4 @@
-"""Bad input: the right exception, a message with the argument, what came and what was expected, and no trace left."""
+"""Bad input: the right exception, which names the argument, what it needs and what it got, and nothing has changed."""
 
 import pickle
 import re

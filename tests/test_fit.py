@@ -25,7 +25,7 @@ from fastbp.training.stopping import Stopping
 
 
 class Watcher:
-    """A callback that keeps what it is told, with the parameters of each epoch."""
+    """A callback that keeps the states that it is given, with the parameters of each epoch."""
 
     def __init__(self, stop_after=math.inf):
         self.states, self.params, self.stop_after = [], [], stop_after
@@ -107,7 +107,7 @@ def test_rows_held_out_at_random_keep_targets_and_weights(dtype, rng, reduction)
 
 
 class Jolt:
-    """A callback that spoils the network from one epoch on."""
+    """A callback that damages the network from one epoch on."""
 
     def __init__(self, epoch):
         self.epoch, self.params = epoch, []
@@ -248,7 +248,7 @@ def test_interrupted_between_epochs(data):
 
 @pytest.fixture
 def ctrl_c():
-    """SIGINT is heard, also where the tests run in a shell's background, which ignores it."""
+    """SIGINT is handled even if the tests run in the background of a shell, where it is ignored."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -472,7 +472,7 @@ def test_an_object_alone_is_a_callback(data):
 @pytest.mark.parametrize(("answer", "epochs"), [(True, 1), (np.True_, 1), (False, 3), (np.False_, 3), (None, 3),
                                                 ([1.0], 3), (np.ones(2), 3), (1, 3)])
 def test_only_true_stops(data, answer, epochs):
-    """What a lambda happens to return does not."""
+    """Whatever else a lambda happens to return does not stop training."""
     assert len(network().fit(*data, epochs=3, callbacks=lambda state: answer)) == epochs
 
 

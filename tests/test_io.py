@@ -343,7 +343,7 @@ def test_a_pickle_is_not_executed(refused):
 
 
 def forged(header, params):
-    """A file whose checksum is right and whose content lies."""
+    """A file with the right checksum and false content."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return io.pack(io.NETWORK, text, params)
 

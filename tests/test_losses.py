@@ -1,4 +1,4 @@
-"""The losses: E, gradients and training against the oracle; labels; what cannot be is refused."""
+"""The losses: E, gradients and training against the oracle; labels; impossible arguments are refused."""
 
 import numpy as np
 import pytest

@@ -145,7 +145,7 @@ def test_poisson_without_hidden_layers_is_a_generalised_linear_model():
 
 
 def test_labels_that_are_texts_and_early_stopping():
-    """scikit-learn 1.6 to 1.8 have a TypeError there."""
+    """scikit-learn 1.6 to 1.8 raise a TypeError for them."""
     _, X, y, _ = DATA["multiclass"]
     numbers = np.unique(y, return_inverse=True)[1]
     of_texts, of_numbers = (ours.MLPClassifier(early_stopping=True, max_iter=20, random_state=1) for _ in range(2))

@@ -14,7 +14,7 @@ FLOATS = np.dtype("float32"), np.dtype("float64")
 
 def as_reals(values, name, dtype):
     """`values` as a contiguous array of the dtype; a TypeError or ValueError that names the argument if it is none."""
-    if "numpy.ma" in sys.modules:       # as it is where there are masked arrays
+    if "numpy.ma" in sys.modules:       # it is imported where there are masked arrays
         refuse_masked(values, name)
     try:
         array = np.asarray(values)
@@ -53,7 +53,7 @@ def is_large_map(array, dtype):
     if array.size * dtype.itemsize <= AT_ONCE or (
             array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned):
         return False
-    mmap = sys.modules.get("mmap")      # whoever has memory maps has imported it
+    mmap = sys.modules.get("mmap")      # where there are memory maps, it has been imported
     base = array.base
     while isinstance(base, (np.ndarray, memoryview)):
         base = base.base if isinstance(base, np.ndarray) else base.obj

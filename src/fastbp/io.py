@@ -150,7 +150,7 @@ def described(header, body):
     loss, parameter = header["loss"], header["loss_parameter"]
     if (parameter is not None) != (loss in losses.DEFAULTS):
         wanted = "a number" if loss in losses.DEFAULTS else "null"
-        raise FormatError(f"header: loss_parameter must be {wanted} beside the loss {loss!r:.80}, got {parameter!r}")
+        raise FormatError(f"header: loss_parameter must be {wanted} for the loss {loss!r:.80}, got {parameter!r}")
     try:
         loss = losses.from_header(loss, parameter)
     except ValueError as error:

@@ -323,7 +323,7 @@ cdef class Core(Traceable):
         x : ndarray, shape (n_inputs,) or (M, n_inputs)
             Inputs, read anew at every call: of the network's dtype, contiguous.
         t : ndarray, shape (n_outputs,) or (M, n_outputs), optional
-            Targets, likewise; needed by `step` only.
+            Targets, in the same form; needed by `step` only.
         out : ndarray, shape (n_outputs,) or (M, n_outputs), optional
             Where `predict` writes; a new array by default.
         learning_rate : float, optional

@@ -99,7 +99,7 @@ def train(run, callbacks, shown):
         stop_reason = "interrupted"
     except DivergenceError as error:
         if run.best_params is not None:
-            error.add_note("The network has the parameters of the epoch with the least validation error.")
+            error.add_note("The network has the parameters of the epoch with the lowest validation error.")
         raise
     finally:
         run.end()

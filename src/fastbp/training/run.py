@@ -10,7 +10,7 @@ from fastbp.training.stopping import Stopping
 
 
 class Run:
-    """What a training is made of; whoever makes one must set `source`."""
+    """What a training is made of; its maker must set `source`."""
 
     def __init__(self, net, options, rng):
         self.started, self.seconds_before = time.perf_counter(), 0.0    # the latter: of the training that is resumed
