@@ -371,7 +371,7 @@ class Network(Core):
             Random rows are copied, so they are refused for a memory map.
         patience : int, optional
             Stop when for this many epochs in a row the validation error has not fallen by more than `min_delta` below
-            its lowest. However training ends, by Ctrl-C, a DivergenceError or an exception in a callback too, the
+            its lowest. However training ends, also by Ctrl-C, a DivergenceError or an exception in a callback, the
             network gets back the parameters of the epoch with the lowest validation error.
         min_delta : float, default 0.0
             See `patience`.
