@@ -1,4 +1,4 @@
-"""Bad input: the right exception, a message with the argument, what came and what was expected, and no trace left."""
+"""Bad input: the right exception, which names the argument, what it needs and what it got, and nothing has changed."""
 
 import pickle
 import re
@@ -379,7 +379,7 @@ def test_labels_that_are_nearly_right(labels, hint):
 
 
 def test_labels_of_another_loss():
-    with pytest.raises(ValueError, match=r"shape \(4, 2\), one row of 2 values for each sample, got \(4,\); integer "
+    with pytest.raises(ValueError, match=r"shape \(4, 2\), one row of 2 values per sample, got \(4,\); integer "
                        r"labels need loss='cross_entropy' and output_activation='softmax'$"):
         fastbp.Network([3, 2], seed=0).fit(X, [0, 1, 1, 0])
 
@@ -393,7 +393,7 @@ def test_inputs_of_nearly_the_right_shape():
 
 def test_texts():
     net = fastbp.Network([3, 4, 2], seed=0)
-    with pytest.raises(TypeError, match=r"X must hold real numbers, got .*<U3, with 'red' at index \(1, 2\)$"):
+    with pytest.raises(TypeError, match=r"X must hold real numbers, got .*<U3 with 'red' at index \(1, 2\)$"):
         net.predict([["1", "2", "3"], ["4", "5", "red"]])
     numbers = [["1", "2", "3"], ["4", "5", "6"]]
     with pytest.raises(TypeError, match=r"; numpy\.asarray\(X, float\) reads the numbers in them$"):

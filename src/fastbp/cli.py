@@ -37,7 +37,7 @@ def main(argv=None):
     commands.add_parser("info", help="print version, instruction set, compiler and NumPy")
     bench_parser = commands.add_parser("bench", help="compare with NumPy and what else is installed, in a minute")
     bench_parser.add_argument("workload", nargs="*", default=bench.QUICK,
-                              help=f"beginnings of names, as W1 or 'W3 8-32'; by default {', '.join(bench.QUICK)}")
+                              help=f"beginnings of names, such as W1 or 'W3 8-32'; by default {', '.join(bench.QUICK)}")
     arguments = parser.parse_args(argv)
 
     learnt = True
@@ -50,7 +50,7 @@ def main(argv=None):
             bench.main(arguments.workload)
         else:
             parser.print_help()
-        print(end="", flush=True)   # here, because at exit nobody could catch that the reader has left
+        print(end="", flush=True)   # here, because at exit nobody could catch the error of a reader that has left
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)  # a terminal has just written ^C
         return INTERRUPTED
