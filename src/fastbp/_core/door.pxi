@@ -54,12 +54,14 @@ cdef cnp.ndarray checked_targets(Model net, object T, str name, cnp.ndarray x):
         return t
     if net.n_outputs == 1 and np.shape(t) == np.shape(x)[:ndim - 1]:
         return t
-    expected = np.shape(x)[:ndim - 1] + (net.n_outputs,)
+    expected = str(np.shape(x)[:ndim - 1] + (net.n_outputs,))
+    if net.n_outputs == 1 and ndim == 2:
+        expected += f" or ({count_of(x)},)"
     if net.model.loss == FASTBP_CROSS_ENTROPY and cnp.PyArray_NDIM(t) == ndim - 1:
         labels(t, name, count_of(x), net.n_outputs)     # refuses floats
     or_labels = ", or an integer label per sample" * (net.model.loss == FASTBP_CROSS_ENTROPY)
     raise ValueError(f"{name} must have the shape {expected}, {row_per_sample(net)}{or_labels}, got {np.shape(t)}"
-                     f"{about_targets(t, T, name, count_of(x), net.loss)}")
+                     f"{about_targets(t, T, name, count_of(x), net.n_outputs, net.loss)}")
 
 
 cdef str row_per_sample(Model net):
