@@ -49,7 +49,7 @@ def spread(values):
 
 def table(results, names):
     """Markdown: a row for each of these workloads, with the best peer, by how much fastbp is faster, and the others."""
-    lines = ["| workload | fastbp | best peer | fastbp is faster by | to reach | the others |",
+    lines = ["| workload | fastbp | best peer | fastbp is faster by | target | the others |",
              "|---|---|---|---|---|---|"]
     for workload in WORKLOADS:
         if workload.name not in names:
