@@ -59,6 +59,10 @@ class Workload:
         parts = [self.group, "-".join(map(str, self.sizes)), {"float32": "f32", "float64": "f64"}[self.dtype]]
         return " ".join(parts + [self.optimizer] * (self.job == "train" and self.optimizer != "sgd"))
 
+    def is_meant_by(self, name):
+        """Whether `name` is the group or the beginning of the whole name; W1 means neither W1b nor W10."""
+        return name.split(" ")[0] == self.group and self.name.startswith(name)
+
     @property
     def learning_rate(self):
         return LEARNING_RATES[self.optimizer]
