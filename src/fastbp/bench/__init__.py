@@ -18,7 +18,7 @@ QUICK_PEERS = tuple(name for name in peers.NAMES if name not in ("fastbp_bind", 
 TOLERANCE = {"float32": 1e-2, "float64": 1e-6}
 # Seconds of a run's turn in each round, and of all rounds of a workload; how many rounds there are at least, and how
 # near to each other the least times of their two halves must be.
-TURN, SHORTEST, LONGEST = 0.002, 5, 60
+TURN, SHORTEST, LONGEST = 0.002, 5, 30
 ROUNDS, AGREEMENT = 10, 1.05
 
 
@@ -100,7 +100,7 @@ def table(workload, seconds, waited, remarks):
         doubt = "" if has_settled(values) else "  (has not settled)"
         lines.append(f"  {name:<18}{min(values) / units * 1e9:16,.0f} ns  +{100 * spread(values):<3.0f}%{ratio}{doubt}")
     if waited > 0.1:
-        lines.append(f"  Other programs had the processor for {waited:.0%} of the time: measure again when it is quiet.")
+        lines.append(f"  Other programs had the processor for {waited:.0%} of the time: measure again when it is idle.")
     return lines + [f"  {name:<18}{remark}" for name, remark in remarks.items()]
 
 
