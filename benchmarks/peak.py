@@ -44,7 +44,8 @@ def main():
         for workload in (replace(workload, dtype=dtype) for workload in named(sys.argv[1:] or ["W11", "W12"])):
             rounds, waited = measured({"fastbp": adapter.prepare(workload, *workload.problem())[0]})
             seconds = min(rounds["fastbp"])
-            line = f"  {workload.name:<32}{seconds * 1e6:12,.1f} us{operations(workload) / seconds / limit:8.0%} of peak"
+            share = operations(workload) / seconds / limit
+            line = f"  {workload.name:<32}{seconds * 1e6:12,.1f} us{share:8.0%} of peak"
             if workload.job == "predict":
                 predictions[dtype, workload.sizes, workload.samples] = seconds
             elif (dtype, workload.sizes, workload.samples) in predictions:
