@@ -85,9 +85,8 @@ def test_a_time_has_settled_where_both_halves_agree_on_the_least(monkeypatch, se
 def test_rounds_go_on_until_all_have_settled(monkeypatch):
     turns = []
     monkeypatch.setattr(bench, "TURN", 0)
-    monkeypatch.setattr(bench, "SHORTEST", 0)
     monkeypatch.setattr(bench, "has_settled", lambda values: len(values) >= 3)
-    seconds, waited = bench.measured({"one": lambda: turns.append(1), "two": lambda: turns.append(2)})
+    seconds, waited = bench.measured({"one": lambda: turns.append(1), "two": lambda: turns.append(2)}, shortest=0)
     assert 0 <= waited <= 1
     assert [len(values) for values in seconds.values()] == [3, 3]
     assert turns == [1, 1, 2, 2] + [1, 2] * 3

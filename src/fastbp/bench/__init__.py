@@ -52,7 +52,7 @@ def check(workload, adapter, expected):
     return True
 
 
-def measured(runs):
+def measured(runs, shortest=SHORTEST):
     """Seconds of each of `runs` in every round, and the share of the time that others had the processor.
 
     Runs are taken in turn, so that a slow moment of the machine meets them all, and rounds go on until the least time
@@ -75,7 +75,7 @@ def measured(runs):
                 run()
             seconds[name].append((perf_counter() - before) / loops[name])
         elapsed, working = perf_counter() - started, process_time() - started_working
-        if elapsed > LONGEST or (elapsed > SHORTEST and all(map(has_settled, seconds.values()))):
+        if elapsed > LONGEST or (elapsed > shortest and all(map(has_settled, seconds.values()))):
             return seconds, max(0, 1 - working / elapsed)
 
 
