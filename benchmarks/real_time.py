@@ -1,8 +1,9 @@
 """Whether fastbp can sit in a loop that must not be late: ``python benchmarks/real_time.py``.
 
-On Linux with cc and strace. First ten million predictions and ten million updates of bound networks are made in processes of their own: one in which
-hooks.c counts allocations and locks, one that strace watches. There must be none, and no system call: exits with 1
-otherwise. Then single calls are timed beside those of ONNX Runtime and PyTorch, and the slowest of them shown.
+Needs Linux, cc and strace. First ten million predictions and ten million updates of bound networks are made in
+processes of their own: one in which hooks.c counts allocations and locks, one that strace watches. There must be none,
+and no system call: exits with 1 otherwise. Then single calls are timed beside those of ONNX Runtime and PyTorch, and
+the slowest of them shown.
 """
 
 import ctypes
@@ -63,8 +64,7 @@ def count():
     if not all(number >= CONTROLS for number in asked(asks, CONTROLS)):
         raise SystemExit("hooks.c does not count")
     for name, call in calls():
-        asked(call, 100)
-        few, many = asked(call, 1), asked(call, CALLS)
+        _, _, few, many = asked(call, 100), asked(call, 1), asked(call, 1), asked(call, CALLS)
         print(name, *(more - less for more, less in zip(many, few, strict=True)), sep=";", flush=True)
 
 
