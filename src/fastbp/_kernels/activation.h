@@ -85,4 +85,25 @@ FORCE_INLINE vec v_activate(int activation, vec r, vec *slope)
     }
     return a;
 }
+
+/* The same for a chain of waiting (vecmath.h): of t = power_factor(activation) r. */
+FORCE_INLINE real power_factor(int activation)
+{
+    return activation == FASTBP_SIGMOID ? SIGMOID_FACTOR : activation == FASTBP_TANH ? TANH_FACTOR : 1;
+}
+FORCE_INLINE vec v_activate_power(int activation, vec t, vec *slope)
+{
+    const vec one = v_set1(1);
+    if (activation == FASTBP_SIGMOID) {
+        const vec a = v_sigmoid_of_power(t);
+        *slope = v_mul(a, v_sub(one, a));
+        return a;
+    }
+    if (activation == FASTBP_TANH) {
+        const vec a = v_tanh_of_power(t);
+        *slope = v_fnma(a, a, one);
+        return a;
+    }
+    return v_activate(activation, t, slope);
+}
 #endif

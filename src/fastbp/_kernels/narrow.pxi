@@ -66,7 +66,7 @@ cdef bint narrow_step(const fastbp_model* model, TypedWorkspace work, const real
         if l > 0 and layer.n_out == 1:
             # The outputs before are at hand; the bias stands alone in its vector.
             r = v_fma(a, v_load(params + layer.weights), v_load(params + layer.bias))
-            r = v_set1(v_sum_first(r, layer.n_in))
+            r = v_total(r, layer.n_in)
         else:
             r = narrow_net_inputs(layer, params, inputs)
         a = v_activate(layer.activation, r, &slope)

@@ -30,10 +30,11 @@
  *   v_fnma(a, b, c): c - a * b   mulp, subp       vfnmaddp          vfnmaddp          fmls          * -
  *   v_lt, v_le(a, b)             cmpltp, cmplep   vcmpp             vcmpp             fcmgt, fcmge  <, <=
  *   v_any(m)                     movmskp          vmovmskp          kortest           umaxv         m
+ *   v_all(m)                     movmskp          vmovmskp          cmp               uminv         m
  *   v_select(m, a, b): m ? a : b andp, andnp, orp vblendvp          vblendmp          bsl           ? :
  *   v_shift_left_mantissa(a)     psll             vpsll             vpsll             shl           <<
  *   v_sum(a)                     unpckhp, adds    vextractf128      vextractf64x4     faddp         a
- *   v_sum_first(a, n)            adds             vextractf128      vextractf64x4     faddp         a
+ *   v_total(a, n)                shufp, addp      vshufp, vaddp     vshuff64x2        faddp         a
  *   v_sums(s)                    unpcklp, addp    vperm2f128        vshuff64x2        faddp         s[0]
  *   v_load_lanes(p, distance)    movup            vinsertf128       vinsertf64x4      ldr           *p
  *   v_transpose_lanes(r)         unpcklp, shufp   vunpcklp, vshufp  vunpcklp, vshufp  trn1, trn2    r
@@ -42,7 +43,7 @@
  *
  * Where an operation takes several instructions, the table has the main ones. What the names do not say:
  *     v_min, v_max(a, b)         b where an operand is NaN or both are zeros, so v_max(constant, x) passes on a NaN in x
- *     v_sum_first(a, n)          the sum of a, all of whose lanes from n on are zero
+ *     v_total(a, n)              in the first n lanes: the sum of a, all of whose lanes from n on are zero
  *     v_sums(s)                  of an array s of VLEN vectors: the sum of s[k] in lane k
  *     v_load_lanes(p, distance)  128 bits from each of p, p + distance, ...
  *     v_transpose_lanes(r)       in each 128 bits of LANE vectors, number k of r[q] becomes number q of r[k]
@@ -96,6 +97,7 @@ typedef PICK(double, float) real;
 /* An update below this keeps every finite parameter finite: half an ulp of the largest number is 2**970 (2**103),
  * and the rest leaves room for what an optimizer's momentum adds up. */
 #define SAFE_UPDATE PICK(0x1p+960, 0x1p+96f)
+#define SAFE_SIZE PICK(0x1p+480, 0x1p+48f) /* of two factors, or of an error that is squared */
 #define LEAST_NORMAL PICK(0x1p-1022, 0x1p-126f)
 /* Adding this to a small x leaves round(x), ties to even, in the low bits of the sum. */
 #define ROUND_MAGIC PICK(0x1.8p+52, 0x1.8p+23f)
