@@ -93,15 +93,9 @@ FORCE_INLINE real power_factor(int activation)
 }
 FORCE_INLINE vec v_activate_power(int activation, vec t, vec *slope)
 {
-    const vec one = v_set1(1);
-    if (activation == FASTBP_SIGMOID) {
-        const vec a = v_sigmoid_of_power(t);
-        *slope = v_mul(a, v_sub(one, a));
-        return a;
-    }
-    if (activation == FASTBP_TANH) {
-        const vec a = v_tanh_of_power(t);
-        *slope = v_fnma(a, a, one);
+    if (activation == FASTBP_SIGMOID || activation == FASTBP_TANH) {
+        const vec tanh = v_set1(activation == FASTBP_TANH), a = v_sigmoid_or_tanh(t, tanh);
+        *slope = v_mul(v_add(tanh, a), v_sub(v_set1(1), a));
         return a;
     }
     return v_activate(activation, t, slope);

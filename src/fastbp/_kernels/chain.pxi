@@ -16,8 +16,9 @@
 # begins and ends at fixed places of the order: CHAIN_SAMPLES samples.
 
 cdef enum:
-    CHAIN_SAMPLES = 64
+    CHAIN_SAMPLES = 128
     CHAIN_VECTORS = 4
+    CHAIN_OUTPUTS = 16      # the lanes of the longest vector
 
 
 cdef bint has_chain(const fastbp_model* model, const fastbp_samples* samples) noexcept nogil:
@@ -39,12 +40,17 @@ cdef void net_inputs_of_row(const fastbp_layer* layer, const real* params, const
                  r + v)
 
 
-cdef void transpose_weights(const fastbp_layer* layer, const real* w, real* columns, ptrdiff_t stride) noexcept nogil:
+cdef void copy_columns(const fastbp_layer* layer, real* w, real* columns, ptrdiff_t stride, bint back) noexcept nogil:
+    """W, transposed, to zeroed columns or back."""
     cdef ptrdiff_t j, k
-    memset(columns, 0, layer.n_out * stride * sizeof(real))
+    cdef real* at
     for j in range(layer.n_in):
         for k in range(layer.n_out):
-            columns[k * stride + j] = w[j * layer.stride + k]
+            at = w + j if layer.n_out == 1 else w + j * layer.stride + k
+            if back:
+                at[0] = columns[k * stride + j]
+            else:
+                columns[k * stride + j] = at[0]
 
 
 cdef inline vec one_and_product(ptrdiff_t n, const real* x, const real* next_x, vec* sizes) noexcept nogil:
@@ -69,30 +75,30 @@ cdef inline ptrdiff_t chain(const int vectors, const bint single, const fastbp_m
     cdef const fastbp_layer* hidden = &model.layers[0]
     cdef const fastbp_layer* output = &model.layers[1]
     cdef real* params = <real*>model.params
-    cdef real* w = params + output.weights
-    cdef real* b = params + output.bias
-    cdef vec factor = v_set1(power_factor(hidden.activation)), output_factor = v_set1(power_factor(output.activation))
+    cdef int hidden_activation = hidden.activation, output_activation = output.activation
+    cdef vec factor = v_set1(power_factor(hidden_activation)), output_factor = v_set1(power_factor(output_activation))
     cdef vec hidden_lanes = v_first_lanes(hidden.n_out - (vectors - 1) * VLEN)
-    cdef vec first_lane = v_first_lanes(1)
+    cdef vec output_lanes = v_first_lanes(output.n_out)
     cdef vec begin[CHAIN_VECTORS]
     cdef vec r[CHAIN_VECTORS]           # net inputs, times their factor
     cdef vec next_r[CHAIN_VECTORS]      # those of the next sample, by the weights from before the update
     cdef vec a[CHAIN_VECTORS]
     cdef vec slope[CHAIN_VECTORS]
     cdef vec d[CHAIN_VECTORS]           # h d of the hidden layer
-    cdef vec sizes, g, s, y, y_slope, error, output_d, t, e
-    cdef vec transposed[16 * CHAIN_VECTORS]
+    cdef vec sizes, g, s, y, y_slope, error, h_error, output_d, t, e, odd
+    cdef vec transposed[CHAIN_OUTPUTS * CHAIN_VECTORS]
     cdef vec stored_a[CHAIN_VECTORS]
-    cdef vec stored_d[1]
-    cdef real* columns = <real*>transposed
+    cdef vec stored_d[2]
+    cdef real* columns = <real*>transposed      # of W of the outputs
     cdef real* outputs = <real*>stored_a
     cdef real* deltas = <real*>stored_d
-    cdef ptrdiff_t n_in = hidden.n_in, n_out = output.n_out, v, j, k
+    cdef ptrdiff_t n_in = hidden.n_in, n_out = output.n_out, stride = vectors * VLEN, v, k
     cdef const real* inputs = <const real*>samples.x
     cdef const real* targets = <const real*>samples.t
     cdef const real* x = inputs + n_in * sample_at(samples, place)
     cdef const real* next_x = inputs + n_in * sample_at(samples, min(place + 1, stop - 1))
     cdef const real* after_next
+    cdef vec bias = v_load(params + output.bias)
 
     net_inputs_of_row(hidden, params, x, begin)
     for v in range(vectors):
@@ -100,9 +106,8 @@ cdef inline ptrdiff_t chain(const int vectors, const bint single, const fastbp_m
     net_inputs_of_row(hidden, params, next_x, begin)
     for v in range(vectors):
         next_r[v] = begin[v]
-    if not single:
-        transpose_weights(output, w, columns, vectors * VLEN)
-        rate = v_and(v_first_lanes(n_out), rate)        # h d is 0 in the padding
+    memset(columns, 0, (1 if single else VLEN) * stride * sizeof(real))
+    copy_columns(output, params + output.weights, columns, stride, False)
 
     while place < stop:
         after_next = inputs + n_in * sample_at(samples, min(place + 2, stop - 1))
@@ -110,67 +115,68 @@ cdef inline ptrdiff_t chain(const int vectors, const bint single, const fastbp_m
         g = v_mul(factor, one_and_product(n_in, x, next_x, &sizes))
 
         for v in range(vectors):
-            a[v] = v_activate_power(hidden.activation, r[v], &slope[v])
-        a[vectors - 1] = v_and(hidden_lanes, a[vectors - 1])
+            a[v] = v_activate_power(hidden_activation, r[v], &slope[v])
         if single:
-            s = v_mul(output_factor, v_load(b))
+            s = v_mul(output_factor, bias)
             for v in range(vectors):
-                s = v_fma(a[v], v_mul(output_factor, v_load(w + v * VLEN)), s)
+                s = v_fma(a[v], v_mul(output_factor, v_load(columns + v * VLEN)), s)
             s = v_total(s, hidden.n_out if vectors == 1 else VLEN)
             t = v_set1(targets[sample_at(samples, place)])
         else:
             for v in range(vectors):
                 v_store(outputs + v * VLEN, a[v])
-            row_sums(1, hidden.n_out, outputs, w, VLEN, b, &s)
-            s = v_mul(output_factor, s)
+            s = v_fma(output_factor, row_dots(VLEN, vectors, columns, stride, outputs), v_mul(output_factor, bias))
             t = v_load_first(targets + n_out * sample_at(samples, place), n_out)
-        y = v_activate_power(output.activation, s, &y_slope)
+        y = v_activate_power(output_activation, s, &y_slope)
         error = v_sub(y, t)
-        output_d = v_mul(v_mul(rate, error), y_slope)
+        h_error = v_mul(rate, error)
+        output_d = v_and(output_lanes, v_mul(h_error, y_slope))
         sizes = v_add(sizes, v_add(v_abs(error), v_abs(output_d)))
+        a[vectors - 1] = v_and(hidden_lanes, a[vectors - 1])
 
-        if not single:
+        if single:
+            output_d = v_mul(h_error, y_slope)
+        else:
             v_store(deltas, output_d)
         for v in range(vectors):
             if single:
-                e = v_mul(v_load(w + v * VLEN), slope[v])
+                e = v_mul(v_load(columns + v * VLEN), slope[v])
                 d[v] = v_mul(e, output_d)
-                r[v] = v_fnma(v_mul(g, e), output_d, v_mul(factor, next_r[v]))
+                r[v] = v_fnma(v_mul(v_mul(g, e), h_error), y_slope, v_mul(factor, next_r[v]))
             else:
-                e = v_zero()
-                for k in range(n_out):
-                    e = v_fma(v_set1(deltas[k]), v_load(columns + (k * vectors + v) * VLEN), e)
-                    v_store(columns + (k * vectors + v) * VLEN,
-                            v_fnma(v_set1(deltas[k]), a[v], v_load(columns + (k * vectors + v) * VLEN)))
+                e = v_mul(v_set1(deltas[0]), v_load(columns + v * VLEN))
+                odd = v_mul(v_set1(deltas[1]), v_load(columns + stride + v * VLEN))
+                k = 2
+                while k < n_out:
+                    e = v_fma(v_set1(deltas[k]), v_load(columns + k * stride + v * VLEN), e)
+                    if k + 1 < n_out:
+                        odd = v_fma(v_set1(deltas[k + 1]), v_load(columns + (k + 1) * stride + v * VLEN), odd)
+                    k += 2
+                e = v_add(e, odd)
                 d[v] = v_mul(e, slope[v])
                 r[v] = v_fnma(v_mul(g, slope[v]), e, v_mul(factor, next_r[v]))
             sizes = v_add(sizes, v_add(v_abs(a[v]), v_abs(d[v])))
         if not v_all(v_lt(sizes, v_set1(SAFE_SIZE))):
             break
-        squares[0] = v_fma(error, error, squares[0])
 
-        if single:
-            v_store(b, v_sub(v_load(b), v_and(first_lane, output_d)))
+        squares[0] = v_fma(error, error, squares[0])
+        bias = v_sub(bias, v_and(output_lanes, output_d))
+        for k in range(1 if single else n_out):
+            e = output_d if single else v_set1(deltas[k])
             for v in range(vectors):
-                v_store(w + v * VLEN, v_fnma(output_d, a[v], v_load(w + v * VLEN)))
-        else:
-            v_store(b, v_sub(v_load(b), output_d))
-            for j in range(hidden.n_out):
-                v_store(w + j * VLEN, v_fnma(v_set1(outputs[j]), output_d, v_load(w + j * VLEN)))
-        if vectors == 1:
-            row_descend(1, n_in, x, after_next, d, params + hidden.weights, hidden.stride,
-                        params + hidden.bias, next_r)
-        else:
-            v = 0
-            while v + 2 <= vectors:
-                row_descend(2, n_in, x, after_next, d + v, params + hidden.weights + v * VLEN, hidden.stride,
-                            params + hidden.bias + v * VLEN, next_r + v)
-                v += 2
-            if v < vectors:
-                row_descend(1, n_in, x, after_next, d + v, params + hidden.weights + v * VLEN, hidden.stride,
-                            params + hidden.bias + v * VLEN, next_r + v)
+                v_store(columns + k * stride + v * VLEN, v_fnma(e, a[v], v_load(columns + k * stride + v * VLEN)))
+        v = 0
+        while v + 2 <= vectors:
+            row_descend(2, n_in, x, after_next, d + v, params + hidden.weights + v * VLEN, hidden.stride,
+                        params + hidden.bias + v * VLEN, next_r + v)
+            v += 2
+        if v < vectors:
+            row_descend(1, n_in, x, after_next, d + v, params + hidden.weights + v * VLEN, hidden.stride,
+                        params + hidden.bias + v * VLEN, next_r + v)
         x, next_x = next_x, after_next
         place += 1
+    copy_columns(output, params + output.weights, columns, stride, True)
+    v_store(params + output.bias, bias)
     return place
 
 
@@ -186,10 +192,8 @@ cdef ptrdiff_t train_chain(const fastbp_model* model, const fastbp_samples* samp
         place = chain(1, True, model, samples, start, stop, rate, &squares)
     elif vectors == 1:
         place = chain(1, False, model, samples, start, stop, rate, &squares)
-    elif single:
-        place = chain(vectors, True, model, samples, start, stop, rate, &squares)
     else:
-        place = chain(vectors, False, model, samples, start, stop, rate, &squares)
+        place = chain(vectors, single, model, samples, start, stop, rate, &squares)
     sum_of_squares = v_sum(v_and(v_first_lanes(model.layers[1].n_out), squares))
     progress.squares += sum_of_squares
     progress.error += 0.5 * sum_of_squares
