@@ -86,18 +86,31 @@ FORCE_INLINE vec v_activate(int activation, vec r, vec *slope)
     return a;
 }
 
-/* The same for a chain of waiting (vecmath.h): of t = power_factor(activation) r. */
+/* The same for a chain of waiting (vecmath.h): of t = power_factor(activation) r, and of four activations only. */
+FORCE_INLINE int has_power(int activation)
+{
+    return activation == FASTBP_SIGMOID || activation == FASTBP_TANH || activation == FASTBP_RELU
+        || activation == FASTBP_IDENTITY;
+}
 FORCE_INLINE real power_factor(int activation)
 {
     return activation == FASTBP_SIGMOID ? SIGMOID_FACTOR : activation == FASTBP_TANH ? TANH_FACTOR : 1;
 }
 FORCE_INLINE vec v_activate_power(int activation, vec t, vec *slope)
 {
+    const vec zero = v_zero(), one = v_set1(1);
+    vec a;
     if (activation == FASTBP_SIGMOID || activation == FASTBP_TANH) {
-        const vec tanh = v_set1(activation == FASTBP_TANH), a = v_sigmoid_or_tanh(t, tanh);
-        *slope = v_mul(v_add(tanh, a), v_sub(v_set1(1), a));
-        return a;
+        const vec tanh = v_set1(activation == FASTBP_TANH);
+        a = v_sigmoid_or_tanh(t, tanh);
+        *slope = v_mul(v_add(tanh, a), v_sub(one, a));
+    } else if (activation == FASTBP_IDENTITY) {
+        a = t;
+        *slope = one;
+    } else { /* relu */
+        a = v_max(zero, t);
+        *slope = v_select(v_lt(zero, a), one, zero);
     }
-    return v_activate(activation, t, slope);
+    return a;
 }
 #endif

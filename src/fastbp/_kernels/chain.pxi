@@ -21,11 +21,19 @@ cdef enum:
     CHAIN_OUTPUTS = 16      # the lanes of the longest vector
 
 
+cdef struct chain_state:
+    vec r[CHAIN_VECTORS]            # of the first sample: x W + b, not yet multiplied
+    vec next_r[CHAIN_VECTORS]       # of the second one
+    vec columns[CHAIN_OUTPUTS * CHAIN_VECTORS]      # of W of the outputs, each as long as the hidden layer's vectors
+    vec bias                        # of the outputs
+    vec squares                     # the sums of (y - t)**2
+
+
 cdef bint has_chain(const fastbp_model* model, const fastbp_samples* samples) noexcept nogil:
     cdef const fastbp_layer* layers = model.layers
     return (model.n_layers == 2 and model.loss == FASTBP_SQUARED_ERROR and samples.weights == NULL
             and 1 < layers[0].n_out <= CHAIN_VECTORS * VLEN and layers[1].n_out <= VLEN
-            and layers[0].activation != FASTBP_SOFTMAX and layers[1].activation != FASTBP_SOFTMAX)
+            and has_power(layers[0].activation) and has_power(layers[1].activation))
 
 
 cdef inline ptrdiff_t sample_at(const fastbp_samples* samples, ptrdiff_t place) noexcept nogil:
@@ -65,49 +73,41 @@ cdef inline vec one_and_product(ptrdiff_t n, const real* x, const real* next_x, 
     return v_add(v_set1(1), v_total(total, VLEN))
 
 
-cdef inline ptrdiff_t chain(const int vectors, const bint single, const fastbp_model* model,
-                            const fastbp_samples* samples, ptrdiff_t place, ptrdiff_t stop, vec rate,
-                            vec* squares) noexcept nogil:
+cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const fastbp_samples* samples,
+                            ptrdiff_t place, ptrdiff_t stop, vec rate, chain_state* state) noexcept nogil:
     """The samples up to `stop`; returns the place of the first whose update was not permitted, or `stop`.
 
-    vectors: of the hidden layer. single: whether there is one output, which then stands in every lane.
+    vectors: of the hidden layer.
     """
     cdef const fastbp_layer* hidden = &model.layers[0]
     cdef const fastbp_layer* output = &model.layers[1]
-    cdef real* params = <real*>model.params
+    cdef real* w = <real*>model.params + hidden.weights
+    cdef real* b = <real*>model.params + hidden.bias
+    cdef real* columns = <real*>state.columns
+    cdef ptrdiff_t n_in = hidden.n_in, n_hidden = hidden.n_out, n_out = output.n_out, stride = vectors * VLEN, v, k
+    cdef bint single = n_out == 1       # then the output stands in every lane
     cdef int hidden_activation = hidden.activation, output_activation = output.activation
     cdef vec factor = v_set1(power_factor(hidden_activation)), output_factor = v_set1(power_factor(output_activation))
-    cdef vec hidden_lanes = v_first_lanes(hidden.n_out - (vectors - 1) * VLEN)
-    cdef vec output_lanes = v_first_lanes(output.n_out)
-    cdef vec begin[CHAIN_VECTORS]
+    cdef vec hidden_lanes = v_first_lanes(n_hidden - (vectors - 1) * VLEN), output_lanes = v_first_lanes(n_out)
     cdef vec r[CHAIN_VECTORS]           # net inputs, times their factor
     cdef vec next_r[CHAIN_VECTORS]      # those of the next sample, by the weights from before the update
     cdef vec a[CHAIN_VECTORS]
     cdef vec slope[CHAIN_VECTORS]
     cdef vec d[CHAIN_VECTORS]           # h d of the hidden layer
-    cdef vec sizes, g, s, y, y_slope, error, h_error, output_d, t, e, odd
-    cdef vec transposed[CHAIN_OUTPUTS * CHAIN_VECTORS]
     cdef vec stored_a[CHAIN_VECTORS]
     cdef vec stored_d[2]
-    cdef real* columns = <real*>transposed      # of W of the outputs
     cdef real* outputs = <real*>stored_a
     cdef real* deltas = <real*>stored_d
-    cdef ptrdiff_t n_in = hidden.n_in, n_out = output.n_out, stride = vectors * VLEN, v, k
+    cdef vec sizes, g, s, y, y_slope, error, h_error, output_d, t, e, odd
+    cdef vec bias = state.bias, squares = v_zero()
     cdef const real* inputs = <const real*>samples.x
     cdef const real* targets = <const real*>samples.t
     cdef const real* x = inputs + n_in * sample_at(samples, place)
     cdef const real* next_x = inputs + n_in * sample_at(samples, min(place + 1, stop - 1))
     cdef const real* after_next
-    cdef vec bias = v_load(params + output.bias)
-
-    net_inputs_of_row(hidden, params, x, begin)
     for v in range(vectors):
-        r[v] = v_mul(factor, begin[v])
-    net_inputs_of_row(hidden, params, next_x, begin)
-    for v in range(vectors):
-        next_r[v] = begin[v]
-    memset(columns, 0, (1 if single else VLEN) * stride * sizeof(real))
-    copy_columns(output, params + output.weights, columns, stride, False)
+        r[v] = v_mul(factor, state.r[v])
+        next_r[v] = state.next_r[v]
 
     while place < stop:
         after_next = inputs + n_in * sample_at(samples, min(place + 2, stop - 1))
@@ -116,37 +116,34 @@ cdef inline ptrdiff_t chain(const int vectors, const bint single, const fastbp_m
 
         for v in range(vectors):
             a[v] = v_activate_power(hidden_activation, r[v], &slope[v])
+        s = v_mul(output_factor, bias)
         if single:
-            s = v_mul(output_factor, bias)
             for v in range(vectors):
                 s = v_fma(a[v], v_mul(output_factor, v_load(columns + v * VLEN)), s)
-            s = v_total(s, hidden.n_out if vectors == 1 else VLEN)
+            s = v_total(s, n_hidden if vectors == 1 else VLEN)
             t = v_set1(targets[sample_at(samples, place)])
         else:
             for v in range(vectors):
                 v_store(outputs + v * VLEN, a[v])
-            s = v_fma(output_factor, row_dots(VLEN, vectors, columns, stride, outputs), v_mul(output_factor, bias))
+            s = v_fma(output_factor, row_dots(VLEN, vectors, columns, stride, outputs), s)
             t = v_load_first(targets + n_out * sample_at(samples, place), n_out)
         y = v_activate_power(output_activation, s, &y_slope)
         error = v_sub(y, t)
         h_error = v_mul(rate, error)
-        output_d = v_and(output_lanes, v_mul(h_error, y_slope))
-        sizes = v_add(sizes, v_add(v_abs(error), v_abs(output_d)))
+        output_d = v_mul(h_error, y_slope)
+        sizes = v_add(sizes, v_and(output_lanes, v_add(v_abs(error), v_abs(output_d))))
         a[vectors - 1] = v_and(hidden_lanes, a[vectors - 1])
 
-        if single:
-            output_d = v_mul(h_error, y_slope)
-        else:
-            v_store(deltas, output_d)
+        v_store(deltas, output_d)
         for v in range(vectors):
             if single:
                 e = v_mul(v_load(columns + v * VLEN), slope[v])
                 d[v] = v_mul(e, output_d)
                 r[v] = v_fnma(v_mul(v_mul(g, e), h_error), y_slope, v_mul(factor, next_r[v]))
             else:
-                e = v_mul(v_set1(deltas[0]), v_load(columns + v * VLEN))
-                odd = v_mul(v_set1(deltas[1]), v_load(columns + stride + v * VLEN))
-                k = 2
+                e = v_zero()
+                odd = v_zero()
+                k = 0
                 while k < n_out:
                     e = v_fma(v_set1(deltas[k]), v_load(columns + k * stride + v * VLEN), e)
                     if k + 1 < n_out:
@@ -159,44 +156,49 @@ cdef inline ptrdiff_t chain(const int vectors, const bint single, const fastbp_m
         if not v_all(v_lt(sizes, v_set1(SAFE_SIZE))):
             break
 
-        squares[0] = v_fma(error, error, squares[0])
+        squares = v_fma(error, error, squares)
         bias = v_sub(bias, v_and(output_lanes, output_d))
-        for k in range(1 if single else n_out):
-            e = output_d if single else v_set1(deltas[k])
+        for k in range(n_out):
             for v in range(vectors):
-                v_store(columns + k * stride + v * VLEN, v_fnma(e, a[v], v_load(columns + k * stride + v * VLEN)))
+                v_store(columns + k * stride + v * VLEN,
+                        v_fnma(v_set1(deltas[k]), a[v], v_load(columns + k * stride + v * VLEN)))
         v = 0
         while v + 2 <= vectors:
-            row_descend(2, n_in, x, after_next, d + v, params + hidden.weights + v * VLEN, hidden.stride,
-                        params + hidden.bias + v * VLEN, next_r + v)
+            row_descend(2, n_in, x, after_next, d + v, w + v * VLEN, stride, b + v * VLEN, next_r + v)
             v += 2
         if v < vectors:
-            row_descend(1, n_in, x, after_next, d + v, params + hidden.weights + v * VLEN, hidden.stride,
-                        params + hidden.bias + v * VLEN, next_r + v)
+            row_descend(1, n_in, x, after_next, d + v, w + v * VLEN, stride, b + v * VLEN, next_r + v)
         x, next_x = next_x, after_next
         place += 1
-    copy_columns(output, params + output.weights, columns, stride, True)
-    v_store(params + output.bias, bias)
+    state.bias, state.squares = bias, v_and(output_lanes, squares)
     return place
 
 
 cdef ptrdiff_t train_chain(const fastbp_model* model, const fastbp_samples* samples, ptrdiff_t start, ptrdiff_t stop,
                            double learning_rate, fastbp_progress* progress) noexcept nogil:
     """One chain; as `chain`, and E goes to the progress."""
-    cdef int vectors = model.layers[0].stride // VLEN
-    cdef bint single = model.layers[1].n_out == 1
-    cdef vec rate = v_set1(<real>learning_rate), squares = v_zero()
-    cdef double sum_of_squares
+    cdef const fastbp_layer* hidden = &model.layers[0]
+    cdef const fastbp_layer* output = &model.layers[1]
+    cdef real* params = <real*>model.params
+    cdef const real* inputs = <const real*>samples.x
+    cdef vec rate = v_set1(<real>learning_rate)
+    cdef chain_state state
+    cdef double squares
     cdef ptrdiff_t place
-    if vectors == 1 and single:
-        place = chain(1, True, model, samples, start, stop, rate, &squares)
-    elif vectors == 1:
-        place = chain(1, False, model, samples, start, stop, rate, &squares)
+    net_inputs_of_row(hidden, params, inputs + hidden.n_in * sample_at(samples, start), state.r)
+    net_inputs_of_row(hidden, params, inputs + hidden.n_in * sample_at(samples, start + 1), state.next_r)
+    memset(state.columns, 0, VLEN * hidden.stride * sizeof(real))
+    copy_columns(output, params + output.weights, <real*>state.columns, hidden.stride, False)
+    state.bias = v_load(params + output.bias)
+    if hidden.stride == VLEN:
+        place = chain(1, model, samples, start, stop, rate, &state)
     else:
-        place = chain(vectors, single, model, samples, start, stop, rate, &squares)
-    sum_of_squares = v_sum(v_and(v_first_lanes(model.layers[1].n_out), squares))
-    progress.squares += sum_of_squares
-    progress.error += 0.5 * sum_of_squares
+        place = chain(hidden.stride // VLEN, model, samples, start, stop, rate, &state)
+    copy_columns(output, params + output.weights, <real*>state.columns, hidden.stride, True)
+    v_store(params + output.bias, state.bias)
+    squares = v_sum(state.squares)
+    progress.squares += squares
+    progress.error += 0.5 * squares
     progress.done += place - start
     REQUIRE(padding_is_zero(model, <const real*>model.params))
     return place

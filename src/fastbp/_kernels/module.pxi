@@ -79,6 +79,7 @@ cdef extern from "row.h" nogil:
 cdef extern from "activation.h" nogil:
     vec v_exp(vec)
     vec v_activate(int activation, vec net_input, vec* slope)
+    bint has_power(int activation)
     real power_factor(int activation)
     vec v_activate_power(int activation, vec power, vec* slope)
     void activate_elements(int activation, const real* net_input, real* output, ptrdiff_t n)
