@@ -22,8 +22,7 @@ cdef enum:
 
 
 cdef struct chain_state:
-    vec r[CHAIN_VECTORS]            # of the first sample: x W + b, not yet multiplied
-    vec next_r[CHAIN_VECTORS]       # of the second one
+    vec r[CHAIN_VECTORS]            # of the first sample: x W + b
     vec columns[CHAIN_OUTPUTS * CHAIN_VECTORS]      # of W of the outputs, each as long as the hidden layer's vectors
     vec bias                        # of the outputs
     vec squares                     # the sums of (y - t)**2
@@ -103,19 +102,28 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
     cdef const real* inputs = <const real*>samples.x
     cdef const real* targets = <const real*>samples.t
     cdef const real* x = inputs + n_in * sample_at(samples, place)
-    cdef const real* next_x = inputs + n_in * sample_at(samples, min(place + 1, stop - 1))
-    cdef const real* after_next
+    cdef const real* x_before = x
+    cdef const real* next_x
     for v in range(vectors):
         r[v] = v_mul(factor, state.r[v])
-        next_r[v] = state.next_r[v]
+        d[v] = v_zero()
 
-    while place < stop:
-        after_next = inputs + n_in * sample_at(samples, min(place + 2, stop - 1))
-        sizes = v_zero()
-        g = v_mul(factor, one_and_product(n_in, x, next_x, &sizes))
-
+    while True:
+        next_x = inputs + n_in * sample_at(samples, min(place + 1, stop - 1))
         for v in range(vectors):
             a[v] = v_activate_power(hidden_activation, r[v], &slope[v])
+        # The hidden layer's update by the sample before, to be done while these are waited for.
+        v = 0
+        while v + 2 <= vectors:
+            row_descend(2, n_in, x_before, next_x, d + v, w + v * VLEN, stride, b + v * VLEN, next_r + v)
+            v += 2
+        if v < vectors:
+            row_descend(1, n_in, x_before, next_x, d + v, w + v * VLEN, stride, b + v * VLEN, next_r + v)
+        if place == stop:
+            break
+
+        sizes = v_zero()
+        g = v_mul(factor, one_and_product(n_in, x, next_x, &sizes))
         s = v_mul(output_factor, bias)
         if single:
             for v in range(vectors):
@@ -162,13 +170,7 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
             for v in range(vectors):
                 v_store(columns + k * stride + v * VLEN,
                         v_fnma(v_set1(deltas[k]), a[v], v_load(columns + k * stride + v * VLEN)))
-        v = 0
-        while v + 2 <= vectors:
-            row_descend(2, n_in, x, after_next, d + v, w + v * VLEN, stride, b + v * VLEN, next_r + v)
-            v += 2
-        if v < vectors:
-            row_descend(1, n_in, x, after_next, d + v, w + v * VLEN, stride, b + v * VLEN, next_r + v)
-        x, next_x = next_x, after_next
+        x_before, x = x, next_x
         place += 1
     state.bias, state.squares = bias, v_and(output_lanes, squares)
     return place
@@ -186,11 +188,10 @@ cdef ptrdiff_t train_chain(const fastbp_model* model, const fastbp_samples* samp
     cdef double squares
     cdef ptrdiff_t place
     net_inputs_of_row(hidden, params, inputs + hidden.n_in * sample_at(samples, start), state.r)
-    net_inputs_of_row(hidden, params, inputs + hidden.n_in * sample_at(samples, start + 1), state.next_r)
     memset(state.columns, 0, VLEN * hidden.stride * sizeof(real))
     copy_columns(output, params + output.weights, <real*>state.columns, hidden.stride, False)
     state.bias = v_load(params + output.bias)
-    if hidden.stride == VLEN:
+    if hidden.stride == VLEN and V_BYTES > 16:
         place = chain(1, model, samples, start, stop, rate, &state)
     else:
         place = chain(hidden.stride // VLEN, model, samples, start, stop, rate, &state)
