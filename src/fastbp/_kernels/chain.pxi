@@ -1,31 +1,35 @@
 # On-line learning of a network with one hidden layer, by plain descent on the squared error: at most four vectors of
 # hidden neurons and one of outputs.
 #
-# Each sample waits for the weights that the last one left, and such a network for little else. So this chain is short:
-#   - The net inputs of the next sample x' do not wait for new weights. With W and b from before the update by sample x,
+# Each sample waits for the weights that the one before leaves, and such a network for little else. This is how the
+# chain of waiting is kept short:
+#   - The net inputs of the next sample x' need no new weights. Sample x, with the hidden layer's deltas d, takes
+#     h x^T d from W and h d from b, so that by the old ones
 #         r' = x' W + b - (1 + x' x^T) h d,
-#     where all but the deltas d is there early. Updates happen beside the chain (study: 12 %).
-#   - sigmoid and tanh take net inputs that are multiplied by a factor beside the chain (vecmath.h; study: 50 %).
-#   - W of several outputs stands twice: as it is, for the way forward, and transposed for the way back, where row_dots
-#     would have to add across lanes.
-#   - One comparison permits an update. It is foreseen, so nobody waits for it. A sample that it does not permit is left
-#     to the loops of online.pxi, which know exactly; nothing of it has been written.
-# 2-2-1 float32 takes TODO ns a sample in place of TODO (Zen 4).
+#     where all but d is known early. The update itself is made beside the chain.
+#   - sigmoid and tanh take net inputs that were multiplied by a factor beside the chain (vecmath.h).
+#   - W of the outputs is transposed for the length of a chain. Its columns, as long as the hidden layer's vectors,
+#     serve both ways; by its rows the way back would add across the lanes of a vector for each hidden neuron.
+#   - An update is permitted by one comparison, whose outcome the processor foresees and does not wait for. A sample
+#     that is not permitted is left to train_singly, which adds up exactly; nothing of it has been written.
+# Zen 4, ns a sample, before and after: 2-2-1 39 and 26 (float64: 44 and 31), 4-8-3 53 and 39 (71 and 56), 16-32-8 195
+# and 112 (227 and 181). For 2-2-1 in float32 the latencies add up to 85 cycles (two activations of 32, the product
+# between them 8, the way back 13); 95 are taken, and the beginning and the end of a chain are some of the rest.
 #
-# r' rounds otherwise than x' (W - ...) would. So that the bits do not depend on where a training was interrupted, a chain
-# begins and ends at fixed places of the order: CHAIN_SAMPLES samples.
+# r' is rounded otherwise than x' (W - h x^T d) + (b - h d). So that the bits do not depend on when a training was
+# interrupted for another thread, that is done between two chains, which end at fixed places of the order.
 
 cdef enum:
-    CHAIN_SAMPLES = 128
+    CHAIN_SAMPLES = 128     # which float32 adds up well, and of which the beginning costs little
     CHAIN_VECTORS = 4
     CHAIN_OUTPUTS = 16      # the lanes of the longest vector
 
 
-cdef struct chain_state:
-    vec r[CHAIN_VECTORS]            # of the first sample: x W + b
-    vec columns[CHAIN_OUTPUTS * CHAIN_VECTORS]      # of W of the outputs, each as long as the hidden layer's vectors
-    vec bias                        # of the outputs
-    vec squares                     # the sums of (y - t)**2
+cdef struct chain_ends:
+    vec r[CHAIN_VECTORS]    # x W + b of the first sample
+    vec columns[CHAIN_OUTPUTS * CHAIN_VECTORS]      # of W of the outputs
+    vec bias                # of the outputs
+    vec squares             # the sums of (y - t)**2
 
 
 cdef bint has_chain(const fastbp_model* model, const fastbp_samples* samples) noexcept nogil:
@@ -33,6 +37,11 @@ cdef bint has_chain(const fastbp_model* model, const fastbp_samples* samples) no
     return (model.n_layers == 2 and model.loss == FASTBP_SQUARED_ERROR and samples.weights == NULL
             and 1 < layers[0].n_out <= CHAIN_VECTORS * VLEN and layers[1].n_out <= VLEN
             and has_power(layers[0].activation) and has_power(layers[1].activation))
+
+
+cdef inline ptrdiff_t column_stride(int vectors) noexcept nogil:
+    """Elements between columns: a constant in each copy of `chain`."""
+    return VLEN if vectors == 1 else CHAIN_VECTORS * VLEN
 
 
 cdef inline ptrdiff_t sample_at(const fastbp_samples* samples, ptrdiff_t place) noexcept nogil:
@@ -73,18 +82,19 @@ cdef inline vec one_and_product(ptrdiff_t n, const real* x, const real* next_x, 
 
 
 cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const fastbp_samples* samples,
-                            ptrdiff_t place, ptrdiff_t stop, vec rate, chain_state* state) noexcept nogil:
-    """The samples up to `stop`; returns the place of the first whose update was not permitted, or `stop`.
+                            ptrdiff_t place, ptrdiff_t stop, vec rate, chain_ends* ends) noexcept nogil:
+    """The samples up to `stop`; returns the place of the first whose update is not permitted, or `stop`.
 
-    vectors: of the hidden layer.
+    vectors: of the hidden layer; where it is the constant 1, they all stay in registers.
     """
     cdef const fastbp_layer* hidden = &model.layers[0]
     cdef const fastbp_layer* output = &model.layers[1]
     cdef real* w = <real*>model.params + hidden.weights
     cdef real* b = <real*>model.params + hidden.bias
-    cdef real* columns = <real*>state.columns
-    cdef ptrdiff_t n_in = hidden.n_in, n_hidden = hidden.n_out, n_out = output.n_out, stride = vectors * VLEN, v, k
-    cdef bint single = n_out == 1       # then the output stands in every lane
+    cdef real* columns = <real*>ends.columns
+    cdef ptrdiff_t n_in = hidden.n_in, n_hidden = hidden.n_out, n_out = output.n_out, v, k
+    cdef ptrdiff_t stride = hidden.stride, column = column_stride(vectors)
+    cdef bint single = n_out == 1       # then the output stands in every lane that has a hidden neuron
     cdef int hidden_activation = hidden.activation, output_activation = output.activation
     cdef vec factor = v_set1(power_factor(hidden_activation)), output_factor = v_set1(power_factor(output_activation))
     cdef vec hidden_lanes = v_first_lanes(n_hidden - (vectors - 1) * VLEN), output_lanes = v_first_lanes(n_out)
@@ -93,26 +103,27 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
     cdef vec a[CHAIN_VECTORS]
     cdef vec slope[CHAIN_VECTORS]
     cdef vec d[CHAIN_VECTORS]           # h d of the hidden layer
-    cdef vec stored_a[CHAIN_VECTORS]
-    cdef vec stored_d[2]
-    cdef real* outputs = <real*>stored_a
-    cdef real* deltas = <real*>stored_d
-    cdef vec sizes, g, s, y, y_slope, error, h_error, output_d, t, e, odd
-    cdef vec bias = state.bias, squares = v_zero()
+    cdef vec a_in_memory[CHAIN_VECTORS]
+    cdef vec d_in_memory
+    cdef real* outputs = <real*>a_in_memory
+    cdef real* deltas = <real*>&d_in_memory
+    cdef vec g, s, t, y, y_slope, error, h_error, output_d, e, odd
+    cdef vec sizes                      # lane by lane, not less than any number that is multiplied for the update
+    cdef vec bias = ends.bias, squares = v_zero()
     cdef const real* inputs = <const real*>samples.x
     cdef const real* targets = <const real*>samples.t
     cdef const real* x = inputs + n_in * sample_at(samples, place)
     cdef const real* x_before = x
     cdef const real* next_x
     for v in range(vectors):
-        r[v] = v_mul(factor, state.r[v])
+        r[v] = v_mul(factor, ends.r[v])
         d[v] = v_zero()
 
     while True:
         next_x = inputs + n_in * sample_at(samples, min(place + 1, stop - 1))
         for v in range(vectors):
             a[v] = v_activate_power(hidden_activation, r[v], &slope[v])
-        # The hidden layer's update by the sample before, to be done while these are waited for.
+        # The hidden layer's update by the sample before is there to be done while these are waited for.
         v = 0
         while v + 2 <= vectors:
             row_descend(2, n_in, x_before, next_x, d + v, w + v * VLEN, stride, b + v * VLEN, next_r + v)
@@ -133,7 +144,7 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
         else:
             for v in range(vectors):
                 v_store(outputs + v * VLEN, a[v])
-            s = v_fma(output_factor, row_dots(VLEN, vectors, columns, stride, outputs), s)
+            s = v_fma(output_factor, row_dots(VLEN, vectors, columns, column, outputs), s)
             t = v_load_first(targets + n_out * sample_at(samples, place), n_out)
         y = v_activate_power(output_activation, s, &y_slope)
         error = v_sub(y, t)
@@ -153,9 +164,9 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
                 odd = v_zero()
                 k = 0
                 while k < n_out:
-                    e = v_fma(v_set1(deltas[k]), v_load(columns + k * stride + v * VLEN), e)
+                    e = v_fma(v_set1(deltas[k]), v_load(columns + k * column + v * VLEN), e)
                     if k + 1 < n_out:
-                        odd = v_fma(v_set1(deltas[k + 1]), v_load(columns + (k + 1) * stride + v * VLEN), odd)
+                        odd = v_fma(v_set1(deltas[k + 1]), v_load(columns + (k + 1) * column + v * VLEN), odd)
                     k += 2
                 e = v_add(e, odd)
                 d[v] = v_mul(e, slope[v])
@@ -168,11 +179,11 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
         bias = v_sub(bias, v_and(output_lanes, output_d))
         for k in range(n_out):
             for v in range(vectors):
-                v_store(columns + k * stride + v * VLEN,
-                        v_fnma(v_set1(deltas[k]), a[v], v_load(columns + k * stride + v * VLEN)))
+                v_store(columns + k * column + v * VLEN,
+                        v_fnma(v_set1(deltas[k]), a[v], v_load(columns + k * column + v * VLEN)))
         x_before, x = x, next_x
         place += 1
-    state.bias, state.squares = bias, v_and(output_lanes, squares)
+    ends.bias, ends.squares = bias, v_and(output_lanes, squares)
     return place
 
 
@@ -184,20 +195,20 @@ cdef ptrdiff_t train_chain(const fastbp_model* model, const fastbp_samples* samp
     cdef real* params = <real*>model.params
     cdef const real* inputs = <const real*>samples.x
     cdef vec rate = v_set1(<real>learning_rate)
-    cdef chain_state state
+    cdef chain_ends ends
     cdef double squares
     cdef ptrdiff_t place
-    net_inputs_of_row(hidden, params, inputs + hidden.n_in * sample_at(samples, start), state.r)
-    memset(state.columns, 0, VLEN * hidden.stride * sizeof(real))
-    copy_columns(output, params + output.weights, <real*>state.columns, hidden.stride, False)
-    state.bias = v_load(params + output.bias)
+    net_inputs_of_row(hidden, params, inputs + hidden.n_in * sample_at(samples, start), ends.r)
+    memset(ends.columns, 0, VLEN * column_stride(hidden.stride // VLEN) * sizeof(real))
+    copy_columns(output, params + output.weights, <real*>ends.columns, column_stride(hidden.stride // VLEN), False)
+    ends.bias = v_load(params + output.bias)
     if hidden.stride == VLEN and V_BYTES > 16:
-        place = chain(1, model, samples, start, stop, rate, &state)
+        place = chain(1, model, samples, start, stop, rate, &ends)
     else:
-        place = chain(hidden.stride // VLEN, model, samples, start, stop, rate, &state)
-    copy_columns(output, params + output.weights, <real*>state.columns, hidden.stride, True)
-    v_store(params + output.bias, state.bias)
-    squares = v_sum(state.squares)
+        place = chain(hidden.stride // VLEN, model, samples, start, stop, rate, &ends)
+    copy_columns(output, params + output.weights, <real*>ends.columns, column_stride(hidden.stride // VLEN), True)
+    v_store(params + output.bias, ends.bias)
+    squares = v_sum(ends.squares)
     progress.squares += squares
     progress.error += 0.5 * squares
     progress.done += place - start

@@ -72,8 +72,8 @@ cdef extern from "row.h" nogil:
                   vec* sums)
     int row_vectors(ptrdiff_t vectors, ptrdiff_t depth, const real* a, const real* b, ptrdiff_t b_row, const real* init,
                     vec* sums)
-    void row_descend(int vectors, ptrdiff_t depth, const real* x, const real* next, const vec* d, real* w, ptrdiff_t w_row,
-                     real* b, vec* sums)
+    void row_descend(int vectors, ptrdiff_t depth, const real* x, const real* next, const vec* d, real* w,
+                     ptrdiff_t w_row, real* b, vec* sums)
     vec row_dots(ptrdiff_t rows, ptrdiff_t vectors, const real* b, ptrdiff_t b_row, const real* d)
 
 cdef extern from "activation.h" nogil:

@@ -92,25 +92,6 @@ cdef void online_deltas(const fastbp_model* model, TypedWorkspace work, const re
                           delta_of(work, l - 1))
 
 
-cdef void train_online(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
-                       ptrdiff_t stop, double learning_rate, const int* waiting,
-                       fastbp_progress* progress) noexcept nogil:
-    """One update for every sample; stops before the first that would leave the finite numbers."""
-    cdef ptrdiff_t end
-    if not has_chain(model, samples):
-        train_singly(model, work, samples, start, stop, learning_rate, waiting, progress)
-        return
-    while start < stop and not progress.diverged:
-        end = min(stop, (start // CHAIN_SAMPLES + 1) * CHAIN_SAMPLES)
-        if end - start > 1:
-            start = train_chain(model, samples, start, end, learning_rate, progress)
-        if start < end:
-            train_singly(model, work, samples, start, start + 1, learning_rate, waiting, progress)
-            start += 1
-        if fastbp_flag(waiting):
-            return
-
-
 cdef void train_singly(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
                        ptrdiff_t stop, double learning_rate, const int* waiting,
                        fastbp_progress* progress) noexcept nogil:
@@ -132,5 +113,24 @@ cdef void train_singly(const fastbp_model* model, TypedWorkspace work, const fas
             descend_layer(model, &model.layers[l], output_of(work, l - 1), delta_of(work, l))
         progress.done += 1
         start += 1
+        if fastbp_flag(waiting):
+            return
+
+
+cdef void train_online(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
+                       ptrdiff_t stop, double learning_rate, const int* waiting,
+                       fastbp_progress* progress) noexcept nogil:
+    """One update for every sample; stops before the first that would leave the finite numbers."""
+    cdef ptrdiff_t end      # of a chain; one of a single sample would have nothing to look ahead to
+    if not has_chain(model, samples):
+        train_singly(model, work, samples, start, stop, learning_rate, waiting, progress)
+        return
+    while start < stop and not progress.diverged:
+        end = min(stop, (start // CHAIN_SAMPLES + 1) * CHAIN_SAMPLES)
+        if end - start > 1:
+            start = train_chain(model, samples, start, end, learning_rate, progress)
+        if start < end:
+            train_singly(model, work, samples, start, start + 1, learning_rate, waiting, progress)
+            start += 1
         if fastbp_flag(waiting):
             return

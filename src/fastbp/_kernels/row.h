@@ -55,8 +55,8 @@ FORCE_INLINE int row_vectors(ptrdiff_t vectors, ptrdiff_t depth, const real *a, 
     return 1;
 }
 
-/* W less x^T d and b less d, for nv vectors of both; sums = next W + b, by the new ones: a single pass over W. Even and odd
- * rows have a chain of sums each. */
+/* W less x^T d and b less d, for nv vectors of both; sums = next W + b by the new ones: a single pass over W. Even and
+ * odd rows have a chain of sums each. */
 FORCE_INLINE void row_descend(const int nv, ptrdiff_t depth, const real *x, const real *next, const vec *d, real *w,
                               ptrdiff_t w_row, real *b, vec *sums)
 {

@@ -174,27 +174,27 @@ FORCE_INLINE vec v_tanh(vec x)
 }
 
 /* ---------------------------------------------------------------- sigmoid and tanh that are waited for */
-/* On-line learning waits for one vector after another, and these keep it waiting for 32 cycles in place of 46 (float32,
- * Zen 4). They take t = FACTOR x, which the caller multiplies out beside the chain of what waits for x, so that 2**t
- * needs no product with log2(e) and no remainder of a product. The clamp, also of 2**t to normal numbers, stands behind
- * a branch, because a branch that is foreseen is not waited for. The rounding of t counts as that of x does: half an
- * ulp of x, by which x errs anyhow here; in a stand-alone function it would be 28 ulp of the sigmoid at x = -24. */
+/* On-line learning waits for one vector after another; here for 32 cycles in place of 46 (float32, Zen 4). t = FACTOR x
+ * comes from the caller, who can multiply early what x is made of; 2**t then has no product to subtract from x. The
+ * clamp, which keeps 2**t a normal number, stands behind a branch, because a branch that is foreseen is not waited for.
+ * The rounding of t is as if x had been rounded once more, as a sum of products is anyhow. The sigmoid at x = -24 errs
+ * by 28 ulp for it, so v_sigmoid and v_tanh are not made of this. */
 #define SIGMOID_FACTOR (-LOG2_E)
 #define TANH_FACTOR (2 * LOG2_E)
 
 /* (2**f - 1) / f on |f| <= 1/2; error of 2**f - 1: 0.16 u (degree 10), 0.18 u (degree 5). */
 static const real EXP2_SERIES[] = {
 #if FASTBP_DOUBLE
-    0x1.62e42fefa39efp-1, 0x1.ebfbdff82c598p-3, 0x1.c6b08d704a08ep-5, 0x1.3b2ab6fba1e40p-7, 0x1.5d87fe78b20f4p-10,
-    0x1.4309130958df7p-13, 0x1.ffcbfc1eaf87dp-17, 0x1.62bfd4b4ce3d4p-20, 0x1.b525a079e1563p-24, 0x1.e605d23f7582fp-28,
-    0x1.e8caddb239931p-32,
+    0x1.62e42fefa39efp-1, 0x1.ebfbdff82c598p-3, 0x1.c6b08d704a08ep-5, 0x1.3b2ab6fba1e40p-7, 0x1.5d87fe78b211fp-10,
+    0x1.4309130958e4dp-13, 0x1.ffcbfc1ea1ea8p-17, 0x1.62bfd4b4b474fp-20, 0x1.b525a0966921ap-24, 0x1.e605d27f9b88ep-28,
+    0x1.e8cab33ba2f92p-32,
 #else
-    0x1.62e430p-1f, 0x1.ebfbdep-3f, 0x1.c6af6ep-5f, 0x1.3b2ba0p-7f, 0x1.5f07b4p-10f, 0x1.430906p-13f,
+    0x1.62e430p-1f, 0x1.ebfbdep-3f, 0x1.c6af6ep-5f, 0x1.3b2ba0p-7f, 0x1.5f07b4p-10f, 0x1.4308fep-13f,
 #endif
 };
 
-/* The sigmoid where tanh is 0, tanh where it is 1: without a branch they share their code. 2**t = scale + scale f series, and
- * this product is taken over the terms of the series, of which the last then wait for nothing but f. */
+/* The sigmoid where tanh is 0, tanh where it is 1: they share their code. 2**t = scale + scale f series, whose product is
+ * distributed over the terms of the series, so that it is not what comes last. */
 FORCE_INLINE vec v_sigmoid_or_tanh(vec t, vec tanh)
 {
     const real *c = EXP2_SERIES;
