@@ -105,7 +105,7 @@ def test_a_refused_update_changes_nothing(isa, dtype, rng, layer_sizes, place):
 
 
 def test_an_update_that_only_adds_up_to_be_permitted(isa, dtype):
-    """A factor is huge, and the other so small that their product is of size 1: what a chain leaves to the exact loop."""
+    """One factor is huge, the other so small that their product is of size 1: a chain leaves it to the exact loop."""
     huge = 2.0 ** (500 if dtype == "float64" else 60)
     X = np.full((5, 1), huge, dtype)
     net = fastbp.Network([1, 2, 1], ["identity", "identity"], dtype=dtype,
