@@ -131,7 +131,7 @@ def main():
     for float64 in (False, True):
         fits = [
             ("EXP_SERIES, after its 1", exp_term, exp_weight, -half_ln2, half_ln2, 9 if float64 else 4),
-            ("EXP2_SERIES", exp2_term, exp2_weight, -mpf(1) / 2, mpf(1) / 2, 10 if float64 else 5),
+            ("EXP2_SERIES", exp2_term, exp2_weight, -mpf("0.6"), mpf("0.6"), 11 if float64 else 5),
             ("LOG_COEFFICIENTS", log_term, log_weight, 0, mpf(1) / 9, 9 if float64 else 3),
             ("SIN_3 and SIN_COEFFICIENTS", sin_term, sin_weight, 0, half_pi_squared, 8 if float64 else 3),
         ]

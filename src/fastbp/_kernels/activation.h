@@ -96,20 +96,55 @@ FORCE_INLINE real power_factor(int activation)
 {
     return activation == FASTBP_SIGMOID ? SIGMOID_FACTOR : activation == FASTBP_TANH ? TANH_FACTOR : 1;
 }
-FORCE_INLINE vec v_activate_power(int activation, vec t, vec *slope)
+FORCE_INLINE real slope_factor(int activation) { return activation == FASTBP_TANH ? 4 : 1; }
+FORCE_INLINE vec v_activate_linear(int activation, vec t, vec *slope)
 {
     const vec zero = v_zero(), one = v_set1(1);
-    vec a;
+    *slope = activation == FASTBP_RELU ? v_select(v_lt(zero, t), one, zero) : one;
+    return activation == FASTBP_RELU ? v_max(zero, t) : t;
+}
+
+/* a = numerator / denominator, and a' = slope_factor(activation) slope_numerator / denominator**2: what is multiplied by
+ * these waits for the division alone. */
+typedef struct {
+    vec numerator, denominator, reciprocal, slope_numerator;
+} fraction;
+
+/* Of t = n + f. */
+FORCE_INLINE void v_sigmoid_or_tanh(int activation, vec bits, vec f, vec *numerator, vec *denominator)
+{
+    const int tanh = activation == FASTBP_TANH;
+    const vec power = v_power_plus(bits, f, v_set1(tanh ? -1 : 1));
+    *numerator = tanh ? power : v_set1(1);
+    *denominator = tanh ? v_add(power, v_set1(2)) : power;
+}
+
+/* t = n + f, where n is known early, as the bits of vecmath.h. */
+FORCE_INLINE vec v_activate_power(int activation, vec bits, vec f, vec *slope)
+{
     if (activation == FASTBP_SIGMOID || activation == FASTBP_TANH) {
-        const vec tanh = v_set1(activation == FASTBP_TANH);
-        a = v_sigmoid_or_tanh(t, tanh);
-        *slope = v_mul(v_add(tanh, a), v_sub(one, a));
-    } else if (activation == FASTBP_IDENTITY) {
-        a = t;
-        *slope = one;
-    } else { /* relu */
-        a = v_max(zero, t);
-        *slope = v_select(v_lt(zero, a), one, zero);
+        vec numerator, denominator;
+        f = v_split_power_again(f, &bits);
+        v_sigmoid_or_tanh(activation, bits, f, &numerator, &denominator);
+        const vec a = v_div(numerator, denominator);
+        *slope = v_fnma(a, a, activation == FASTBP_TANH ? v_set1(1) : a);
+        return a;
+    }
+    return v_activate_linear(activation, v_add(v_power_integer(bits), f), slope);
+}
+
+FORCE_INLINE fraction v_activate_fraction(int activation, vec t)
+{
+    const vec one = v_set1(1);
+    fraction a = {one, one, one, one};
+    if (activation == FASTBP_SIGMOID || activation == FASTBP_TANH) {
+        vec bits;
+        const vec f = v_split_power(t, &bits);
+        v_sigmoid_or_tanh(activation, bits, f, &a.numerator, &a.denominator);
+        a.reciprocal = v_div(one, a.denominator);
+        a.slope_numerator = v_sub(a.denominator, one);
+    } else {
+        a.numerator = v_activate_linear(activation, t, &a.slope_numerator);
     }
     return a;
 }

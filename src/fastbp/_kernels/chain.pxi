@@ -69,13 +69,13 @@ cdef void copy_columns(const fastbp_layer* layer, real* w, real* columns, ptrdif
                 columns[k * stride + j] = at[0]
 
 
-cdef inline vec one_and_product(ptrdiff_t n, const real* x, const real* next_x, vec* sizes) noexcept nogil:
-    """1 + x' x^T in every lane; adds |x| to the sizes."""
+cdef inline vec one_and_product(ptrdiff_t n, const real* x, const real* next_x, vec* squares) noexcept nogil:
+    """1 + x' x^T in every lane; adds x**2 to the squares."""
     cdef vec part, total = v_zero()
     cdef ptrdiff_t i = 0
     while i < n:
         part = v_load_first(x + i, n - i)
-        sizes[0] = v_add(sizes[0], v_abs(part))
+        squares[0] = v_fma(part, part, squares[0])
         total = v_fma(part, v_load_first(next_x + i, n - i), total)
         i += VLEN
     return v_add(v_set1(1), v_total(total, VLEN))
@@ -107,22 +107,31 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
     cdef vec d_in_memory
     cdef real* outputs = <real*>a_in_memory
     cdef real* deltas = <real*>&d_in_memory
-    cdef vec g, s, t, y, y_slope, error, h_error, output_d, e, odd
-    cdef vec sizes                      # lane by lane, not less than any number that is multiplied for the update
+    cdef vec bits[CHAIN_VECTORS]
+    cdef vec next_bits[CHAIN_VECTORS]
+    cdef vec f[CHAIN_VECTORS]
+    cdef vec single_w[CHAIN_VECTORS]
+    cdef vec g, s, t, error, output_d, e, odd, square
+    cdef fraction y
+    cdef vec squared_sizes              # lane by lane, of all numbers that are multiplied for the update
     cdef vec bias = ends.bias, squares = v_zero()
     cdef const real* inputs = <const real*>samples.x
     cdef const real* targets = <const real*>samples.t
     cdef const real* x = inputs + n_in * sample_at(samples, place)
     cdef const real* x_before = x
     cdef const real* next_x
+    rate = v_mul(rate, v_set1(slope_factor(output_activation)))
     for v in range(vectors):
         r[v] = v_mul(factor, ends.r[v])
+        bits[v] = v_power_bits(v_clamp_power(r[v]))
+        f[v] = v_sub(r[v], v_power_integer(bits[v]))
         d[v] = v_zero()
+        single_w[v] = v_load(columns + v * VLEN)
 
     while True:
         next_x = inputs + n_in * sample_at(samples, min(place + 1, stop - 1))
         for v in range(vectors):
-            a[v] = v_activate_power(hidden_activation, r[v], &slope[v])
+            a[v] = v_activate_power(hidden_activation, bits[v], f[v], &slope[v])
         # The hidden layer's update by the sample before is there to be done while these are waited for.
         v = 0
         while v + 2 <= vectors:
@@ -133,12 +142,12 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
         if place == stop:
             break
 
-        sizes = v_zero()
-        g = v_mul(factor, one_and_product(n_in, x, next_x, &sizes))
+        squared_sizes = v_zero()
+        g = v_mul(factor, one_and_product(n_in, x, next_x, &squared_sizes))
         s = v_mul(output_factor, bias)
         if single:
             for v in range(vectors):
-                s = v_fma(a[v], v_mul(output_factor, v_load(columns + v * VLEN)), s)
+                s = v_fma(a[v], v_mul(output_factor, single_w[v]), s)
             s = v_total(s, n_hidden if vectors == 1 else VLEN)
             t = v_set1(targets[sample_at(samples, place)])
         else:
@@ -146,20 +155,27 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
                 v_store(outputs + v * VLEN, a[v])
             s = v_fma(output_factor, row_dots(VLEN, vectors, columns, column, outputs), s)
             t = v_load_first(targets + n_out * sample_at(samples, place), n_out)
-        y = v_activate_power(output_activation, s, &y_slope)
-        error = v_sub(y, t)
-        h_error = v_mul(rate, error)
-        output_d = v_mul(h_error, y_slope)
-        sizes = v_add(sizes, v_and(output_lanes, v_add(v_abs(error), v_abs(output_d))))
-        a[vectors - 1] = v_and(hidden_lanes, a[vectors - 1])
-
-        v_store(deltas, output_d)
         for v in range(vectors):
-            if single:
-                e = v_mul(v_load(columns + v * VLEN), slope[v])
-                d[v] = v_mul(e, output_d)
-                r[v] = v_fnma(v_mul(v_mul(g, e), h_error), y_slope, v_mul(factor, next_r[v]))
-            else:
+            r[v] = v_mul(factor, next_r[v])
+            next_bits[v] = v_power_bits(v_clamp_power(r[v]))
+            r[v] = v_sub(r[v], v_power_integer(next_bits[v]))
+
+        # error = (numerator - t denominator) reciprocal, and h d = h error slope_numerator reciprocal**2.
+        y = v_activate_fraction(output_activation, s)
+        error = v_fnma(t, y.denominator, y.numerator)
+        output_d = v_mul(v_mul(rate, y.slope_numerator), error)
+        square = v_mul(y.reciprocal, y.reciprocal)
+        error = v_mul(error, y.reciprocal)
+        if single:
+            for v in range(vectors):
+                e = v_mul(single_w[v], slope[v])
+                f[v] = v_fnma(v_mul(v_mul(v_mul(g, e), output_d), y.reciprocal), square, r[v])
+                d[v] = v_mul(e, v_mul(v_mul(output_d, y.reciprocal), square))
+            output_d = v_mul(v_mul(output_d, y.reciprocal), square)
+        else:
+            output_d = v_mul(v_mul(output_d, y.reciprocal), square)
+            v_store(deltas, output_d)
+            for v in range(vectors):
                 e = v_zero()
                 odd = v_zero()
                 k = 0
@@ -168,21 +184,31 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
                     if k + 1 < n_out:
                         odd = v_fma(v_set1(deltas[k + 1]), v_load(columns + (k + 1) * column + v * VLEN), odd)
                     k += 2
-                e = v_add(e, odd)
-                d[v] = v_mul(e, slope[v])
-                r[v] = v_fnma(v_mul(g, slope[v]), e, v_mul(factor, next_r[v]))
-            sizes = v_add(sizes, v_add(v_abs(a[v]), v_abs(d[v])))
-        if not v_all(v_lt(sizes, v_set1(SAFE_SIZE))):
+                f[v] = v_fnma(v_mul(g, slope[v]), e, v_fnma(v_mul(g, slope[v]), odd, r[v]))
+                d[v] = v_mul(v_add(e, odd), slope[v])
+        a[vectors - 1] = v_and(hidden_lanes, a[vectors - 1])
+        squared_sizes = v_fma(error, error, v_fma(output_d, output_d, squared_sizes))
+        for v in range(vectors):
+            bits[v] = next_bits[v]
+            squared_sizes = v_fma(a[v], a[v], v_fma(d[v], d[v], squared_sizes))
+        if not v_all(v_lt(squared_sizes, v_set1(SAFE_UPDATE))):
             break
 
         squares = v_fma(error, error, squares)
         bias = v_sub(bias, v_and(output_lanes, output_d))
-        for k in range(n_out):
+        if single:
+            for v in range(vectors):
+                single_w[v] = v_fnma(output_d, a[v], single_w[v])
+        else:
+          for k in range(n_out):
             for v in range(vectors):
                 v_store(columns + k * column + v * VLEN,
                         v_fnma(v_set1(deltas[k]), a[v], v_load(columns + k * column + v * VLEN)))
         x_before, x = x, next_x
         place += 1
+    if single:
+        for v in range(vectors):
+            v_store(columns + v * VLEN, single_w[v])
     ends.bias, ends.squares = bias, v_and(output_lanes, squares)
     return place
 

@@ -81,7 +81,14 @@ cdef extern from "activation.h" nogil:
     vec v_activate(int activation, vec net_input, vec* slope)
     bint has_power(int activation)
     real power_factor(int activation)
-    vec v_activate_power(int activation, vec power, vec* slope)
+    real slope_factor(int activation)
+    vec v_clamp_power(vec)
+    vec v_power_bits(vec)
+    vec v_power_integer(vec bits)
+    vec v_activate_power(int activation, vec bits, vec f, vec* slope)
+    ctypedef struct fraction:
+        vec numerator, denominator, reciprocal, slope_numerator
+    fraction v_activate_fraction(int activation, vec power)
     void activate_elements(int activation, const real* net_input, real* output, ptrdiff_t n)
     void multiply_by_slope(int activation, const real* net_input, const real* output, real* delta, ptrdiff_t n)
 
