@@ -95,8 +95,8 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
     cdef ptrdiff_t n_in = hidden.n_in, n_hidden = hidden.n_out, n_out = output.n_out, v, k
     cdef ptrdiff_t stride = hidden.stride, column = column_stride(vectors)
     cdef bint single = n_out == 1       # then the output stands in every lane that has a hidden neuron
-    cdef int hidden_activation = hidden.activation, output_activation = output.activation
-    cdef vec factor = v_set1(power_factor(hidden_activation)), output_factor = v_set1(power_factor(output_activation))
+    cdef power_activation g_hidden = power_of(hidden.activation), g_output = power_of(output.activation)
+    cdef vec factor = g_hidden.factor, output_factor = g_output.factor
     cdef vec hidden_lanes = v_first_lanes(n_hidden - (vectors - 1) * VLEN), output_lanes = v_first_lanes(n_out)
     cdef vec r[CHAIN_VECTORS]           # net inputs, times their factor
     cdef vec next_r[CHAIN_VECTORS]      # those of the next sample, by the weights from before the update
@@ -108,7 +108,7 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
     cdef real* outputs = <real*>a_in_memory
     cdef real* deltas = <real*>&d_in_memory
     cdef vec bits[CHAIN_VECTORS]
-    cdef vec next_bits[CHAIN_VECTORS]
+    cdef vec a_before[CHAIN_VECTORS]
     cdef vec f[CHAIN_VECTORS]
     cdef vec single_w[CHAIN_VECTORS]
     cdef vec g, s, t, error, output_d, e, odd, square
@@ -120,19 +120,36 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
     cdef const real* x = inputs + n_in * sample_at(samples, place)
     cdef const real* x_before = x
     cdef const real* next_x
-    rate = v_mul(rate, v_set1(slope_factor(output_activation)))
+    rate = v_mul(rate, v_set1(slope_factor(output.activation)))
     for v in range(vectors):
         r[v] = v_mul(factor, ends.r[v])
         bits[v] = v_power_bits(v_clamp_power(r[v]))
         f[v] = v_sub(r[v], v_power_integer(bits[v]))
         d[v] = v_zero()
+        a_before[v] = v_zero()
         single_w[v] = v_load(columns + v * VLEN)
 
+    error = output_d = squared_sizes = v_zero()
+    v_store(deltas, output_d)
     while True:
         next_x = inputs + n_in * sample_at(samples, min(place + 1, stop - 1))
         for v in range(vectors):
-            a[v] = v_activate_power(hidden_activation, bits[v], f[v], &slope[v])
-        # The hidden layer's update by the sample before is there to be done while these are waited for.
+            a[v] = v_activate_power(g_hidden, bits[v], f[v], &slope[v])
+
+        # While these are waited for, the update by the sample before.
+        if not v_all(v_lt(squared_sizes, v_set1(SAFE_UPDATE))):
+            place -= 1
+            break
+        squares = v_fma(error, error, squares)
+        bias = v_sub(bias, v_and(output_lanes, output_d))
+        if single:
+            for v in range(vectors):
+                single_w[v] = v_fnma(output_d, a_before[v], single_w[v])
+        else:
+            for k in range(n_out):
+                for v in range(vectors):
+                    v_store(columns + k * column + v * VLEN,
+                            v_fnma(v_set1(deltas[k]), a_before[v], v_load(columns + k * column + v * VLEN)))
         v = 0
         while v + 2 <= vectors:
             row_descend(2, n_in, x_before, next_x, d + v, w + v * VLEN, stride, b + v * VLEN, next_r + v)
@@ -157,11 +174,11 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
             t = v_load_first(targets + n_out * sample_at(samples, place), n_out)
         for v in range(vectors):
             r[v] = v_mul(factor, next_r[v])
-            next_bits[v] = v_power_bits(v_clamp_power(r[v]))
-            r[v] = v_sub(r[v], v_power_integer(next_bits[v]))
+            bits[v] = v_power_bits(v_clamp_power(r[v]))
+            r[v] = v_sub(r[v], v_power_integer(bits[v]))
 
         # error = (numerator - t denominator) reciprocal, and h d = h error slope_numerator reciprocal**2.
-        y = v_activate_fraction(output_activation, s)
+        y = v_activate_fraction(g_output, s)
         error = v_fnma(t, y.denominator, y.numerator)
         output_d = v_mul(v_mul(rate, y.slope_numerator), error)
         square = v_mul(y.reciprocal, y.reciprocal)
@@ -186,24 +203,10 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
                     k += 2
                 f[v] = v_fnma(v_mul(g, slope[v]), e, v_fnma(v_mul(g, slope[v]), odd, r[v]))
                 d[v] = v_mul(v_add(e, odd), slope[v])
-        a[vectors - 1] = v_and(hidden_lanes, a[vectors - 1])
         squared_sizes = v_fma(error, error, v_fma(output_d, output_d, squared_sizes))
         for v in range(vectors):
-            bits[v] = next_bits[v]
-            squared_sizes = v_fma(a[v], a[v], v_fma(d[v], d[v], squared_sizes))
-        if not v_all(v_lt(squared_sizes, v_set1(SAFE_UPDATE))):
-            break
-
-        squares = v_fma(error, error, squares)
-        bias = v_sub(bias, v_and(output_lanes, output_d))
-        if single:
-            for v in range(vectors):
-                single_w[v] = v_fnma(output_d, a[v], single_w[v])
-        else:
-          for k in range(n_out):
-            for v in range(vectors):
-                v_store(columns + k * column + v * VLEN,
-                        v_fnma(v_set1(deltas[k]), a[v], v_load(columns + k * column + v * VLEN)))
+            a_before[v] = v_and(hidden_lanes, a[v]) if v == vectors - 1 else a[v]
+            squared_sizes = v_fma(a_before[v], a_before[v], v_fma(d[v], d[v], squared_sizes))
         x_before, x = x, next_x
         place += 1
     if single:

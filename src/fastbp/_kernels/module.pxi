@@ -80,15 +80,17 @@ cdef extern from "activation.h" nogil:
     vec v_exp(vec)
     vec v_activate(int activation, vec net_input, vec* slope)
     bint has_power(int activation)
-    real power_factor(int activation)
-    real slope_factor(int activation)
+    ctypedef struct power_activation:
+        vec factor
+    power_activation power_of(int activation)
     vec v_clamp_power(vec)
     vec v_power_bits(vec)
     vec v_power_integer(vec bits)
-    vec v_activate_power(int activation, vec bits, vec f, vec* slope)
+    vec v_activate_power(power_activation, vec bits, vec f, vec* slope)
     ctypedef struct fraction:
         vec numerator, denominator, reciprocal, slope_numerator
-    fraction v_activate_fraction(int activation, vec power)
+    fraction v_activate_fraction(power_activation, vec power)
+    real slope_factor(int activation)
     void activate_elements(int activation, const real* net_input, real* output, ptrdiff_t n)
     void multiply_by_slope(int activation, const real* net_input, const real* output, real* delta, ptrdiff_t n)
 
