@@ -6,15 +6,19 @@
 #   - The net inputs of the next sample x' need no new weights. Sample x, with the hidden layer's deltas d, takes
 #     h x^T d from W and h d from b, so that by the old ones
 #         r' = x' W + b - (1 + x' x^T) h d,
-#     where all but d is known early. The update itself is made beside the chain.
-#   - sigmoid and tanh take net inputs that were multiplied by a factor beside the chain (vecmath.h).
+#     where all but d is known early. The update itself is made beside the chain, while the next activation is waited for.
+#   - sigmoid and tanh take net inputs that were multiplied by a factor beside the chain (vecmath.h). 2**t needs the
+#     nearest integer to t; the hidden layer takes the one for x' W + b, because the rest is small.
+#   - The output layer's delta is a product of three reciprocals and of numbers that are known while the division goes on.
 #   - W of the outputs is transposed for the length of a chain. Its columns, as long as the hidden layer's vectors,
-#     serve both ways; by its rows the way back would add across the lanes of a vector for each hidden neuron.
+#     serve both ways; by its rows the way back would add across the lanes of a vector for each hidden neuron. A single
+#     column stays in registers: what is stored and read again would be waited for.
 #   - An update is permitted by one comparison, whose outcome the processor foresees and does not wait for. A sample
 #     that is not permitted is left to train_singly, which adds up exactly; nothing of it has been written.
-# Zen 4, ns a sample, before and after: 2-2-1 39 and 26 (float64: 44 and 31), 4-8-3 53 and 39 (71 and 56), 16-32-8 195
-# and 112 (227 and 181). For 2-2-1 in float32 the latencies add up to 85 cycles (two activations of 32, the product
-# between them 8, the way back 13); 95 are taken, and the beginning and the end of a chain are some of the rest.
+# Zen 4, ns a sample, before and after: 2-2-1 39 and 23 (float64: 44 and 28), 4-8-3 53 and 37 (71 and 51), 16-32-8 195
+# and 108 (227 and 181). For 2-2-1 in float32 the latencies add up to 71 cycles: 23 for the hidden layer's sigmoid, 8 for
+# the sum, 32 for the output's, 7 for the way back, and 1; 83 are taken, because each of some twenty operations in a row
+# may find its unit busy with what is made beside.
 #
 # r' is rounded otherwise than x' (W - h x^T d) + (b - h d). So that the bits do not depend on when a training was
 # interrupted for another thread, that is done between two chains, which end at fixed places of the order.
@@ -81,6 +85,13 @@ cdef inline vec one_and_product(ptrdiff_t n, const real* x, const real* next_x, 
     return v_add(v_set1(1), v_total(total, VLEN))
 
 
+cdef inline vec split_net_input(power_activation g, vec r, vec* bits) noexcept nogil:
+    """t = n + f of net inputs, however large: returns f, to which something may be added yet, and sets the bits of n."""
+    cdef vec t = v_mul(g.factor, r)
+    bits[0] = v_power_bits(v_clamp_power(t))
+    return v_sub(t, v_power_integer(bits[0]))
+
+
 cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const fastbp_samples* samples,
                             ptrdiff_t place, ptrdiff_t stop, vec rate, chain_ends* ends) noexcept nogil:
     """The samples up to `stop`; returns the place of the first whose update is not permitted, or `stop`.
@@ -96,25 +107,25 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
     cdef ptrdiff_t stride = hidden.stride, column = column_stride(vectors)
     cdef bint single = n_out == 1       # then the output stands in every lane that has a hidden neuron
     cdef power_activation g_hidden = power_of(hidden.activation), g_output = power_of(output.activation)
-    cdef vec factor = g_hidden.factor, output_factor = g_output.factor
     cdef vec hidden_lanes = v_first_lanes(n_hidden - (vectors - 1) * VLEN), output_lanes = v_first_lanes(n_out)
-    cdef vec r[CHAIN_VECTORS]           # net inputs, times their factor
-    cdef vec next_r[CHAIN_VECTORS]      # those of the next sample, by the weights from before the update
+    cdef vec bits[CHAIN_VECTORS]        # of the hidden layer's net inputs, times their factor: n + f (vecmath.h)
+    cdef vec f[CHAIN_VECTORS]
+    cdef vec early_f[CHAIN_VECTORS]     # f of the next sample, by the weights from before the update
+    cdef vec next_r[CHAIN_VECTORS]
     cdef vec a[CHAIN_VECTORS]
+    cdef vec a_before[CHAIN_VECTORS]    # of the sample before
     cdef vec slope[CHAIN_VECTORS]
     cdef vec d[CHAIN_VECTORS]           # h d of the hidden layer
+    cdef vec single_column[CHAIN_VECTORS]
     cdef vec a_in_memory[CHAIN_VECTORS]
     cdef vec d_in_memory
     cdef real* outputs = <real*>a_in_memory
     cdef real* deltas = <real*>&d_in_memory
-    cdef vec bits[CHAIN_VECTORS]
-    cdef vec a_before[CHAIN_VECTORS]
-    cdef vec f[CHAIN_VECTORS]
-    cdef vec single_w[CHAIN_VECTORS]
-    cdef vec g, s, t, error, output_d, e, odd, square
-    cdef fraction y
+    cdef vec product, s, t, z, z2, e, odd
+    cdef vec error, output_d
     cdef vec squared_sizes              # lane by lane, of all numbers that are multiplied for the update
     cdef vec bias = ends.bias, squares = v_zero()
+    cdef fraction y
     cdef const real* inputs = <const real*>samples.x
     cdef const real* targets = <const real*>samples.t
     cdef const real* x = inputs + n_in * sample_at(samples, place)
@@ -122,21 +133,18 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
     cdef const real* next_x
     rate = v_mul(rate, v_set1(slope_factor(output.activation)))
     for v in range(vectors):
-        r[v] = v_mul(factor, ends.r[v])
-        bits[v] = v_power_bits(v_clamp_power(r[v]))
-        f[v] = v_sub(r[v], v_power_integer(bits[v]))
-        d[v] = v_zero()
-        a_before[v] = v_zero()
-        single_w[v] = v_load(columns + v * VLEN)
-
+        f[v] = split_net_input(g_hidden, ends.r[v], &bits[v])
+        single_column[v] = v_load(columns + v * VLEN)
+        a_before[v] = d[v] = v_zero()
     error = output_d = squared_sizes = v_zero()
     v_store(deltas, output_d)
+
     while True:
         next_x = inputs + n_in * sample_at(samples, min(place + 1, stop - 1))
         for v in range(vectors):
             a[v] = v_activate_power(g_hidden, bits[v], f[v], &slope[v])
 
-        # While these are waited for, the update by the sample before.
+        # While these are waited for: the update by the sample before.
         if not v_all(v_lt(squared_sizes, v_set1(SAFE_UPDATE))):
             place -= 1
             break
@@ -144,7 +152,7 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
         bias = v_sub(bias, v_and(output_lanes, output_d))
         if single:
             for v in range(vectors):
-                single_w[v] = v_fnma(output_d, a_before[v], single_w[v])
+                single_column[v] = v_fnma(output_d, a_before[v], single_column[v])
         else:
             for k in range(n_out):
                 for v in range(vectors):
@@ -160,37 +168,36 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
             break
 
         squared_sizes = v_zero()
-        g = v_mul(factor, one_and_product(n_in, x, next_x, &squared_sizes))
-        s = v_mul(output_factor, bias)
+        product = v_mul(g_hidden.factor, one_and_product(n_in, x, next_x, &squared_sizes))
+        s = v_mul(g_output.factor, bias)
         if single:
             for v in range(vectors):
-                s = v_fma(a[v], v_mul(output_factor, single_w[v]), s)
+                s = v_fma(a[v], v_mul(g_output.factor, single_column[v]), s)
             s = v_total(s, n_hidden if vectors == 1 else VLEN)
             t = v_set1(targets[sample_at(samples, place)])
         else:
             for v in range(vectors):
                 v_store(outputs + v * VLEN, a[v])
-            s = v_fma(output_factor, row_dots(VLEN, vectors, columns, column, outputs), s)
+            s = v_fma(g_output.factor, column_dots(n_out, vectors, columns, column, outputs), s)
             t = v_load_first(targets + n_out * sample_at(samples, place), n_out)
         for v in range(vectors):
-            r[v] = v_mul(factor, next_r[v])
-            bits[v] = v_power_bits(v_clamp_power(r[v]))
-            r[v] = v_sub(r[v], v_power_integer(bits[v]))
+            early_f[v] = split_net_input(g_hidden, next_r[v], &bits[v])
 
-        # error = (numerator - t denominator) reciprocal, and h d = h error slope_numerator reciprocal**2.
+        # With z = 1 / denominator: y - t = (numerator - t denominator) z, and h d = h (y - t) slope_numerator z**2.
         y = v_activate_fraction(g_output, s)
+        z = y.reciprocal
+        z2 = v_mul(z, z)
         error = v_fnma(t, y.denominator, y.numerator)
         output_d = v_mul(v_mul(rate, y.slope_numerator), error)
-        square = v_mul(y.reciprocal, y.reciprocal)
-        error = v_mul(error, y.reciprocal)
+        error = v_mul(error, z)
         if single:
             for v in range(vectors):
-                e = v_mul(single_w[v], slope[v])
-                f[v] = v_fnma(v_mul(v_mul(v_mul(g, e), output_d), y.reciprocal), square, r[v])
-                d[v] = v_mul(e, v_mul(v_mul(output_d, y.reciprocal), square))
-            output_d = v_mul(v_mul(output_d, y.reciprocal), square)
+                e = v_mul(single_column[v], slope[v])
+                f[v] = v_fnma(v_mul(v_mul(v_mul(product, e), output_d), z), z2, early_f[v])
+                d[v] = v_mul(e, v_mul(v_mul(output_d, z), z2))
+            output_d = v_mul(v_mul(output_d, z), z2)
         else:
-            output_d = v_mul(v_mul(output_d, y.reciprocal), square)
+            output_d = v_mul(v_mul(output_d, z), z2)
             v_store(deltas, output_d)
             for v in range(vectors):
                 e = v_zero()
@@ -201,7 +208,8 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
                     if k + 1 < n_out:
                         odd = v_fma(v_set1(deltas[k + 1]), v_load(columns + (k + 1) * column + v * VLEN), odd)
                     k += 2
-                f[v] = v_fnma(v_mul(g, slope[v]), e, v_fnma(v_mul(g, slope[v]), odd, r[v]))
+                s = v_mul(product, slope[v])
+                f[v] = v_fnma(s, e, v_fnma(s, odd, early_f[v]))
                 d[v] = v_mul(v_add(e, odd), slope[v])
         squared_sizes = v_fma(error, error, v_fma(output_d, output_d, squared_sizes))
         for v in range(vectors):
@@ -211,7 +219,7 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
         place += 1
     if single:
         for v in range(vectors):
-            v_store(columns + v * VLEN, single_w[v])
+            v_store(columns + v * VLEN, single_column[v])
     ends.bias, ends.squares = bias, v_and(output_lanes, squares)
     return place
 

@@ -75,6 +75,7 @@ cdef extern from "row.h" nogil:
     void row_descend(int vectors, ptrdiff_t depth, const real* x, const real* next, const vec* d, real* w,
                      ptrdiff_t w_row, real* b, vec* sums)
     vec row_dots(ptrdiff_t rows, ptrdiff_t vectors, const real* b, ptrdiff_t b_row, const real* d)
+    vec column_dots(ptrdiff_t n, ptrdiff_t vectors, const real* b, ptrdiff_t b_row, const real* d)
 
 cdef extern from "activation.h" nogil:
     vec v_exp(vec)

@@ -43,10 +43,11 @@ FORCE_INLINE vec v_total(vec a, ptrdiff_t n)
     a = OP(padd)(a, a);
     return PICK(a, OP(padd)(a, a));
 }
-FORCE_INLINE vec v_sums(const vec *s)
+FORCE_INLINE vec v_lane_sums(const vec *s)
 {
     return PICK(OP(padd)(s[0], s[1]), OP(padd)(OP(padd)(s[0], s[1]), OP(padd)(s[2], s[3])));
 }
+FORCE_INLINE vec v_join_sums(const vec *s) { return s[0]; }
 #define LANE PICK(2, 4)
 FORCE_INLINE vec v_load_lanes(const real *p, ptrdiff_t distance) { (void)distance; return v_load(p); }
 FORCE_INLINE void v_transpose_lanes(vec *r)

@@ -88,7 +88,6 @@ FORCE_INLINE void v_transpose_lanes(vec *r)
 #endif
 }
 
-/* Within each 128 bits: the sums of the four (float64: two) vectors from s on, one beside the other. */
 FORCE_INLINE vec v_lane_sums(const vec *s)
 {
 #if FASTBP_DOUBLE
@@ -143,11 +142,7 @@ FORCE_INLINE vec v_pairs(vec a, vec b)
     return v_add(PASTE(_mm512_shuffle_, PICK(f64x2, f32x4), )(a, b, 0x88),
                  PASTE(_mm512_shuffle_, PICK(f64x2, f32x4), )(a, b, 0xdd));
 }
-FORCE_INLINE vec v_sums(const vec *s)
-{
-    return v_pairs(v_pairs(v_lane_sums(s), v_lane_sums(s + LANE)),
-                   v_pairs(v_lane_sums(s + 2 * LANE), v_lane_sums(s + 3 * LANE)));
-}
+FORCE_INLINE vec v_join_sums(const vec *s) { return v_pairs(v_pairs(s[0], s[1]), v_pairs(s[2], s[3])); }
 FORCE_INLINE vec v_shift_left_mantissa(vec a)
 {
     return PICK(_mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(a), 52)),
@@ -170,10 +165,9 @@ FORCE_INLINE vec v_total(vec a, ptrdiff_t n)
     if (n > LANE) a = v_add(a, OP(permute2f128)(a, a, 0x01));
     return v_lane_total(a, n);
 }
-FORCE_INLINE vec v_sums(const vec *s)
+FORCE_INLINE vec v_join_sums(const vec *s)
 {
-    const vec a = v_lane_sums(s), b = v_lane_sums(s + LANE);
-    return v_add(OP(permute2f128)(a, b, 0x20), OP(permute2f128)(a, b, 0x31));
+    return v_add(OP(permute2f128)(s[0], s[1], 0x20), OP(permute2f128)(s[0], s[1], 0x31));
 }
 FORCE_INLINE vec v_shift_left_mantissa(vec a)
 {
@@ -186,7 +180,7 @@ FORCE_INLINE vmask v_le(vec a, vec b) { return OP(cmple)(a, b); }
 FORCE_INLINE vec v_select(vmask m, vec a, vec b) { return v_or(v_and(m, a), v_andnot(m, b)); }
 FORCE_INLINE real v_sum(vec a) { return v_sum128(a); }
 FORCE_INLINE vec v_total(vec a, ptrdiff_t n) { return v_lane_total(a, n); }
-FORCE_INLINE vec v_sums(const vec *s) { return v_lane_sums(s); }
+FORCE_INLINE vec v_join_sums(const vec *s) { return s[0]; }
 FORCE_INLINE vec v_shift_left_mantissa(vec a)
 {
     return PICK(_mm_castsi128_pd(_mm_slli_epi64(_mm_castpd_si128(a), 52)),
