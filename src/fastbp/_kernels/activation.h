@@ -86,7 +86,7 @@ FORCE_INLINE vec v_activate(int activation, vec r, vec *slope)
     return a;
 }
 
-/* The same for a chain of waiting (vecmath.h): of t = power_factor(activation) r, and of four activations only. */
+/* The same for a chain of waiting (vecmath.h): of t, the product of the net inputs and a factor, and of four activations only. */
 FORCE_INLINE int has_power(int activation)
 {
     return activation == FASTBP_SIGMOID || activation == FASTBP_TANH || activation == FASTBP_RELU

@@ -18,7 +18,7 @@ cdef extern from "simd.h" nogil:
     ctypedef struct vec:
         pass
     int VLEN, V_BYTES
-    real SAFE_UPDATE, SAFE_SIZE, LEAST_NORMAL
+    real SAFE_UPDATE, LEAST_NORMAL
     vec v_zero()
     vec v_set1(real)
     vec v_load(const real*)

@@ -99,7 +99,6 @@ typedef PICK(double, float) real;
 /* An update below this keeps every finite parameter finite: half an ulp of the largest number is 2**970 (2**103),
  * and the rest leaves room for what an optimizer's momentum adds up. */
 #define SAFE_UPDATE PICK(0x1p+960, 0x1p+96f)
-#define SAFE_SIZE PICK(0x1p+480, 0x1p+48f) /* of two factors, or of an error that is squared */
 #define LEAST_NORMAL PICK(0x1p-1022, 0x1p-126f)
 /* Adding this to a small x leaves round(x), ties to even, in the low bits of the sum. */
 #define ROUND_MAGIC PICK(0x1.8p+52, 0x1.8p+23f)
