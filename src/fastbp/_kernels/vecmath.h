@@ -225,7 +225,7 @@ FORCE_INLINE vec v_power_plus(vec bits, vec f, vec offset)
 {
     const real *c = EXP2_SERIES;
     const vec scale = v_shift_left_mantissa(bits);
-    const vec f2 = v_mul(f, f), d = v_mul(scale, f), d2 = v_mul(scale, f2);
+    const vec f2 = v_mul(f, f), d = v_mul(scale, f), d2 = v_mul(d, f2);
     vec sum = v_fma(d, v_poly_2(f, c, 2), v_add(scale, offset));
     sum = v_fma(d2, v_poly_4(f, f2, c + 2, 4), sum);
 #if FASTBP_DOUBLE
