@@ -6,19 +6,19 @@
 #   - The net inputs of the next sample x' need no new weights. Sample x, with the hidden layer's deltas d, takes
 #     h x^T d from W and h d from b, so that by the old ones
 #         r' = x' W + b - (1 + x' x^T) h d,
-#     where all but d is known early. The update itself is made beside the chain, while the next activation is waited for.
+#     where all but d is known early. The update itself is made while the next activation is waited for.
 #   - sigmoid and tanh take net inputs that were multiplied by a factor beside the chain (vecmath.h). 2**t needs the
 #     nearest integer to t; the hidden layer takes the one for x' W + b, because the rest is small.
-#   - The output layer's delta is a product of three reciprocals and of numbers that are known while the division goes on.
+#   - The output layer's delta is a product of three reciprocals and of numbers that are known before the division ends.
 #   - W of the outputs is transposed for the length of a chain. Its columns, as long as the hidden layer's vectors,
 #     serve both ways; by its rows the way back would add across the lanes of a vector for each hidden neuron. A single
 #     column stays in registers: what is stored and read again would be waited for.
 #   - An update is permitted by one comparison, whose outcome the processor foresees and does not wait for. A sample
 #     that is not permitted is left to train_singly, which adds up exactly; nothing of it has been written.
-# Zen 4, ns a sample, before and after: 2-2-1 39 and 23 (float64: 44 and 28), 4-8-3 53 and 37 (71 and 51), 16-32-8 195
-# and 108 (227 and 181). For 2-2-1 in float32 the latencies add up to 71 cycles: 23 for the hidden layer's sigmoid, 8 for
-# the sum, 32 for the output's, 7 for the way back, and 1; 83 are taken, because each of some twenty operations in a row
-# may find its unit busy with what is made beside.
+# Zen 4, ns a sample, before and after: 2-2-1 39 and 25 (float64: 44 and 28), 4-8-3 53 and 37 (71 and 51), 16-32-8 195
+# and 108 (227 and 190). For 2-2-1 in float32 the latencies add up to 71 cycles: 23 for the hidden layer's sigmoid, 8
+# for the sum, 32 for the output's, 7 for the way back, and 1; 91 are taken, because each of some twenty operations
+# in a row may find its unit busy with what is made beside, and registers are few.
 #
 # r' is rounded otherwise than x' (W - h x^T d) + (b - h d). So that the bits do not depend on when a training was
 # interrupted for another thread, that is done between two chains, which end at fixed places of the order.
@@ -86,7 +86,7 @@ cdef inline vec one_and_product(ptrdiff_t n, const real* x, const real* next_x, 
 
 
 cdef inline vec split_net_input(power_activation g, vec r, vec* bits) noexcept nogil:
-    """t = n + f of net inputs, however large: returns f, to which something may be added yet, and sets the bits of n."""
+    """t = n + f of net inputs: returns f, to which something may be added yet, and sets the bits of n."""
     cdef vec t = v_mul(g.factor, r)
     bits[0] = v_power_bits(v_clamp_power(t))
     return v_sub(t, v_power_integer(bits[0]))
