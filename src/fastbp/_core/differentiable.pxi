@@ -35,7 +35,7 @@ cdef class Differentiable(Model):
         cdef Py_ssize_t start = 0, m
         while start < total:
             m = min(total - start, self.model.block_rows)
-            self.kernels.forward(&self.model, work, samples.x, start, m)
+            self.kernels.forward_block(&self.model, work, samples.x, start, m)
             self.kernels.output_error(&self.model, work, samples, start, m, scale, self.model.fused, progress)
             if not forward_only:
                 self.kernels.backward(&self.model, work, samples.x, start, m, start > 0)
@@ -48,7 +48,7 @@ cdef class Differentiable(Model):
         while start < samples.m:
             m = min(samples.m - start, self.model.block_rows)
             with nogil:
-                self.kernels.forward(&self.model, work, samples.data.x, start, m)
+                self.kernels.forward_block(&self.model, work, samples.data.x, start, m)
             self.custom_error(work, samples, start, m, scale, progress)
             if not forward_only:
                 with nogil:

@@ -35,6 +35,13 @@ cdef void forward_entry(const fastbp_model* model, Workspace work, const void* x
     leave_float_mode(before)
 
 
+cdef void forward_block_entry(const fastbp_model* model, Workspace work, const void* x, ptrdiff_t start,
+                        ptrdiff_t m) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    forward_block(model, <TypedWorkspace>work, rows_from(model, x, start), m)
+    leave_float_mode(before)
+
+
 cdef void output_error_entry(const fastbp_model* model, Workspace work, const fastbp_samples* samples, ptrdiff_t start,
                              ptrdiff_t m, double scale, bint fused, fastbp_progress* progress) noexcept nogil:
     cdef float_mode before = enter_float_mode()
@@ -64,7 +71,7 @@ cdef void error_signal_entry(const fastbp_model* model, Workspace work, int l, p
 cdef void backward_entry(const fastbp_model* model, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
                          bint accumulate) noexcept nogil:
     cdef float_mode before = enter_float_mode()
-    backward(model, <TypedWorkspace>work, rows_from(model, x, start), m, accumulate)
+    backward_block(model, <TypedWorkspace>work, rows_from(model, x, start), m, accumulate)
     leave_float_mode(before)
 
 
@@ -120,6 +127,7 @@ functions.packed_size = packed_size
 functions.copy_params = copy_params_entry
 functions.predict = predict_entry
 functions.forward = forward_entry
+functions.forward_block = forward_block_entry
 functions.output_error = output_error_entry
 functions.apply_slope = apply_slope_entry
 functions.weight_gradient = weight_gradient_entry

@@ -71,6 +71,9 @@ cdef void predict(const fastbp_model* model, TypedWorkspace work, const real* x,
     cdef ptrdiff_t start = 0, rows, x_stride, i, n_outputs = model.layers[model.n_layers - 1].n_out
     cdef real* r
     cdef int l
+    if takes_lanes(model, work, m):
+        predict_lanes(model, work, x, m, out)
+        return
     while start < m:
         rows = min(m - start, model.block_rows)
         x_stride = model.layers[0].n_in

@@ -22,6 +22,7 @@ ctypedef struct fastbp_kernels:
     void (*predict)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t m, void* out) noexcept nogil
     # The steps of backpropagation on a block of rows.
     void (*forward)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m) noexcept nogil
+    void (*forward_block)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m) noexcept nogil
     void (*output_error)(const fastbp_model*, Workspace work, const fastbp_samples*, ptrdiff_t start, ptrdiff_t m,
                          double scale, bint fused, fastbp_progress*) noexcept nogil
     void (*apply_slope)(const fastbp_model*, Workspace work, int l, ptrdiff_t m) noexcept nogil
