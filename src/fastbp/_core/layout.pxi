@@ -64,7 +64,8 @@ cdef class Layout:
             self.model.widest = max(self.model.widest, layer.stride)
             offset = bias + padded(stride, self.lanes)
         self.model.n_params = offset
-        self.model.block_rows = FASTBP_BLOCK_ROWS
+        self.model.block_rows = (FASTBP_SMALL_BLOCK if offset * self.itemsize <= FASTBP_SMALL_PARAMS
+                                 else FASTBP_BLOCK_ROWS)
         self.model.n_layers = n_layers
         self.n_params, self.n_outputs = n_params, layer_sizes[n_layers]
         return 0

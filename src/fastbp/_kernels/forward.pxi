@@ -59,7 +59,7 @@ cdef void forward(const fastbp_model* model, TypedWorkspace work, const real* x,
         forward_layer(model, layer, x, x_stride, m, net_input_of(work, l), output_of(work, l), slope_of(work, l),
                       &work.packed[0])
         if work.places[l].dropout > 0:
-            drop_outputs(layer, work, l, m)
+            drop_outputs(work, l, 0, m * layer.stride)
         x = kept_of(work, l)
         x_stride = layer.stride
 
@@ -71,7 +71,7 @@ cdef void predict(const fastbp_model* model, TypedWorkspace work, const real* x,
     cdef ptrdiff_t start = 0, rows, x_stride, i, n_outputs = model.layers[model.n_layers - 1].n_out
     cdef real* r
     cdef int l
-    if takes_lanes(model, work, m):
+    if takes_lanes(model, m):
         predict_lanes(model, work, x, m, out)
         return
     while start < m:

@@ -12,9 +12,7 @@
 #include "simd.h"
 
 /* Samples of a panel: the vectors of all of a layer's neurons for them are one after the other. */
-#ifndef LANES
-#define LANES 32
-#endif
+#define LANES PICK(32, 64)
 
 #define DOT_ROWS 4
 #if FASTBP_LEVEL == 4 || defined(__aarch64__) || defined(_M_ARM64)

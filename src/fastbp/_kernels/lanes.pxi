@@ -1,147 +1,183 @@
-# Narrow layers in long batches: samples along the lanes.
+# Long batches of narrow layers: the samples stand along the lanes, where forward.pxi and delta.pxi have the neurons.
+#
+# Samples are taken LANES at a time, a panel. In a panel each neuron has LANES numbers, one a sample, and the neurons
+# follow one another, so that
+#     forward    R = W^T A + b
+#     delta      E = W D
+# are products whose B is a panel: every vector is full of samples, W is read number by number where it stands and is
+# never transposed, and a layer of one neuron is one like the others. All layers of a panel are worked off before the
+# next one, in the first cache. The gradient A D^T is dot products along all samples of a block (lanes.h).
+#
+# Inputs are transposed on the way in, the outputs and the deltas of the last layer on the way out and in, for losses
+# and softmax work on rows. The last panel repeats its last sample until it is full; its deltas are 0 there.
+#
+# LANES_MEASURED
 
-cdef ptrdiff_t LANES_LEAST = 64
-cdef ptrdiff_t LANES_WIDEST = 64
+cdef enum:
+    LANES_LEAST = 64        # rows of a block, and at least LANES
+    LANES_WIDEST = 64
 
-cdef inline bint takes_lanes(const fastbp_model* model, TypedWorkspace work, ptrdiff_t m) noexcept nogil:
+
+cdef bint suits_lanes(const fastbp_model* model) noexcept nogil:
+    """Whether long batches are to stand along the lanes."""
     cdef int l
-    if m < LANES_LEAST or work.drops or model.layers[0].n_in > LANES_WIDEST:
+    if model.layers[0].n_in > LANES_WIDEST:
         return False
     for l in range(model.n_layers):
         if model.layers[l].n_out > LANES_WIDEST:
             return False
         if model.layers[l].activation == FASTBP_SOFTMAX and l + 1 < model.n_layers:
-            return False
+            return False        # it would be the one hidden activation that works on rows
     return True
 
 
+cdef ptrdiff_t batch_rows(const fastbp_model* model) noexcept nogil:
+    """Rows of a block of a batch: many where each of the gradient's dot products has to be summed up only once."""
+    return FASTBP_BLOCK_ROWS if suits_lanes(model) else model.block_rows
+
+
 cdef struct lanes_space:
-    real* bias          # each number as often as a tile is wide, layer after layer
+    real* biases        # each as often as a tile is wide, layer after layer
+    real* ones          # (LANES)
     real* inputs        # (panels, n_in, LANES)
-    real* last          # (panels, stride, LANES)
+    real* last          # (panels, stride, LANES): deltas of the last layer; on the way forward a panel of its outputs
 
 
 cdef inline ptrdiff_t panels_of(ptrdiff_t m) noexcept nogil:
     return (m + LANES - 1) // LANES
 
 
-cdef ptrdiff_t lanes_size(const fastbp_model* model, ptrdiff_t rows, bint with_errors) noexcept nogil:
-    cdef ptrdiff_t size = 0, panels = panels_of(rows) if with_errors else 1
-    cdef int l
-    if rows < LANES_LEAST:
-        return 0
+cdef ptrdiff_t space_for(const fastbp_model* model, ptrdiff_t rows, bint with_errors) noexcept nogil:
+    """How many numbers `packed` must hold for blocks of so many rows."""
+    cdef ptrdiff_t size = LANES, panels = panels_of(rows) if with_errors else 1
+    cdef int l, last = model.n_layers - 1
+    if rows < LANES_LEAST or not suits_lanes(model):
+        return packed_size(model, rows, with_errors)
     for l in range(model.n_layers):
         size += model.layers[l].n_out * TILE_VECTORS * VLEN
-    return size + panels * LANES * (model.layers[0].n_in + model.layers[model.n_layers - 1].stride)
+    size += panels * LANES * (model.layers[0].n_in + model.layers[last].stride)
+    return max(size, packed_size(model, rows, with_errors))
 
 
-cdef lanes_space space_of(const fastbp_model* model, TypedWorkspace work, ptrdiff_t panels) noexcept nogil:
-    """Spreads the biases."""
+cdef lanes_space prepare_lanes(const fastbp_model* model, TypedWorkspace work, ptrdiff_t panels) noexcept nogil:
+    """Cut `packed` into its parts, and spread the biases."""
     cdef lanes_space space
     cdef const real* b
     cdef real* to = &work.packed[0]
     cdef ptrdiff_t j, v
     cdef int l
-    space.bias = to
+    space.biases = to
     for l in range(model.n_layers):
         b = <const real*>model.params + model.layers[l].bias
         for j in range(model.layers[l].n_out):
             for v in range(TILE_VECTORS):
                 v_store(to, v_set1(b[j]))
                 to += VLEN
-    space.inputs = to
-    space.last = to + panels * LANES * model.layers[0].n_in
+    space.ones = to
+    for j in range(LANES):
+        to[j] = 1
+    space.inputs = to + LANES
+    space.last = space.inputs + panels * LANES * model.layers[0].n_in
     return space
 
 
-cdef void rows_to_lanes(const real* x, ptrdiff_t n, ptrdiff_t rows, real* to) noexcept nogil:
-    """A panel of samples x, the last of them repeated to fill it."""
+cdef void rows_to_lanes(const real* x, ptrdiff_t n, ptrdiff_t rows, real* lanes) noexcept nogil:
+    """A panel of the samples x, of n numbers each; where there are fewer than LANES rows, the last is repeated."""
     cdef ptrdiff_t whole = n // LANE * LANE if rows >= LANES else 0, i, j
-    transpose_vectors(LANES // VLEN, whole, x, n, to, LANES)
+    transpose_vectors(LANES // VLEN, whole, x, n, lanes, LANES)
     for j in range(whole, n):
         for i in range(LANES):
-            to[j * LANES + i] = x[min(i, rows - 1) * n + j]
+            lanes[j * LANES + i] = x[min(i, rows - 1) * n + j]
 
 
-cdef void lanes_to_rows(const fastbp_layer* layer, const real* lanes, real* to) noexcept nogil:
+cdef void lanes_to_rows(const fastbp_layer* layer, const real* lanes, real* rows) noexcept nogil:
+    """A panel of a layer as padded rows: the lanes of the padding, too, are read."""
     if layer.n_out == 1:
-        memcpy(to, lanes, LANES * sizeof(real))
+        memcpy(rows, lanes, LANES * sizeof(real))
     else:
-        transpose_vectors(layer.stride // VLEN, LANES, lanes, LANES, to, layer.stride)
+        transpose_vectors(layer.stride // VLEN, LANES, lanes, LANES, rows, layer.stride)
 
 
-cdef const real* lanes_net_inputs(const fastbp_model* model, const fastbp_layer* layer, const real* bias, const real* a,
+cdef void lanes_net_inputs(const fastbp_model* model, const fastbp_layer* layer, const real* biases, const real* a,
                            real* r) noexcept nogil:
-    """r = W^T a + b"""
     cdef const real* w = <const real*>model.params + layer.weights
     cdef matrix init
-    init.at, init.row, init.column = bias, TILE_VECTORS * VLEN, 0
+    cdef ptrdiff_t v
+    if layer.n_out == 1:
+        # A tile of one row would wait for each of its sums.
+        for v in range(LANES // VLEN):
+            v_store(r + v * VLEN, v_load(biases))
+        multiply_row(LANES // VLEN, layer.n_in, w, a, LANES, r, r)
+        return
+    init.at, init.row, init.column = biases, TILE_VECTORS * VLEN, 0     # the same for each tile of a row
     multiply_block(layer.n_out, LANES // VLEN, layer.n_in, columns_of(w, layer.stride), rows_of(a, LANES),
                    TILE_VECTORS * VLEN, init, r, LANES, NULL)
-    return bias + layer.n_out * TILE_VECTORS * VLEN
 
 
-cdef void finish_lanes(const fastbp_layer* layer, real* r, real* net_input, real* output) noexcept nogil:
-    """From the net inputs of the last layer to rows of outputs."""
+cdef void finish_lanes(const fastbp_layer* layer, real* r, real* net_inputs, real* outputs) noexcept nogil:
+    """From a panel of the last layer's net inputs, which is overwritten, to its rows."""
+    if net_inputs != outputs or layer.activation == FASTBP_SOFTMAX:
+        lanes_to_rows(layer, r, net_inputs)
     if layer.activation == FASTBP_SOFTMAX:
-        lanes_to_rows(layer, r, net_input)
-        activate(layer, net_input, output, LANES)
-        return
-    if net_input != output:
-        lanes_to_rows(layer, r, net_input)
-    activate_elements(layer.activation, r, r, layer.n_out * LANES)
-    lanes_to_rows(layer, r, output)
+        activate(layer, net_inputs, outputs, LANES)
+    else:
+        activate_elements(layer.activation, r, r, layer.n_out * LANES)
+        lanes_to_rows(layer, r, outputs)
 
 
 cdef void forward_lanes(const fastbp_model* model, TypedWorkspace work, const real* x, ptrdiff_t m) noexcept nogil:
-    cdef ptrdiff_t panels = panels_of(m), p, at, n_in = model.layers[0].n_in
-    cdef lanes_space space = space_of(model, work, panels)
-    cdef const fastbp_layer* layer
-    cdef const real* a
-    cdef const real* bias
-    cdef real* r
+    cdef ptrdiff_t n_in = model.layers[0].n_in, panels = panels_of(m), p, at
+    cdef lanes_space space = prepare_lanes(model, work, panels)
     cdef int l, last = model.n_layers - 1
-    memset(space.last, 0, model.layers[last].stride * LANES * sizeof(real))
+    cdef const fastbp_layer* layer = &model.layers[last]
+    cdef const real* a
+    cdef const real* biases
+    memset(space.last, 0, layer.stride * LANES * sizeof(real))
     for p in range(panels):
         rows_to_lanes(x + p * LANES * n_in, n_in, m - p * LANES, space.inputs + p * LANES * n_in)
         a = space.inputs + p * LANES * n_in
-        bias = space.bias
+        biases = space.biases
         for l in range(last):
             layer = &model.layers[l]
-            at = p * LANES * layer.n_out
-            r = net_input_of(work, l) + at
-            bias = lanes_net_inputs(model, layer, bias, a, r)
-            a = output_of(work, l) + at
-            activate_elements(layer.activation, r, <real*>a, layer.n_out * LANES)
+            at = p * LANES * layer.stride
+            lanes_net_inputs(model, layer, biases, a, net_input_of(work, l) + at)
+            activate_elements(layer.activation, net_input_of(work, l) + at, output_of(work, l) + at,
+                              layer.n_out * LANES)
+            if work.places[l].dropout > 0:
+                drop_outputs(work, l, at, layer.n_out * LANES)
+            a = kept_of(work, l) + at
+            biases += layer.n_out * TILE_VECTORS * VLEN
         layer = &model.layers[last]
-        lanes_net_inputs(model, layer, bias, a, space.last)
         at = p * LANES * layer.stride
+        lanes_net_inputs(model, layer, biases, a, space.last)
         finish_lanes(layer, space.last, net_input_of(work, last) + at, output_of(work, last) + at)
 
 
 cdef void predict_lanes(const fastbp_model* model, TypedWorkspace work, const real* x, ptrdiff_t m,
                         real* out) noexcept nogil:
-    cdef ptrdiff_t start = 0, i, n_in = model.layers[0].n_in
-    cdef lanes_space space = space_of(model, work, 1)
-    cdef const fastbp_layer* layer
-    cdef const real* a
-    cdef const real* bias
-    cdef real* r
+    """Outputs of m rows into the contiguous `out`; two layers' outputs are kept at a time, in turn."""
+    cdef ptrdiff_t n_in = model.layers[0].n_in, start = 0, i
+    cdef lanes_space space = prepare_lanes(model, work, 1)
     cdef int l, last = model.n_layers - 1
-    memset(space.last, 0, model.layers[last].stride * LANES * sizeof(real))
+    cdef const fastbp_layer* layer = &model.layers[last]
+    cdef const real* a
+    cdef const real* biases
+    cdef real* r
+    memset(space.last, 0, layer.stride * LANES * sizeof(real))
     while start < m:
         rows_to_lanes(x + start * n_in, n_in, m - start, space.inputs)
         a = space.inputs
-        bias = space.bias
+        biases = space.biases
         for l in range(last):
             layer = &model.layers[l]
             r = &work.outputs[(l % 2) * model.widest * LANES]
-            bias = lanes_net_inputs(model, layer, bias, a, r)
+            lanes_net_inputs(model, layer, biases, a, r)
             activate_elements(layer.activation, r, r, layer.n_out * LANES)
             a = r
+            biases += layer.n_out * TILE_VECTORS * VLEN
         layer = &model.layers[last]
-        lanes_net_inputs(model, layer, bias, a, space.last)
         r = &work.outputs[(last % 2) * model.widest * LANES]
+        lanes_net_inputs(model, layer, biases, a, space.last)
         finish_lanes(layer, space.last, r, r)
         for i in range(min(m - start, <ptrdiff_t>LANES)):
             memcpy(out, r + i * layer.stride, layer.n_out * sizeof(real))
@@ -149,65 +185,72 @@ cdef void predict_lanes(const fastbp_model* model, TypedWorkspace work, const re
         start += LANES
 
 
+cdef inline real* lane_deltas(const fastbp_model* model, TypedWorkspace work, const lanes_space* space,
+                              int l) noexcept nogil:
+    """Those of a single output stand in a row as they do in lanes."""
+    return space.last if l + 1 == model.n_layers and model.layers[l].n_out > 1 else delta_of(work, l)
+
+
 cdef void backward_lanes(const fastbp_model* model, TypedWorkspace work, ptrdiff_t m, bint accumulate) noexcept nogil:
-    cdef ptrdiff_t panels = panels_of(m), p, i, j, d_panel
-    cdef lanes_space space = space_of(model, work, panels)
+    """What `backward` does, after forward_lanes."""
+    cdef ptrdiff_t panels = panels_of(m), p, at, n, size
+    cdef lanes_space space = prepare_lanes(model, work, panels)
     cdef int l, last = model.n_layers - 1
     cdef const fastbp_layer* layer = &model.layers[last]
     cdef real* d = delta_of(work, last)
-    cdef real* e
     cdef real* g
-    cdef const real* a
-    cdef vec total
     if not model.fused:
         apply_slope(model, work, last, m)
-    memset(d + m * layer.stride, 0, (panels * LANES - m) * layer.stride * sizeof(real))
+    size = LANES * layer.stride
+    memset(d + m * layer.stride, 0, (panels * size - m * layer.stride) * sizeof(real))
     if layer.n_out > 1:
         for p in range(panels):
-            transpose_vectors(LANES // VLEN, (layer.n_out + LANE - 1) // LANE * LANE, d + p * LANES * layer.stride, layer.stride,
-                              space.last + p * LANES * layer.stride, LANES)
-        d = space.last
+            transpose_vectors(LANES // VLEN, (layer.n_out + LANE - 1) // LANE * LANE, d + p * size, layer.stride,
+                              space.last + p * size, LANES)
     for p in range(panels):
-        e = d + p * LANES * layer.stride
         for l in range(last, 0, -1):
-            a = e
-            e = delta_of(work, l - 1) + p * LANES * model.layers[l].n_in
-            multiply_block(model.layers[l].n_in, LANES // VLEN, model.layers[l].n_out, rows_of(<const real*>model.params + model.layers[l].weights, model.layers[l].stride),
-                           rows_of(a, LANES), TILE_VECTORS * VLEN, rows_of(NULL, 0), e, LANES, NULL)
-            i = p * LANES * model.layers[l].n_in
-            multiply_by_slope(model.layers[l - 1].activation, net_input_of(work, l - 1) + i, output_of(work, l - 1) + i,
-                              e, model.layers[l].n_in * LANES)
-    for l in range(last + 1):
+            layer = &model.layers[l]
+            d = delta_of(work, l - 1)
+            at = p * LANES * model.layers[l - 1].stride
+            n = LANES * layer.n_in
+            multiply_block(layer.n_in, LANES // VLEN, layer.n_out,
+                           rows_of(<const real*>model.params + layer.weights, layer.stride),
+                           rows_of(lane_deltas(model, work, &space, l) + p * LANES * layer.stride, LANES),
+                           TILE_VECTORS * VLEN, rows_of(NULL, 0), d + at, LANES, NULL)
+            if work.places[l - 1].dropout > 0:
+                multiply_elements(d + at, mask_of(work, l - 1) + at, d + at, n)
+            multiply_by_slope(model.layers[l - 1].activation, net_input_of(work, l - 1) + at,
+                              output_of(work, l - 1) + at, d + at, n)
+    for l in range(model.n_layers):
         layer = &model.layers[l]
+        d = lane_deltas(model, work, &space, l)
+        size = LANES * layer.stride
         g = &work.gradient[layer.weights]
         if not accumulate:
-            memset(g, 0, (layer.bias - layer.weights) * sizeof(real))
-        a = space.inputs if l == 0 else output_of(work, l - 1)
-        if l < last:
-            e = delta_of(work, l)
-            d_panel = layer.n_out * LANES
+            memset(g, 0, (layer.bias + layer.n_out - layer.weights) * sizeof(real))
+        if l == 0:
+            add_dots(layer.n_in, layer.n_out, panels, space.inputs, LANES * layer.n_in, d, size, g, layer.stride)
         else:
-            e = d
-            d_panel = layer.stride * LANES
-        add_dots(layer.n_in, layer.n_out, panels, a, layer.n_in * LANES, e, d_panel, g, layer.stride)
-        g = &work.gradient[layer.bias]
-        for j in range(layer.n_out):
-            total = v_zero()
-            for p in range(panels):
-                for i in range(LANES // VLEN):
-                    total = v_add(total, v_load(e + p * d_panel + j * LANES + i * VLEN))
-            g[j] = v_sum(total) + (g[j] if accumulate else 0)
+            add_dots(layer.n_in, layer.n_out, panels, kept_of(work, l - 1), LANES * model.layers[l - 1].stride,
+                     d, size, g, layer.stride)
+        add_dots(1, layer.n_out, panels, space.ones, 0, d, size, &work.gradient[layer.bias], layer.stride)
 
 
-cdef void forward_block(const fastbp_model* model, TypedWorkspace work, const real* x, ptrdiff_t m) noexcept nogil:
-    if takes_lanes(model, work, m):
+cdef inline bint takes_lanes(const fastbp_model* model, ptrdiff_t m) noexcept nogil:
+    return m >= LANES_LEAST and suits_lanes(model)
+
+
+cdef void forward_batch(const fastbp_model* model, TypedWorkspace work, const real* x, ptrdiff_t m) noexcept nogil:
+    """Forward, for output_error and backward_batch alone: other layers than the last may stand in lanes."""
+    if takes_lanes(model, m):
         forward_lanes(model, work, x, m)
     else:
         forward(model, work, x, m)
 
 
-cdef void backward_block(const fastbp_model* model, TypedWorkspace work, const real* x, ptrdiff_t m, bint accumulate) noexcept nogil:
-    if takes_lanes(model, work, m):
+cdef void backward_batch(const fastbp_model* model, TypedWorkspace work, const real* x, ptrdiff_t m,
+                         bint accumulate) noexcept nogil:
+    if takes_lanes(model, m):
         backward_lanes(model, work, m, accumulate)
     else:
         backward(model, work, x, m, accumulate)

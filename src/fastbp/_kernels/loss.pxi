@@ -6,18 +6,17 @@ cdef extern from "kernels.h" nogil:
     int FASTBP_BINARY_CROSS_ENTROPY
 
 
-cdef real squared_error_row(const fastbp_layer* layer, const real* y, const real* t, real factor,
-                            real* e) noexcept nogil:
-    """e = factor (y - t), followed by zeros; returns the sum of (y - t)**2."""
+cdef real squared_error_row(ptrdiff_t n, const real* y, const real* t, real factor, real* e) noexcept nogil:
+    """e = factor (y - t) for n numbers, followed by zeros; returns the sum of (y - t)**2."""
     cdef vec difference, squares = v_zero(), scale = v_set1(factor)
     cdef ptrdiff_t j = 0
-    if layer.n_out == 1:
+    if n == 1:
         e[0] = factor * (y[0] - t[0])
         return (y[0] - t[0]) * (y[0] - t[0])
-    while j < layer.n_out:
-        difference = v_sub(v_load(y + j), v_load_first(t + j, layer.n_out - j))
-        if j + VLEN > layer.n_out:
-            difference = v_and(v_first_lanes(layer.n_out - j), difference)
+    while j < n:
+        difference = v_sub(v_load(y + j), v_load_first(t + j, n - j))
+        if j + VLEN > n:
+            difference = v_and(v_first_lanes(n - j), difference)
         squares = v_fma(difference, difference, squares)
         v_store(e + j, v_mul(scale, difference))
         j += VLEN
@@ -137,6 +136,12 @@ cdef void output_error(const fastbp_model* model, TypedWorkspace work, const fas
     cdef const real* t
     cdef ptrdiff_t i, sample
     cdef double weight, loss, squares
+    if model.loss == FASTBP_SQUARED_ERROR and layer.n_out == 1 and samples.order == NULL and weights == NULL:
+        # The block is one row of m numbers.
+        squares = squared_error_row(m, y, <const real*>samples.t + start, <real>scale, e)
+        progress.squares += squares
+        progress.error += 0.5 * squares
+        return
     for i in range(m):
         sample = start + i if samples.order == NULL else samples.order[start + i]
         weight = 1 if weights == NULL else weights[sample]
@@ -144,7 +149,7 @@ cdef void output_error(const fastbp_model* model, TypedWorkspace work, const fas
         if t != NULL:
             t += sample * layer.n_out
         if model.loss == FASTBP_SQUARED_ERROR:
-            squares = squared_error_row(layer, y, t, <real>(scale * weight), e)
+            squares = squared_error_row(layer.n_out, y, t, <real>(scale * weight), e)
             loss = 0.5 * squares
         elif model.loss != FASTBP_CROSS_ENTROPY:
             squares = 0

@@ -104,7 +104,7 @@ cdef ptrdiff_t packed_size(const fastbp_model* model, ptrdiff_t rows, bint with_
         if with_errors:
             size = max(size, packed_for(rows, layer.n_in, layer.n_out, True))
             size = max(size, packed_for(layer.n_in, layer.n_out, rows, False))
-    return max(size, lanes_size(model, rows, with_errors))
+    return size
 
 
 cdef void multiply(ptrdiff_t m, ptrdiff_t columns, ptrdiff_t depth, matrix a, matrix b, matrix init,
