@@ -34,7 +34,7 @@ cdef class Differentiable(Model):
         """E and the sum of squares, by going forward; the gradient in the workspace, by going back."""
         cdef Py_ssize_t start = 0, m
         while start < total:
-            m = min(total - start, self.model.batch_rows)
+            m = self.kernels.next_block(&self.model, total - start)
             self.kernels.forward_batch(&self.model, work, samples.x, start, m)
             self.kernels.output_error(&self.model, work, samples, start, m, scale, self.model.fused, progress)
             if not forward_only:
@@ -46,7 +46,7 @@ cdef class Differentiable(Model):
         """The same with a loss of the user's."""
         cdef Py_ssize_t start = 0, m
         while start < samples.m:
-            m = min(samples.m - start, self.model.batch_rows)
+            m = self.kernels.next_block(&self.model, samples.m - start)
             with nogil:
                 self.kernels.forward_batch(&self.model, work, samples.data.x, start, m)
             self.custom_error(work, samples, start, m, scale, progress)

@@ -124,6 +124,7 @@ functions.real_bytes = sizeof(real)
 functions.all_finite = all_finite_entry
 functions.all_within = all_within_entry
 functions.batch_rows = batch_rows
+functions.next_block = next_block
 functions.packed_size = space_for
 functions.copy_params = copy_params_entry
 functions.predict = predict_entry

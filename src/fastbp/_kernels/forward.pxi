@@ -71,9 +71,10 @@ cdef void predict(const fastbp_model* model, TypedWorkspace work, const real* x,
     cdef ptrdiff_t start = 0, rows, x_stride, i, n_outputs = model.layers[model.n_layers - 1].n_out
     cdef real* r
     cdef int l
-    if takes_lanes(model, m):
-        predict_lanes(model, work, x, m, out)
-        return
+    if m >= LANES_LEAST and predicts_in_lanes(model):
+        start = m // LANES * LANES
+        predict_lanes(model, work, x, start, out)
+        out += start * n_outputs
     while start < m:
         rows = min(m - start, model.block_rows)
         x_stride = model.layers[0].n_in

@@ -17,8 +17,10 @@ ctypedef struct fastbp_kernels:
     bint (*all_within)(const void* x, ptrdiff_t n, double low, double high) noexcept nogil
     # For a model whose layers are known: its field of this name.
     ptrdiff_t (*batch_rows)(const fastbp_model*) noexcept nogil
+    # How many of the rows that are left of a batch the next block takes.
+    ptrdiff_t (*next_block)(const fastbp_model*, ptrdiff_t left) noexcept nogil
     # How many numbers `packed` must hold for blocks of so many rows.
-    ptrdiff_t (*packed_size)(const fastbp_model*, ptrdiff_t rows, bint with_errors) noexcept nogil
+    ptrdiff_t (*packed_size)(const fastbp_model*, ptrdiff_t rows, bint training) noexcept nogil
     # Between the padded layout and the compact one of users: W_l row by row, then b_l.
     void (*copy_params)(const fastbp_model*, void* padded, void* compact, bint to_compact) noexcept nogil
     # Outputs of any number of rows.

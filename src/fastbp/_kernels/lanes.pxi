@@ -9,31 +9,52 @@
 # next one, in the first cache. The gradient A D^T is dot products along all samples of a block (lanes.h).
 #
 # Inputs are transposed on the way in, the outputs and the deltas of the last layer on the way out and in, for losses
-# and softmax work on rows. The last panel repeats its last sample until it is full; its deltas are 0 there.
+# and softmax work on rows. Panels are full: what is left of a batch is a block of rows as before.
 #
-# LANES_MEASURED
+# What there is to win is the padding, and in very narrow layers the sums across the lanes. Measured on Zen 4, 2000 or
+# 10,000 rows, old time by new: 2-3-1 1.4 to 3.3, 4-16-3 1.1 to 1.4, 10-30-10 1.03 to 1.14, 20-50-1 float32 1.13 to 1.2;
+# where all widths are whole vectors (8-32-32-1, 16-64-64-8) 0.94 to 1.02. A prediction has less to win by as much
+# transposing. Blocks of 64 rows lost a tenth: a sum across the lanes costs as much as three to six of their products.
 
 cdef enum:
-    LANES_LEAST = 64        # rows of a block, and at least LANES
-    LANES_WIDEST = 64
+    LANES_LEAST = 128       # rows of a block; whole panels
+    LANES_WIDEST = 64       # layers whose panels stay in the first cache
 
 
-cdef bint suits_lanes(const fastbp_model* model) noexcept nogil:
-    """Whether long batches are to stand along the lanes."""
+cdef bint suits_lanes(const fastbp_model* model, double most) noexcept nogil:
+    """Whether the weights are at most this share of what they are with their padding."""
+    cdef const fastbp_layer* layer
+    cdef ptrdiff_t weights = 0, with_padding = 0
     cdef int l
-    if model.layers[0].n_in > LANES_WIDEST:
-        return False
     for l in range(model.n_layers):
-        if model.layers[l].n_out > LANES_WIDEST:
+        layer = &model.layers[l]
+        if layer.n_in > LANES_WIDEST or layer.n_out > LANES_WIDEST:
             return False
-        if model.layers[l].activation == FASTBP_SOFTMAX and l + 1 < model.n_layers:
-            return False        # it would be the one hidden activation that works on rows
-    return True
+        if layer.activation == FASTBP_SOFTMAX and l + 1 < model.n_layers:
+            return False        # the one hidden activation that works on rows
+        weights += layer.n_in * layer.n_out
+        with_padding += layer.bias - layer.weights
+    return weights <= most * with_padding
+
+
+cdef bint trains_in_lanes(const fastbp_model* model) noexcept nogil:
+    return suits_lanes(model, 11 / 12.0)
+
+
+cdef bint predicts_in_lanes(const fastbp_model* model) noexcept nogil:
+    return suits_lanes(model, 4 / 5.0)
 
 
 cdef ptrdiff_t batch_rows(const fastbp_model* model) noexcept nogil:
-    """Rows of a block of a batch: many where each of the gradient's dot products has to be summed up only once."""
-    return FASTBP_BLOCK_ROWS if suits_lanes(model) else model.block_rows
+    """Most rows of a block of a batch: many in lanes, for each block has its sums across them."""
+    return FASTBP_BLOCK_ROWS if trains_in_lanes(model) else model.block_rows
+
+
+cdef ptrdiff_t next_block(const fastbp_model* model, ptrdiff_t left) noexcept nogil:
+    """How many of the rows that are left of a batch the next block takes."""
+    if left >= LANES_LEAST and trains_in_lanes(model):
+        return min(left, <ptrdiff_t>FASTBP_BLOCK_ROWS) // LANES * LANES
+    return min(left, model.block_rows)
 
 
 cdef struct lanes_space:
@@ -43,23 +64,19 @@ cdef struct lanes_space:
     real* last          # (panels, stride, LANES): deltas of the last layer; on the way forward a panel of its outputs
 
 
-cdef inline ptrdiff_t panels_of(ptrdiff_t m) noexcept nogil:
-    return (m + LANES - 1) // LANES
-
-
-cdef ptrdiff_t space_for(const fastbp_model* model, ptrdiff_t rows, bint with_errors) noexcept nogil:
+cdef ptrdiff_t space_for(const fastbp_model* model, ptrdiff_t rows, bint training) noexcept nogil:
     """How many numbers `packed` must hold for blocks of so many rows."""
-    cdef ptrdiff_t size = LANES, panels = panels_of(rows) if with_errors else 1
+    cdef ptrdiff_t size = LANES
     cdef int l, last = model.n_layers - 1
-    if rows < LANES_LEAST or not suits_lanes(model):
-        return packed_size(model, rows, with_errors)
+    if rows < LANES_LEAST or not (trains_in_lanes(model) if training else predicts_in_lanes(model)):
+        return packed_size(model, rows, training)
     for l in range(model.n_layers):
         size += model.layers[l].n_out * TILE_VECTORS * VLEN
-    size += panels * LANES * (model.layers[0].n_in + model.layers[last].stride)
-    return max(size, packed_size(model, rows, with_errors))
+    size += (rows if training else LANES) * (model.layers[0].n_in + model.layers[last].stride)
+    return max(size, packed_size(model, rows, training))
 
 
-cdef lanes_space prepare_lanes(const fastbp_model* model, TypedWorkspace work, ptrdiff_t panels) noexcept nogil:
+cdef lanes_space prepare_lanes(const fastbp_model* model, TypedWorkspace work, ptrdiff_t m) noexcept nogil:
     """Cut `packed` into its parts, and spread the biases."""
     cdef lanes_space space
     cdef const real* b
@@ -77,17 +94,17 @@ cdef lanes_space prepare_lanes(const fastbp_model* model, TypedWorkspace work, p
     for j in range(LANES):
         to[j] = 1
     space.inputs = to + LANES
-    space.last = space.inputs + panels * LANES * model.layers[0].n_in
+    space.last = space.inputs + m * model.layers[0].n_in
     return space
 
 
-cdef void rows_to_lanes(const real* x, ptrdiff_t n, ptrdiff_t rows, real* lanes) noexcept nogil:
-    """A panel of the samples x, of n numbers each; where there are fewer than LANES rows, the last is repeated."""
-    cdef ptrdiff_t whole = n // LANE * LANE if rows >= LANES else 0, i, j
-    transpose_vectors(LANES // VLEN, whole, x, n, lanes, LANES)
+cdef void rows_to_lanes(ptrdiff_t n, const real* rows, ptrdiff_t stride, real* lanes) noexcept nogil:
+    """A panel of rows of n numbers."""
+    cdef ptrdiff_t whole = n // LANE * LANE, i, j
+    transpose_vectors(LANES // VLEN, whole, rows, stride, lanes, LANES)
     for j in range(whole, n):
         for i in range(LANES):
-            lanes[j * LANES + i] = x[min(i, rows - 1) * n + j]
+            lanes[j * LANES + i] = rows[i * stride + j]
 
 
 cdef void lanes_to_rows(const fastbp_layer* layer, const real* lanes, real* rows) noexcept nogil:
@@ -126,15 +143,15 @@ cdef void finish_lanes(const fastbp_layer* layer, real* r, real* net_inputs, rea
 
 
 cdef void forward_lanes(const fastbp_model* model, TypedWorkspace work, const real* x, ptrdiff_t m) noexcept nogil:
-    cdef ptrdiff_t n_in = model.layers[0].n_in, panels = panels_of(m), p, at
-    cdef lanes_space space = prepare_lanes(model, work, panels)
+    cdef ptrdiff_t n_in = model.layers[0].n_in, p, at
+    cdef lanes_space space = prepare_lanes(model, work, m)
     cdef int l, last = model.n_layers - 1
     cdef const fastbp_layer* layer = &model.layers[last]
     cdef const real* a
     cdef const real* biases
     memset(space.last, 0, layer.stride * LANES * sizeof(real))
-    for p in range(panels):
-        rows_to_lanes(x + p * LANES * n_in, n_in, m - p * LANES, space.inputs + p * LANES * n_in)
+    for p in range(m // LANES):
+        rows_to_lanes(n_in, x + p * LANES * n_in, n_in, space.inputs + p * LANES * n_in)
         a = space.inputs + p * LANES * n_in
         biases = space.biases
         for l in range(last):
@@ -155,9 +172,9 @@ cdef void forward_lanes(const fastbp_model* model, TypedWorkspace work, const re
 
 cdef void predict_lanes(const fastbp_model* model, TypedWorkspace work, const real* x, ptrdiff_t m,
                         real* out) noexcept nogil:
-    """Outputs of m rows into the contiguous `out`; two layers' outputs are kept at a time, in turn."""
+    """What `predict` does, for m rows in whole panels."""
     cdef ptrdiff_t n_in = model.layers[0].n_in, start = 0, i
-    cdef lanes_space space = prepare_lanes(model, work, 1)
+    cdef lanes_space space = prepare_lanes(model, work, LANES)
     cdef int l, last = model.n_layers - 1
     cdef const fastbp_layer* layer = &model.layers[last]
     cdef const real* a
@@ -165,7 +182,7 @@ cdef void predict_lanes(const fastbp_model* model, TypedWorkspace work, const re
     cdef real* r
     memset(space.last, 0, layer.stride * LANES * sizeof(real))
     while start < m:
-        rows_to_lanes(x + start * n_in, n_in, m - start, space.inputs)
+        rows_to_lanes(n_in, x + start * n_in, n_in, space.inputs)
         a = space.inputs
         biases = space.biases
         for l in range(last):
@@ -179,7 +196,7 @@ cdef void predict_lanes(const fastbp_model* model, TypedWorkspace work, const re
         r = &work.outputs[(last % 2) * model.widest * LANES]
         lanes_net_inputs(model, layer, biases, a, space.last)
         finish_lanes(layer, space.last, r, r)
-        for i in range(min(m - start, <ptrdiff_t>LANES)):
+        for i in range(LANES):
             memcpy(out, r + i * layer.stride, layer.n_out * sizeof(real))
             out += layer.n_out
         start += LANES
@@ -193,8 +210,8 @@ cdef inline real* lane_deltas(const fastbp_model* model, TypedWorkspace work, co
 
 cdef void backward_lanes(const fastbp_model* model, TypedWorkspace work, ptrdiff_t m, bint accumulate) noexcept nogil:
     """What `backward` does, after forward_lanes."""
-    cdef ptrdiff_t panels = panels_of(m), p, at, n, size
-    cdef lanes_space space = prepare_lanes(model, work, panels)
+    cdef ptrdiff_t panels = m // LANES, p, at, n, size
+    cdef lanes_space space = prepare_lanes(model, work, m)
     cdef int l, last = model.n_layers - 1
     cdef const fastbp_layer* layer = &model.layers[last]
     cdef real* d = delta_of(work, last)
@@ -202,11 +219,9 @@ cdef void backward_lanes(const fastbp_model* model, TypedWorkspace work, ptrdiff
     if not model.fused:
         apply_slope(model, work, last, m)
     size = LANES * layer.stride
-    memset(d + m * layer.stride, 0, (panels * size - m * layer.stride) * sizeof(real))
     if layer.n_out > 1:
         for p in range(panels):
-            transpose_vectors(LANES // VLEN, (layer.n_out + LANE - 1) // LANE * LANE, d + p * size, layer.stride,
-                              space.last + p * size, LANES)
+            rows_to_lanes((layer.n_out + LANE - 1) // LANE * LANE, d + p * size, layer.stride, space.last + p * size)
     for p in range(panels):
         for l in range(last, 0, -1):
             layer = &model.layers[l]
@@ -237,11 +252,11 @@ cdef void backward_lanes(const fastbp_model* model, TypedWorkspace work, ptrdiff
 
 
 cdef inline bint takes_lanes(const fastbp_model* model, ptrdiff_t m) noexcept nogil:
-    return m >= LANES_LEAST and suits_lanes(model)
+    return m >= LANES_LEAST and m % LANES == 0 and trains_in_lanes(model)
 
 
 cdef void forward_batch(const fastbp_model* model, TypedWorkspace work, const real* x, ptrdiff_t m) noexcept nogil:
-    """Forward, for output_error and backward_batch alone: other layers than the last may stand in lanes."""
+    """Forward for output_error and backward_batch alone: all layers but the last may stand in lanes."""
     if takes_lanes(model, m):
         forward_lanes(model, work, x, m)
     else:

@@ -6,36 +6,34 @@ cdef extern from "kernels.h" nogil:
     int FASTBP_BINARY_CROSS_ENTROPY
 
 
-cdef inline vec squared_error_row(ptrdiff_t n, const real* y, const real* t, real factor, real* e,
-                                  vec squares) noexcept nogil:
-    """e = factor (y - t) for n numbers, followed by zeros; adds (y - t)**2 to the squares."""
-    cdef vec difference, scale = v_set1(factor)
-    cdef ptrdiff_t j = 0
-    while j < n:
-        difference = v_sub(v_load(y + j), v_load_first(t + j, n - j))
-        if j + VLEN > n:
-            difference = v_and(v_first_lanes(n - j), difference)
-        squares = v_fma(difference, difference, squares)
-        v_store(e + j, v_mul(scale, difference))
-        j += VLEN
-    return squares
-
-
-cdef double squared_errors(const fastbp_layer* layer, const real* y, const real* t, ptrdiff_t m, real factor,
+cdef double squared_errors(const fastbp_layer* layer, ptrdiff_t m, const real* y, const real* t, real factor,
                            real* e) noexcept nogil:
-    """The same for m rows whose targets follow one another; returns the sum of all squares."""
-    cdef vec squares = v_zero()
+    """e = factor (y - t), followed by zeros, for m rows whose targets follow one another; the sum of (y - t)**2."""
+    cdef vec difference, squares = v_zero(), scale = v_set1(factor)
+    cdef ptrdiff_t n = layer.n_out, rows = m, j
     cdef double total = 0
-    cdef ptrdiff_t i
-    if layer.n_out == 1:
-        return v_sum(squared_error_row(m, y, t, factor, e, squares))
-    for i in range(m):
-        squares = squared_error_row(layer.n_out, y + i * layer.stride, t + i * layer.n_out, factor,
-                                    e + i * layer.stride, squares)
-        if i % 16 == 15:    # seldom enough to cost little, often enough for the rounding of float32
+    if n == m == 1:
+        e[0] = factor * (y[0] - t[0])
+        return (y[0] - t[0]) * (y[0] - t[0])
+    if n == 1:
+        n, rows = m, 1      # what stands in a column stands in a row, too
+    while rows > 0:
+        j = 0
+        while j < n:
+            difference = v_sub(v_load(y + j), v_load_first(t + j, n - j))
+            if j + VLEN > n:
+                difference = v_and(v_first_lanes(n - j), difference)
+            squares = v_fma(difference, difference, squares)
+            v_store(e + j, v_mul(scale, difference))
+            j += VLEN
+        y += layer.stride
+        t += n
+        e += layer.stride
+        rows -= 1
+        if rows % 16 == 0:  # seldom enough to cost little, often enough for the rounding of float32
             total += v_sum(squares)
             squares = v_zero()
-    return total + v_sum(squares)
+    return total
 
 
 cdef double beyond_log1p(double x) noexcept nogil:
@@ -151,8 +149,8 @@ cdef void output_error(const fastbp_model* model, TypedWorkspace work, const fas
     cdef const real* t
     cdef ptrdiff_t i, sample
     cdef double weight, loss, squares
-    if model.loss == FASTBP_SQUARED_ERROR and samples.order == NULL and weights == NULL and m > 1:
-        squares = squared_errors(layer, y, <const real*>samples.t + start * layer.n_out, m, <real>scale, e)
+    if model.loss == FASTBP_SQUARED_ERROR and samples.order == NULL and weights == NULL:
+        squares = squared_errors(layer, m, y, <const real*>samples.t + start * layer.n_out, <real>scale, e)
         progress.squares += squares
         progress.error += 0.5 * squares
         return
@@ -163,11 +161,7 @@ cdef void output_error(const fastbp_model* model, TypedWorkspace work, const fas
         if t != NULL:
             t += sample * layer.n_out
         if model.loss == FASTBP_SQUARED_ERROR:
-            if layer.n_out == 1:
-                squares = (y[0] - t[0]) * (y[0] - t[0])
-                e[0] = <real>(scale * weight) * (y[0] - t[0])
-            else:
-                squares = v_sum(squared_error_row(layer.n_out, y, t, <real>(scale * weight), e, v_zero()))
+            squares = squared_errors(layer, 1, y, t, <real>(scale * weight), e)
             loss = 0.5 * squares
         elif model.loss != FASTBP_CROSS_ENTROPY:
             squares = 0

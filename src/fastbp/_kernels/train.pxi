@@ -55,7 +55,7 @@ cdef void train(const fastbp_model* model, TypedWorkspace work, const fastbp_sam
         sums.error = sums.squares = sums.penalty = 0
         done = 0
         while done < in_batch:
-            m = min(in_batch - done, model.batch_rows)
+            m = next_block(model, in_batch - done)
             x = gather(model, work, samples, start + done, m)
             forward_batch(model, work, x, m)
             output_error(model, work, samples, start + done, m, scale, model.fused, &sums)
