@@ -58,8 +58,9 @@ def test_a_fused_loss(isa, dtype, rng):
 
 def test_a_loss_of_the_users(isa, dtype, rng):
     net, oracle, X, T = problem(rng, (4, 7, 3), "tanh", 261, dtype)
-    own = fastbp.Network((4, 7, 3), "tanh", loss=lambda Y, T: (((Y - T) ** 2).sum() / 2, Y - T),
-                         reduction="mean", dtype=dtype)
+    own = fastbp.Network(
+        (4, 7, 3), "tanh", loss=lambda Y, T: (((Y - T) ** 2).sum() / 2, Y - T), reduction="mean", dtype=dtype
+    )
     own.params = net.params
     check(own, oracle, X, T)
 
@@ -69,7 +70,7 @@ def test_batches_in_another_order(isa, dtype, rng):
     order = rng.permutation(700)
     net._train_epoch(net._samples(X, T), order, 300, fastbp.SGD(0.1), 0)
     for start in range(0, 700, 300):
-        rows = order[start:start + 300]
+        rows = order[start : start + 300]
         oracle.params = oracle.params - 0.1 * oracle.gradient(X[rows], T[rows])[1]
     assert_close(net.params, oracle.params, dtype, terms=1000)
 
@@ -88,5 +89,7 @@ def test_dropout_follows_the_oracle(isa, dtype, rng):
     Y = np.tanh(hidden * factors @ V + c)
     D = 2 * (Y - T[:64]) * (1 - Y * Y)
     D_hidden = (D @ V.T) * factors * (1 - hidden * hidden)
-    gradient = np.concatenate([D_hidden.ravel(), D_hidden.sum(axis=0), ((hidden * factors).T @ D).ravel(), D.sum(axis=0)])
+    gradient = np.concatenate(
+        [D_hidden.ravel(), D_hidden.sum(axis=0), ((hidden * factors).T @ D).ravel(), D.sum(axis=0)]
+    )
     assert_close((before - net.params) / 0.1 * 128, gradient, dtype, terms=128 * 128 * 100)

@@ -69,7 +69,7 @@ cdef void error_signal_entry(const fastbp_model* model, Workspace work, int l, p
 
 
 cdef void backward_batch_entry(const fastbp_model* model, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
-                         bint accumulate) noexcept nogil:
+                               bint accumulate) noexcept nogil:
     cdef float_mode before = enter_float_mode()
     backward_batch(model, <TypedWorkspace>work, rows_from(model, x, start), m, accumulate)
     leave_float_mode(before)
