@@ -67,6 +67,11 @@ cdef extern from "tile.h" nogil:
                real* c, ptrdiff_t c_row)
     void transpose_vectors(int wide, ptrdiff_t depth, const real* w, ptrdiff_t w_row, real* out, ptrdiff_t out_row)
 
+cdef extern from "lanes.h" nogil:
+    int LANES
+    void add_dots(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t panels, const real* a, ptrdiff_t a_panel, const real* d,
+                  ptrdiff_t d_panel, real* c, ptrdiff_t c_row)
+
 cdef extern from "row.h" nogil:
     void row_sums(int vectors, ptrdiff_t depth, const real* a, const real* b, ptrdiff_t b_row, const real* init,
                   vec* sums)
@@ -103,6 +108,7 @@ include "dropout.pxi"
 include "forward.pxi"
 include "loss.pxi"
 include "delta.pxi"
+include "lanes.pxi"
 include "penalty.pxi"
 include "update.pxi"
 include "narrow.pxi"
