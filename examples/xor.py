@@ -1,7 +1,7 @@
-"""Exclusive or, which a single neuron cannot learn, by a network with six hidden neurons.
+"""Exclusive or, which a single neuron cannot learn, learnt by a network with six hidden neurons.
 
-It learns from each of a hundred seeds. With two hidden neurons, the fewest that can compute it, some thirty seeds of a
-hundred end in a local minimum where some of the four answers are wrong.
+The network learns it from each of a hundred seeds. With two hidden neurons, the fewest that can compute it, some thirty
+of a hundred seeds end in a local minimum where some of the four answers are wrong.
 """
 
 import numpy as np

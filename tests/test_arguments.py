@@ -1,4 +1,4 @@
-"""Every argument of every public function with what a machine thinks of: wrong types, shapes, strides, byte orders,
+"""Every argument of every public function with generated values: wrong types, shapes, strides, byte orders,
 alignments, overlaps, nothing at all and far too much. The answer is right, or an exception names the argument.
 """
 
@@ -271,7 +271,7 @@ def test_every_overlap():
 
 
 def test_labels_are_a_copy():
-    """They are indices: what is written into the caller's array once they have been checked must not be one."""
+    """Labels are indices: what is written into the caller's array after the check must not become one."""
     labels = np.array([0, 1, 1, 0])
     net = fastbp.Network([3, 4, 2], "tanh", "softmax", loss="cross_entropy", seed=1)
     twin = net.copy()
@@ -522,7 +522,7 @@ def test_anything(call, argument, function):
 
 
 def test_a_second_init_of_an_optimizer():
-    """The first one's layer_rates are gone, and so must be what pointed to them."""
+    """The layer_rates of the first __init__ are gone, and so must be the pointers to them."""
     optimizer = fastbp.SGD(0.1, layer_rates=[0.0, 0.0])
     optimizer.__init__(0.1)
     net = fastbp.Network([3, 4, 2], seed=1)

@@ -1,4 +1,4 @@
-"""What a user gets who gives no learning rate, and what is said of targets and rates that cannot work."""
+"""The default learning rate, and what users are told about targets and rates that cannot work."""
 
 import pickle
 import warnings
@@ -84,7 +84,7 @@ def test_a_schedule_scales_the_default():
 
 def test_a_checkpoint_tells_a_default_from_a_rate(tmp_path):
     network().fit(X, T, epochs=1, batch_size=32, checkpoint=tmp_path / "c", seed=3)
-    with pytest.raises(ValueError, match="made with True as divided of the optimizer, this training has False"):
+    with pytest.raises(ValueError, match="made with True as divided of the optimizer, but this training has False"):
         network().fit(X, T, epochs=2, batch_size=32, optimizer=fastbp.SGD(0.1), resume=tmp_path / "c", seed=3)
     resumed, whole = network(), network()
     resumed.fit(X, T, epochs=3, batch_size=32, resume=tmp_path / "c", seed=3)
@@ -112,6 +112,11 @@ def test_batches_that_run_away():
     assert np.isfinite(net.params).all()
 
 
+def test_large_targets_are_a_likely_cause():
+    with pytest.raises(fastbp.DivergenceError, match=r"targets are as large as [0-9.]+e\+06: scale them"):
+        network().fit(X, 1e6 * T, epochs=50, learning_rate=10.0)
+
+
 def test_the_best_parameters_come_back():
     net, best = network(), []
 
@@ -126,7 +131,7 @@ def test_the_best_parameters_come_back():
     with pytest.raises(fastbp.DivergenceError) as caught:
         net.fit(X, T, epochs=200, batch_size="full", optimizer=fastbp.SGD(0.001), patience=200,
                 validation_data=(X, T), callbacks=[Faster()])
-    assert caught.value.__notes__ == ["The network has the parameters of the epoch with the least validation error."]
+    assert caught.value.__notes__ == ["The network has the parameters of the epoch with the lowest validation error."]
     np.testing.assert_array_equal(net.params, min(best, key=lambda epoch: epoch[0])[1])
 
 
@@ -213,7 +218,7 @@ def test_a_fit_looks_at_its_targets_after_many_steps():
     net = fastbp.Network([10, 1], seed=1)
     for _ in range(100):
         net.train_step(X[0], [0.5], 1e-6)
-    with pytest.warns(fastbp.UnreachableTargetsWarning, match="from -10 to -10"):
+    with pytest.warns(fastbp.UnreachableTargetsWarning, match=r"the targets are -10\. "):
         net.fit(X, np.full((70, 1), -10.0), epochs=1, learning_rate=1e-6)
 
 

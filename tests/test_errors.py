@@ -1,4 +1,4 @@
-"""Bad input: the right exception, a message with the argument, what came and what was expected, and no trace left."""
+"""Bad input: the right exception, which names the argument, what it needs and what it got, and nothing has changed."""
 
 import pickle
 import re
@@ -367,9 +367,33 @@ def test_names_as_labels():
         assert net.error(X, np.unique(names, return_inverse=True)[1]) == net.error(X, [0, 1, 1, 0])
 
 
+@pytest.mark.parametrize(("labels", "hint"), [
+    (np.array([[0], [1], [1], [0]]), r"; T\.ravel\(\) makes them one label for each sample"),
+    ([1, 2, 2, 1], "; T - 1 counts from 0"),
+    ([False, True, True, False], r"; numpy\.asarray\(T\)\.astype\(int\) makes labels 0 and 1 of them"),
+], ids=["column", "from 1", "bool"])
+def test_labels_that_are_nearly_right(labels, hint):
+    net = fastbp.Network([3, 2], "softmax", loss="cross_entropy", seed=0)
+    with pytest.raises((TypeError, ValueError), match=rf"\bT must .*{hint}$"):
+        net.fit(X, labels)
+
+
+def test_labels_of_another_loss():
+    with pytest.raises(ValueError, match=r"shape \(4, 2\), one row of 2 values per sample, got \(4,\); integer "
+                       r"labels need loss='cross_entropy' and output_activation='softmax'$"):
+        fastbp.Network([3, 2], seed=0).fit(X, [0, 1, 1, 0])
+
+
+def test_inputs_of_nearly_the_right_shape():
+    with pytest.raises(ValueError, match=r"got \(4,\); X\.reshape\(-1, 1\) makes each number a sample$"):
+        fastbp.Network([1, 2], seed=0).fit([0.1, 0.2, 0.3, 0.4], T)
+    with pytest.raises(ValueError, match=r"got \(3, 4\); X\.T has that shape$"):
+        fastbp.Network([3, 2], seed=0).fit(X.T, T)
+
+
 def test_texts():
     net = fastbp.Network([3, 4, 2], seed=0)
-    with pytest.raises(TypeError, match=r"X must hold real numbers, got .*<U3, with 'red' at index \(1, 2\)$"):
+    with pytest.raises(TypeError, match=r"X must hold real numbers, got .*<U3 with 'red' at index \(1, 2\)$"):
         net.predict([["1", "2", "3"], ["4", "5", "red"]])
     numbers = [["1", "2", "3"], ["4", "5", "6"]]
     with pytest.raises(TypeError, match=r"; numpy\.asarray\(X, float\) reads the numbers in them$"):

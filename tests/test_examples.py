@@ -63,7 +63,7 @@ def test_by_hand(tmp_path):
 def test_csv_model(tmp_path):
     data = (EXAMPLES / "battery.csv").read_text()
     out = run("csv_model.py", "train", EXAMPLES / "battery.csv", "battery.fastbp", cwd=tmp_path)
-    error, of_mean = numbers(r"validation (.*), .* alone (.*)", out)
+    error, of_mean = numbers(r"validation (.*); .* alone (.*)", out)
     assert error < of_mean / 10
 
     voltages = np.loadtxt(data.splitlines()[1:], delimiter=",")[:, -1]

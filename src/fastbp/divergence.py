@@ -1,25 +1,25 @@
-"""What is said where training would leave the finite numbers, and why that may have happened."""
+"""The errors for training that leaves the finite numbers, with the likely causes."""
 
 import numpy as np
 
-# A training whose RMS error has grown so many times since its first epoch is taken for one that will not come back.
+# Training whose RMS error has grown by this factor since its first epoch is taken to have diverged.
 RUNAWAY = 1e6
 
 
 class DivergenceError(ArithmeticError):
     """Training left the finite numbers, or was about to; the network keeps finite parameters.
 
-    After `Network.fit` with `patience` they are those of the epoch with the least validation error, else the last
-    finite ones. Where the samples or the parameters were not finite before, the error is a ValueError, too.
+    After `Network.fit` with `patience` they are those of the epoch with the lowest validation error, otherwise the last
+    finite ones. If the samples or the parameters were not finite beforehand, the error is a ValueError too.
 
     Attributes
     ----------
     epoch : int
         Epoch in which it happened, from 0.
     sample : int or None
-        Row of X with which the refused update began, from 0; None where a whole epoch had run away.
+        Row of X with which the refused update began, from 0; None where the error of a whole epoch was too large.
     what : str
-        What has happened, and the likely causes.
+        What happened, and the likely causes.
     """
 
     def __init__(self, epoch: int, sample: int | None,
@@ -49,17 +49,17 @@ def of_an_update(net, epoch, sample, samples, learning_rate, size):
             if where := place_of_nonfinite(array):
                 return NotFiniteError(epoch, sample, "the network's parameters must be finite to be trained, got "
                                       f"{array[where]} at net.{name}[{l}]{list(where)}; set them anew")
-    inputs = next(iter(samples.values()))
     return DivergenceError(epoch, sample, "the error or its gradient is no longer finite. The network's parameters are "
-                           f"finite. {likely_causes(net, inputs, learning_rate, size)}")
+                           f"finite. {likely_causes(net, *samples.values(), learning_rate, size)}")
 
 
 def of_an_epoch(net, epoch, first, rms, samples, optimizer):
-    """The exception for an epoch in which the error had run away; `samples` are inputs, and the size of an update."""
-    inputs, size = samples
+    """The exception for an epoch whose error is too large; `samples` holds the inputs, the targets and the size of an
+    update."""
+    x, t, size = samples
     rate = optimizer.learning_rate / (size if optimizer.divided and net.reduction == "sum" else 1)
     return DivergenceError(epoch, None, f"the RMS error has grown from {first:.3g} in the first epoch to {rms:.3g}. "
-                           f"{likely_causes(net, inputs, rate, size)}")
+                           f"{likely_causes(net, x, t, rate, size)}")
 
 
 def place_of_nonfinite(array):
@@ -68,12 +68,13 @@ def place_of_nonfinite(array):
     return tuple(places[0].tolist()) if len(places) else ()
 
 
-def likely_causes(net, inputs, learning_rate, size):
-    """What a user may change, as sentences."""
+def likely_causes(net, x, t, learning_rate, size):
+    """What the user may change, as sentences."""
     causes = [f"The learning rate, {learning_rate:.3g}, may be too large"]
     if net.reduction == "sum" and size > 1 and learning_rate * size > 0.1:
-        causes.append(f"the gradient is a sum over {size} samples: reduction='mean', or the rate divided by {size}, "
-                      "makes it their mean")
-    if (largest := float(np.max(np.abs(inputs)))) > 10:
-        causes.append(f"inputs are as large as {largest:.3g}: scale them to about -1 to 1")
+        causes.append(f"the gradient is a sum over {size} samples: divide the rate by {size}, or make the network with "
+                      "reduction='mean'")
+    for name, array in (("inputs", x), ("targets", t)):
+        if array.dtype == net.dtype and (largest := float(np.max(np.abs(array)))) > 10:     # no integer labels
+            causes.append(f"{name} are as large as {largest:.3g}: scale them to about -1 to 1")
     return "; ".join(causes) + "."

@@ -12,7 +12,7 @@ cdef inline uint32_t random_bits(uint64_t* state) noexcept nogil:
 
 
 cdef void multiply_elements(const real* x, const real* y, real* product, ptrdiff_t n) noexcept nogil:
-    """n is a number of whole vectors; arrays may be one."""
+    """The n elements are whole vectors; the arrays may be one."""
     cdef ptrdiff_t i = 0
     while i < n:
         v_store(product + i, v_mul(v_load(x + i), v_load(y + i)))

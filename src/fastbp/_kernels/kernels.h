@@ -79,7 +79,7 @@ typedef struct {
     int loss;                    /* enum fastbp_loss */
     double loss_parameter;       /* Huber's delta, or the quantile */
     int fused;                   /* the loss sends back the last layer's deltas d = dE/dr, not its e = dE/da */
-    void *params;                /* changed by updates only, which nobody reads beside (the core's lock.pxi) */
+    void *params;                /* changed by updates only, while nobody else reads them (lock.pxi) */
 } fastbp_model;
 
 /* ---------------------------------------------------------------- what one caller needs to run a model */

@@ -40,7 +40,7 @@ ctypedef struct fastbp_kernels:
     void (*input_errors)(const fastbp_model*, Workspace work, ptrdiff_t m, void* to, ptrdiff_t start) noexcept nogil
     void (*jacobian)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
                      void* to) noexcept nogil
-    # From the gradient to the parameters; False, and they are what they were, where a finite one could be lost.
+    # From the gradient to the parameters; returns False, and changes none, where a finite one could be lost.
     bint (*update)(const fastbp_model*, Workspace work, fastbp_optimizer*, double scale,
                    double* penalty) noexcept nogil
     # Forward, backward and update, batch after batch, over samples start .. stop - 1 of the order; ends early where

@@ -92,9 +92,9 @@ cdef double cross_entropy_row(const fastbp_layer* layer, bint fused, const real*
                               ptrdiff_t label, real factor, real* e, double* squares) noexcept nogil:
     """E = -sum t log y of a row y = softmax(r), and e = -t / y or, fused, d = y sum(t) - t, times the factor.
 
-    log y is r_j - r_k + log y_k with k the largest output, which is at least one n-th: no y that underflows to 0 is
-    taken the logarithm of. Nor is a y_k near 1, which is rounded; what it lacks is the sum of the others. Where t is
-    null it is 1 at the label and 0 elsewhere.
+    log y is r_j - r_k + log y_k with k the largest output, which is at least one n-th: no logarithm is taken of a y that
+    underflows to 0. Nor of a y_k near 1, which is rounded: what it lacks is the sum of the others. Where t is null it
+    is 1 at the label and 0 elsewhere.
     """
     cdef ptrdiff_t j, k = 0
     cdef double loss = 0, others = 0, log_largest

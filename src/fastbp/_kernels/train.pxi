@@ -1,4 +1,4 @@
-# Training: forward, backward and update, batch after batch, without a Python object in sight.
+# Training: forward, backward and update, batch after batch, without Python objects.
 
 cdef const real* gather(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
                         ptrdiff_t m) noexcept nogil:
