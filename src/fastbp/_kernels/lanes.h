@@ -3,9 +3,9 @@
  *     C[i, j] += sum over the samples s of A[i, s] D[j, s]
  *
  * A tile of C stays in registers as vectors, one sum a lane; each step loads one vector of each of its rows of A and D,
- * which all lie at fixed distances, and multiplies each of A with each of D. The lanes are added up only at the end of the
- * block. The tile is as large as the registers allow, for nearly two multiplications a load: on Zen 4, 90 % of the peak with
- * AVX-512 and with AVX2, where a tile of 4 by 2 reached 73 %.
+ * which all lie at fixed distances, and multiplies each of A with each of D. The lanes are added up only at the end of
+ * the block. The tile is as large as the registers allow, for nearly two multiplications a load: on Zen 4, 90 % of the
+ * peak with AVX-512 and with AVX2, where a tile of 4 by 2 reached 73 %.
  */
 #ifndef FASTBP_LANES_H
 #define FASTBP_LANES_H
