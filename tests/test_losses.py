@@ -110,7 +110,7 @@ def test_train_step_takes_the_label_of_one_sample(isa, dtype, rng):
 def test_bind_wants_rows_of_targets(rng):
     sizes, layers, X, T, labels = problem(rng, 4)
     one, other = (classifier(sizes, layers) for _ in range(2))
-    with pytest.raises(TypeError, match="t must hold rows of 3 targets where arrays are bound, got labels"):
+    with pytest.raises(TypeError, match="t must hold rows of 4 targets where arrays are bound, got labels"):
         one.bind(X, labels)
     bound = one.bind(X, T)
     for _ in range(2):
