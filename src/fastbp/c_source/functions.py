@@ -1,29 +1,31 @@
 """The C of what a header is made of: products, activations and their slopes, once for both dtypes.
 
-The templates are written for double. `NAME_` becomes the header's prefix; for float32, `in_dtype` turns double into float
-and marks literals and calls of the C library with an f.
+The templates are written for double. `NAME_` becomes the header's prefix; for float32, `in_dtype` turns double into
+float and marks literals and calls of the C library with an f.
 
-Vectors are gcc's and clang's own (vector_size): loops that compilers were left to vectorise took 40 to 600 ns for one and
-the same layer of 32x32, depending on flags (gcc 12, Zen 4). Without them, NAME_vec is a single number, and the code is
-plain C99. The integer in exp comes from a conversion and not from adding a large constant, which takes 5 % less time but
-is wrong under -ffast-math, as embedded code is often compiled.
+Vectors are gcc's and clang's own (vector_size): loops that compilers were left to vectorise took 45 to 620 ns for one
+and the same layer of 32x32, depending on flags (gcc 12, clang 14, Zen 4). Without them, NAME_vec is a single number, and
+the code is plain C99. The integer in exp comes from a conversion, not from adding a large constant, which would take
+5 to 15 % less time but be wrong under -ffast-math, as embedded code is often compiled.
 """
 
 import re
+import textwrap
 from typing import NamedTuple
 
 import numpy as np
 
 # Of vecmath.h, whose comments say what these are and how well they fit; tests/test_to_c.py compares.
 EXP = {
-    "float64": "0x1.0000000000005p-1 0x1.5555555555539p-3 0x1.555555555228fp-5 0x1.111111111900ep-7 0x1.6c16c17ee71c0p-10 "
-               "0x1.a01a0174fbd64p-13 0x1.a019a74a8f510p-16 0x1.71de882351ab8p-19 0x1.28a206780936cp-22 "
+    "float64": "0x1.0000000000005p-1 0x1.5555555555539p-3 0x1.555555555228fp-5 0x1.111111111900ep-7 "
+               "0x1.6c16c17ee71c0p-10 0x1.a01a0174fbd64p-13 0x1.a019a74a8f510p-16 0x1.71de882351ab8p-19 0x1.28a206780936cp-22 "
                "0x1.ae6baebab3475p-26",
     "float32": "0x1.fffffep-2 0x1.5554b0p-3 0x1.555674p-5 0x1.1227b0p-7 0x1.6bebfep-10",
 }
 LOG = {
-    "float64": "0x1.5555555555535p-1 0x1.99999999a06b4p-2 0x1.2492492091650p-2 0x1.c71c7419e42f0p-3 0x1.745cb45ddf133p-3 "
-               "0x1.3b1dd35c8f2cep-3 0x1.1068329c7c787p-3 0x1.efd1561fd5179p-4 0x1.55d03947a9bd3p-4 0x1.5c5b5f0a3e1c4p-3",
+    "float64": "0x1.5555555555535p-1 0x1.99999999a06b4p-2 0x1.2492492091650p-2 0x1.c71c7419e42f0p-3 "
+               "0x1.745cb45ddf133p-3 0x1.3b1dd35c8f2cep-3 0x1.1068329c7c787p-3 0x1.efd1561fd5179p-4 "
+               "0x1.55d03947a9bd3p-4 0x1.5c5b5f0a3e1c4p-3",
     "float32": "0x1.555502p-1 0x1.99d208p-2 0x1.1ebd1ap-2 0x1.1ed78ap-2",
 }
 GELU_P = {
@@ -75,10 +77,10 @@ VECTORS = """\
 #error "this header needs IEEE 754's $BINARY; export a network of the other dtype, or one with libm"
 #endif
 
-/* NAME_vec: several numbers side by side where gcc or clang find SSE2, AVX or NEON, else one. #define NAME_PLAIN for one. */
+/* NAME_vec: several numbers side by side where gcc or clang find SSE2, AVX or NEON. With NAME_PLAIN defined, or elsewhere,
+ * it is one number. */
 #if defined(__GNUC__) && (defined(__SSE2__) || defined(__aarch64__)) && !defined(NAME_PLAIN)
-#ifdef __AVX__
-#define NAME_BYTES 32
+#if $LEVELS
 #else
 #define NAME_BYTES 16
 #endif
@@ -130,6 +132,10 @@ FLASH = """\
 
 """
 
+# Narrow layers would leave lanes of AVX-512 empty, and wait longer for what is in the others.
+NARROW = "defined(__AVX__)\n#define NAME_BYTES 32"
+WIDE = f"defined(__AVX512F__)\n#define NAME_BYTES 64\n#elif {NARROW}"
+
 AFFINE = """\
 #ifdef __AVR__
 #define NAME_LOAD_PARAMETERS(p) NAME_PARAMETER(p)
@@ -137,26 +143,43 @@ AFFINE = """\
 #define NAME_LOAD_PARAMETERS(p) NAME_load(p)
 #endif
 
-/* One vector of r = x W + b. */
+/* One vector of r = x W + b, in two sums, for each waits for its last addition. */
 static inline void NAME_affine_1(int n_in, int n_out, const double *x, const double *W, const double *b, double *r)
 {
-    NAME_vec sum = b ? NAME_LOAD_PARAMETERS(b) : NAME_all(0.0);
-    for (int i = 0; i < n_in; i++, W += n_out) sum += x[i] * NAME_LOAD_PARAMETERS(W);
-    NAME_store(r, sum);
+    NAME_vec sum = b ? NAME_LOAD_PARAMETERS(b) : NAME_all(0.0), other = NAME_all(0.0);
+    int i = 0;
+    for (; i + 1 < n_in; i += 2, W += 2 * n_out) {
+        sum += x[i] * NAME_LOAD_PARAMETERS(W);
+        other += x[i + 1] * NAME_LOAD_PARAMETERS(W + n_out);
+    }
+    if (i < n_in) sum += x[i] * NAME_LOAD_PARAMETERS(W);
+    NAME_store(r, sum + other);
 }
 
-/* r = x W + b; b may be NULL. Four vectors at a time, which stay in registers; the last vector may overlap the one before. */
+/* r = x W + b; b may be NULL. Four vectors at a time stay in registers; the last vector may overlap the one before. */
 static inline void NAME_affine(int n_in, int n_out, const double *x, const double *W, const double *b, double *r)
 {
     const int lanes = NAME_LANES;
     int j = 0;
     for (; j + 4 * lanes <= n_out; j += 4 * lanes) {
         const double *w = W + j;
-        NAME_vec sum[4];
-        for (int k = 0; k < 4; k++) sum[k] = b ? NAME_LOAD_PARAMETERS(b + j + k * lanes) : NAME_all(0.0);
-        for (int i = 0; i < n_in; i++, w += n_out)
-            for (int k = 0; k < 4; k++) sum[k] += x[i] * NAME_LOAD_PARAMETERS(w + k * lanes);
-        for (int k = 0; k < 4; k++) NAME_store(r + j + k * lanes, sum[k]);
+        NAME_vec sum_0 = NAME_all(0.0), sum_1 = sum_0, sum_2 = sum_0, sum_3 = sum_0;
+        if (b) {
+            sum_0 = NAME_LOAD_PARAMETERS(b + j);
+            sum_1 = NAME_LOAD_PARAMETERS(b + j + lanes);
+            sum_2 = NAME_LOAD_PARAMETERS(b + j + 2 * lanes);
+            sum_3 = NAME_LOAD_PARAMETERS(b + j + 3 * lanes);
+        }
+        for (int i = 0; i < n_in; i++, w += n_out) {
+            sum_0 += x[i] * NAME_LOAD_PARAMETERS(w);
+            sum_1 += x[i] * NAME_LOAD_PARAMETERS(w + lanes);
+            sum_2 += x[i] * NAME_LOAD_PARAMETERS(w + 2 * lanes);
+            sum_3 += x[i] * NAME_LOAD_PARAMETERS(w + 3 * lanes);
+        }
+        NAME_store(r + j, sum_0);
+        NAME_store(r + j + lanes, sum_1);
+        NAME_store(r + j + 2 * lanes, sum_2);
+        NAME_store(r + j + 3 * lanes, sum_3);
     }
     for (; j + lanes <= n_out; j += lanes) NAME_affine_1(n_in, n_out, x, W + j, b ? b + j : b, r + j);
     if (j < n_out && n_out > lanes) {
@@ -166,9 +189,14 @@ static inline void NAME_affine(int n_in, int n_out, const double *x, const doubl
     }
     for (; j < n_out; j++) { /* fewer outputs than a vector has lanes */
         const double *w = W + j;
-        double sum = b ? NAME_PARAMETER(b + j) : 0.0;
-        for (int i = 0; i < n_in; i++, w += n_out) sum += x[i] * NAME_PARAMETER(w);
-        r[j] = sum;
+        double sum = b ? NAME_PARAMETER(b + j) : 0.0, other = 0.0;
+        int i = 0;
+        for (; i + 1 < n_in; i += 2, w += 2 * n_out) {
+            sum += x[i] * NAME_PARAMETER(w);
+            other += x[i + 1] * NAME_PARAMETER(w + n_out);
+        }
+        if (i < n_in) sum += x[i] * NAME_PARAMETER(w);
+        r[j] = sum + other;
     }
 }
 
@@ -196,7 +224,7 @@ class Function(NamedTuple):
 
 FUNCTIONS = {
     "expm1_reduced": Function((), """\
-/* exp(x) = 2 half (1 + e): half is a power of two, e is returned. turns is x / ln(2), within the exponents there are. */
+/* exp(x) = 2 half (1 + e) with half a power of two; e is returned. turns is x / ln(2), within what exponents can be. */
 static inline NAME_vec NAME_expm1_reduced(NAME_vec x, NAME_vec turns, NAME_vec *half)
 {
     const NAME_int exponent = NAME_CONVERT(turns + $ROUND, NAME_int);
@@ -308,7 +336,7 @@ static inline NAME_vec NAME_softsign(NAME_vec r)
 }
 """),
     "sin": Function(("abs",), """\
-/* sin(x + shift pi), shift 0 or 1/2; NaN beyond |x| = $SIN_BOUND, where the subtraction of multiples of pi gets inexact. */
+/* sin(x + shift pi), shift 0 or 1/2; NaN beyond |x| = $SIN_BOUND, where subtracting multiples of pi gets inexact. */
 static inline NAME_vec NAME_sin(NAME_vec x, double shift)
 {
     const NAME_mask near = NAME_abs(x) < $SIN_BOUND;
@@ -438,10 +466,26 @@ def loop(vectors, result, value, **loaded):
             + f"        NAME_store({result} + j, {value});\n    }}")
 
 
+def count(n, what):
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
 def literal(x, dtype):
     """A decimal number that reads back as this one; subnormal numbers are 0, as they are in every call of fastbp."""
     x = np.dtype(dtype).type(x)
+    if np.issubdtype(dtype, np.integer):
+        return str(x)
     return str(x if abs(x) >= np.finfo(dtype).smallest_normal else np.copysign(x * 0, x))
+
+
+def numbers(array):
+    """An array as C writes it, row by row."""
+    if array.ndim == 1:
+        text = ", ".join(literal(x, array.dtype) for x in array)
+        return "{\n" + textwrap.fill(text, 116, initial_indent="    ", subsequent_indent="    ") + "\n}"
+    rows = [textwrap.fill(", ".join(literal(x, array.dtype) for x in row), 112, initial_indent="    {",
+                          subsequent_indent="     ") + "},\n" for row in array]
+    return "{\n" + "".join(rows) + "}"
 
 
 def polynomial(x, coefficients):
@@ -468,7 +512,12 @@ def in_dtype(template, dtype, name):
 
     code = re.sub(r"\$([A-Z][A-Z0-9_]*)(?:\(([a-z])\))?", constant, template)
     if dtype == "float32":
-        code = re.sub(r"(?<![\w.])((?:\d+\.\d*(?:e[+-]?\d+)?)|\d+e[+-]?\d+)", r"\1f", code)
-        code = re.sub(r"\b(exp|expm1|tanh|log1p|erfc|sin|cos|fabs)\(", r"\1f(", code)
-        code = re.sub(r"\bdouble\b", "float", code)
+        comments = re.split(r"(/\*.*?\*/)", code, flags=re.DOTALL)
+        code = "".join(part if part.startswith("/*") else as_float(part) for part in comments)
     return code.replace("NAME_", f"{name}_")
+
+
+def as_float(code):
+    code = re.sub(r"(?<![\w.])((?:\d+\.\d*(?:e[+-]?\d+)?)|\d+e[+-]?\d+)", r"\1f", code)
+    code = re.sub(r"\b(exp|expm1|tanh|log1p|erfc|sin|cos|fabs)\(", r"\1f(", code)
+    return re.sub(r"\bdouble\b", "float", code)

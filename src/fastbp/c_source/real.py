@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from itertools import pairwise
 
-import numpy as np
-
 from fastbp.c_source import functions
-from fastbp.c_source.functions import ACTIVATIONS, FUNCTIONS, LIBM, Function, in_dtype, literal, loop
+from fastbp.c_source.functions import ACTIVATIONS, FUNCTIONS, LIBM, Function, count, in_dtype, loop, numbers
 
 
 def header(net, name, jacobian, libm):
@@ -46,7 +43,8 @@ def prelude(net, jacobian, libm):
             yield "#define NAME_select(where, a, b) ((where) ? (a) : (b))\n#define NAME_all(x) (x)\n\n"
         yield text.replace("NAME_vec", "double").replace("NAME_PADDED", "")
     else:
-        yield functions.VECTORS
+        wide = max(net.layer_sizes) * net.dtype.itemsize >= 4 * 64
+        yield functions.VECTORS.replace("$LEVELS", functions.WIDE if wide else functions.NARROW)
         yield from applied(net, jacobian, vectors=True)
         yield functions.AFFINE
 
@@ -86,21 +84,11 @@ def one(name, vectors):
     return LIBM[name] if isinstance(LIBM[name], Function) else Function((), "")
 
 
-def numbers(array):
-    """An array as C writes it, row by row."""
-    if array.ndim == 1:
-        text = ", ".join(literal(x, array.dtype) for x in array)
-        return "{\n" + textwrap.fill(text, 116, initial_indent="    ", subsequent_indent="    ") + "\n}"
-    rows = [textwrap.fill(", ".join(literal(x, array.dtype) for x in row), 112, initial_indent="    {",
-                          subsequent_indent="     ") + "},\n" for row in array]
-    return "{\n" + "".join(rows) + "}"
-
-
 def parameters(net, reverse):
     for l, (W, b, activation) in enumerate(zip(net.weights, net.biases, net.activations, strict=True), 1):
         n_in, n_out = W.shape
-        yield (f"/* Layer {l}: {n_in} inputs, {n_out} outputs, {activation}. Row A of W{l} leads from input A, column B to "
-               "output B. */\n"
+        yield (f"/* Layer {l}: {count(n_in, 'input')}, {count(n_out, 'output')}, {activation}. Row A of W{l} leads from input "
+               "A, column B to output B. */\n"
                f"static const double NAME_W{l}[{n_in}][{n_out}] NAME_FLASH = {numbers(W)};\n"
                f"static const double NAME_b{l}[{n_out}] NAME_FLASH = {numbers(b)};\n")
         if reverse:
@@ -148,14 +136,14 @@ def through(net, l, t, indent="        "):
                      else f"NAME_multiply({n}, s{l}, {t});\n")
 
 
+ABOUT_JACOBIAN = "\n/* y, and the derivatives of the outputs by the inputs, row-major {} x {}, {}. */\n"
 SIGNATURE = "static inline void NAME_jacobian(const double *x, double *y, double *jacobian)\n{\n"
 
 
 def by_forward(net, vectors):
     """For each input a row t = da/dx, which goes from layer to layer as x does."""
     sizes, last = net.layer_sizes, len(net.weights)
-    lines = [f"\n/* y, and the derivatives of the outputs by the inputs, row-major {net.n_outputs} x {net.n_inputs}, input "
-             "by input on the way forward. */\n", SIGNATURE,
+    lines = [ABOUT_JACOBIAN.format(net.n_outputs, net.n_inputs, "input by input on the way forward"), SIGNATURE,
              "    const double one = 1.0;\n", *forward(net, vectors, True, "y"),
              f"    for (int i = 0; i < {net.n_inputs}; i++) {{\n"]
     for l in range(1, last + 1):
@@ -170,14 +158,14 @@ def by_forward(net, vectors):
 def by_reverse(net, vectors):
     """For each output a row t = dy/da, which goes from layer to layer as the error does."""
     sizes, last = net.layer_sizes, len(net.weights)
-    lines = [f"\n/* y, and the derivatives of the outputs by the inputs, row-major {net.n_outputs} x {net.n_inputs}, output "
-             "by output on the way back. */\n", SIGNATURE, *forward(net, vectors, True, "y"),
+    lines = [ABOUT_JACOBIAN.format(net.n_outputs, net.n_inputs, "output by output on the way back"), SIGNATURE,
+             *forward(net, vectors, True, "y"),
              f"    for (int k = 0; k < {net.n_outputs}; k++) {{\n"]
 
     def array(n):
         return f"[NAME_PADDED({n})] = {{0}}" if vectors else f"[{n}]"
 
-    lines += [f"        double t{last}[{'NAME_PADDED(%d)' % sizes[last] if vectors else sizes[last]}] = {{0}};\n",
+    lines += [f"        double t{last}[{f'NAME_PADDED({sizes[last]})' if vectors else sizes[last]}] = {{0}};\n",
               f"        t{last}[k] = 1.0;\n", through(net, last, f"t{last}")]
     for l in range(last, 0, -1):
         of_one = l == last and net.activations[-1] != "softmax"
