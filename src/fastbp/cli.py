@@ -44,8 +44,8 @@ def main(argv=None):
     export_parser.add_argument("--name", help="what names in C begin with; by default that of the header")
     export_parser.add_argument("--jacobian", action="store_true", help="derivatives by the inputs, too")
     export_parser.add_argument("--libm", action="store_true", help="call the C library's exp, tanh and so on")
-    export_parser.add_argument("--int16", metavar="CSV", help="in 16-bit integers, for which the file has samples of the "
-                               "inputs: numbers alone, one sample a line")
+    export_parser.add_argument("--int16", metavar="CSV", help="in 16-bit integers; the file has samples of the inputs, "
+                               "one a line, and nothing but numbers")
     bench_parser = commands.add_parser("bench", help="compare with NumPy and what else is installed, in a minute")
     bench_parser.add_argument("workload", nargs="*", default=bench.QUICK,
                               help=f"beginnings of names, as W1 or 'W3 8-32'; by default {', '.join(bench.QUICK)}")

@@ -2,8 +2,8 @@
 
 Every number is an integer times a power of two, given by its bits: value = integer * 2**-bits. The bits of inputs, net
 inputs and outputs follow from the largest values among samples of the user's, for each input and neuron by itself where
-an activation does not couple them; what is larger later is cut off. The bits of weights are a neuron's, as many as leave
-32 bits enough for its sum, whatever the inputs are: no sum can overflow. An activation is a table of 513 entries with
+an activation does not couple them; what is larger later is cut off. The weights of a neuron have as many bits as leave
+32 enough for its sum, whatever the inputs are: no sum can overflow. An activation is a table of 513 entries with
 straight lines in between.
 
 `Layer.outputs` computes with NumPy what the C computes, bit for bit; so the C's error is known before it is written.
@@ -187,8 +187,8 @@ def header(net, name, X, activate):
              f"-NAME_y_bits[k]. */\nstatic const int8_t NAME_x_bits[{net.n_inputs}] = {numbers(x_bits)};\n"
              f"static const int8_t NAME_y_bits[{net.n_outputs}] = {numbers(layers[-1].bits)};\n\n")
     for l, (layer, (n_in, n_out)) in enumerate(zip(layers, pairwise(net.layer_sizes), strict=True), 1):
-        text += (f"/* Layer {l}: {count(n_in, 'input')}, {count(n_out, 'output')}, {layer.activation}. Row B of W{l} holds "
-                 "the weights of output B. */\n"
+        text += (f"/* Layer {l}: {count(n_in, 'input')}, {count(n_out, 'output')}, {layer.activation}. Row B of W{l} "
+                 "holds the weights of output B. */\n"
                  f"static const int16_t NAME_W{l}[{n_out}][{n_in}] NAME_FLASH = {numbers(layer.W)};\n"
                  f"static const int32_t NAME_b{l}[{n_out}] NAME_FLASH = {numbers(layer.b)};\n"
                  f"static const int8_t NAME_shift{l}[{n_out}] NAME_FLASH = {numbers(layer.shift)};\n")

@@ -4,9 +4,9 @@ The templates are written for double. `NAME_` becomes the header's prefix; for f
 float and marks literals and calls of the C library with an f.
 
 Vectors are gcc's and clang's own (vector_size): loops that compilers were left to vectorise took 45 to 620 ns for one
-and the same layer of 32x32, depending on flags (gcc 12, clang 14, Zen 4). Without them, NAME_vec is a single number, and
-the code is plain C99. The integer in exp comes from a conversion, not from adding a large constant, which would take
-5 to 15 % less time but be wrong under -ffast-math, as embedded code is often compiled.
+and the same layer of 32x32, depending on flags (gcc 12, clang 14, Zen 4). Without them, NAME_vec is a single number,
+and the code is plain C99. The integer in exp comes from a conversion, not from adding a large constant: that takes 5 to
+15 % less time, but is wrong under -ffast-math, as embedded code is often compiled.
 """
 
 import re
@@ -18,8 +18,8 @@ import numpy as np
 # Of vecmath.h, whose comments say what these are and how well they fit; tests/test_to_c.py compares.
 EXP = {
     "float64": "0x1.0000000000005p-1 0x1.5555555555539p-3 0x1.555555555228fp-5 0x1.111111111900ep-7 "
-               "0x1.6c16c17ee71c0p-10 0x1.a01a0174fbd64p-13 0x1.a019a74a8f510p-16 0x1.71de882351ab8p-19 0x1.28a206780936cp-22 "
-               "0x1.ae6baebab3475p-26",
+               "0x1.6c16c17ee71c0p-10 0x1.a01a0174fbd64p-13 0x1.a019a74a8f510p-16 0x1.71de882351ab8p-19 "
+               "0x1.28a206780936cp-22 0x1.ae6baebab3475p-26",
     "float32": "0x1.fffffep-2 0x1.5554b0p-3 0x1.555674p-5 0x1.1227b0p-7 0x1.6bebfep-10",
 }
 LOG = {
@@ -77,8 +77,8 @@ VECTORS = """\
 #error "this header needs IEEE 754's $BINARY; export a network of the other dtype, or one with libm"
 #endif
 
-/* NAME_vec: several numbers side by side where gcc or clang find SSE2, AVX or NEON. With NAME_PLAIN defined, or elsewhere,
- * it is one number. */
+/* NAME_vec: several numbers side by side where gcc or clang find SSE2, AVX or NEON. Elsewhere, and with NAME_PLAIN
+ * defined, it is one number. */
 #if defined(__GNUC__) && (defined(__SSE2__) || defined(__aarch64__)) && !defined(NAME_PLAIN)
 #if $LEVELS
 #else

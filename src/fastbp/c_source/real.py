@@ -87,8 +87,8 @@ def one(name, vectors):
 def parameters(net, reverse):
     for l, (W, b, activation) in enumerate(zip(net.weights, net.biases, net.activations, strict=True), 1):
         n_in, n_out = W.shape
-        yield (f"/* Layer {l}: {count(n_in, 'input')}, {count(n_out, 'output')}, {activation}. Row A of W{l} leads from input "
-               "A, column B to output B. */\n"
+        yield (f"/* Layer {l}: {count(n_in, 'input')}, {count(n_out, 'output')}, {activation}. Row A of W{l} leads "
+               "from input A, column B to output B. */\n"
                f"static const double NAME_W{l}[{n_in}][{n_out}] NAME_FLASH = {numbers(W)};\n"
                f"static const double NAME_b{l}[{n_out}] NAME_FLASH = {numbers(b)};\n")
         if reverse:
