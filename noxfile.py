@@ -29,6 +29,11 @@ DEBIAN = COMPILER | {
     "qemu-aarch64": "qemu-user",
     "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
     "/usr/aarch64-linux-gnu/lib/libc.so": "libc6-dev-arm64-cross",
+    "clang": "clang",
+    "avr-gcc": "gcc-avr",
+    "/usr/lib/avr/include/avr/io.h": "avr-libc",
+    "arm-none-eabi-gcc": "gcc-arm-none-eabi",
+    "/usr/lib/arm-none-eabi/newlib/nano.specs": "libnewlib-arm-none-eabi",
     "make": "make",
     "xz": "xz-utils",
     "autoconf": "autoconf",
@@ -132,6 +137,15 @@ def docs(session):
     """Every example in README.md, docs/ and docstrings."""
     install(session, "test", "sklearn", "scipy")
     run_tests(session, "tests/test_docs.py")
+
+
+@nox.session
+def embedding(session):
+    """Networks as C: by gcc, clang and the compilers of microcontrollers, and in CasADi."""
+    need(session, "clang", "avr-gcc", "/usr/lib/avr/include/avr/io.h", "arm-none-eabi-gcc",
+         "/usr/lib/arm-none-eabi/newlib/nano.specs")
+    install(session, "test", "embedding")
+    run_tests(session, "tests/test_to_c.py")
 
 
 @nox.session

@@ -1,8 +1,8 @@
 """What networks as C headers cost: `python benchmarks/to_c.py`, with a C compiler for native code.
 
-A call of the header, from C and each with an input that depends on the last output, beside `bind`'s prediction from Python,
-from which that of a network of a single neuron is taken off: what remains is its kernel. Least of many repeats, the two in
-turn. Then the time to compile a large network.
+A call of the header, from C and each with an input that depends on the last output, beside `bind`'s prediction from
+Python, from which that of a network of a single neuron is taken off: what remains is its kernel, as far as it does not
+run beside the interpreter. Least of many repeats, the two in turn. Then the time to compile a large network.
 """
 
 import os
@@ -19,7 +19,7 @@ import fastbp
 MAIN = """\
 #include <stdio.h>
 #include <time.h>
-static real x[net_N_INPUTS], y[net_N_OUTPUTS], J[net_N_OUTPUTS * net_N_INPUTS];
+real x[net_N_INPUTS], y[net_N_OUTPUTS], J[net_N_OUTPUTS * net_N_INPUTS];
 __attribute__((noinline)) void predict(void) { net_predict(x, y); }
 __attribute__((noinline)) void jacobian(void) { net_jacobian(x, y, J); }
 static double least(void (*function)(void))

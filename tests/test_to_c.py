@@ -8,6 +8,7 @@ import itertools
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -320,3 +321,32 @@ def test_command_line(tmp_path, capsys):
                   [network, header, "--int16", network]):
         assert cli.main(["export", *wrong]) == 1
         assert re.fullmatch(r"fastbp export: .*\n", capsys.readouterr().err)
+
+
+EXAMPLES = Path(__file__).parents[1] / "examples" / "embedding"
+
+
+def run(example, directory):
+    return subprocess.run([sys.executable, "-W", "error", EXAMPLES / example], cwd=directory, check=True, text=True,
+                          stdout=subprocess.PIPE, timeout=300).stdout
+
+
+def test_optimal_control_by_casadi(tmp_path):
+    pytest.importorskip("casadi")
+    out = run("optimal_control.py", tmp_path)
+    assert float(re.search("from fastbp's (.*)", out)[1]) < 1e-12   # so the header's it is, and no difference quotient
+    assert float(re.search("torque (.*);", out)[1]) <= 3.001
+    angle, speed = (float(number) for number in re.search(r"ends (\S+) from standing, at the speed (.*)", out).groups())
+    assert angle < 0.2 and speed < 0.4
+
+
+def test_arduino(tmp_path):
+    out = run("arduino.py", tmp_path)
+    assert float(re.search("RMS error (.*) degrees", out)[1]) < 0.5
+    assert float(re.search("off by at most (.*) degrees", out)[1]) < 0.1
+    sizes = re.findall(r"(\w+) .* (16-bit integers|float|float, libm) +flash +(\d+), RAM +(\d+)", out)
+    assert len(sizes) == 3 * (bool(shutil.which("avr-gcc")) + 2 * bool(shutil.which("arm-none-eabi-gcc")))
+    for board, kind, flash, ram in sizes:
+        if board == "Arduino":
+            assert int(flash) < 6000, kind
+            assert int(ram) == 0, kind      # all parameters stay in flash

@@ -1,8 +1,9 @@
 """A thermometer for microcontrollers: a network is trained, written as C and compiled for an Arduino Uno and for ARM's.
 
 A thermistor's voltage depends on the temperature by a curve, and on the supply, which sags. The network learns to undo
-both from readings of a 10-bit converter. Printed are the bytes of flash and of RAM of the whole program (arduino.c), for
-each way of writing the network and each compiler that is installed (Debian's gcc-avr with avr-libc, gcc-arm-none-eabi).
+both from readings of a 10-bit converter. Printed are the bytes of flash and of RAM of the whole program (arduino.c),
+for each way of writing the network and each compiler that is installed: Debian's gcc-avr with avr-libc, and
+gcc-arm-none-eabi with libnewlib-arm-none-eabi.
 """
 
 import shutil
@@ -51,8 +52,8 @@ with tempfile.TemporaryDirectory() as directory:
             source = Path(__file__).with_name("arduino.c")
             subprocess.run([*command, source, "-o", program, "-lm", "-Wl,--gc-sections"], cwd=directory, check=True,
                            capture_output=True)
-            size = subprocess.run([compiler.replace("gcc", "size"), program], check=True, capture_output=True, text=True)
-            text, data, bss = map(int, size.stdout.splitlines()[1].split()[:3])
+            size = subprocess.check_output([compiler.replace("gcc", "size"), program], text=True)
+            text, data, bss = map(int, size.splitlines()[1].split()[:3])
             stack = sum(int(line.split("\t")[1]) for usage in Path(directory).glob("*.su")
                         for line in usage.read_text().splitlines())
             print(f"{target:25} {kind:16} flash {text + data:5}, RAM {data + bss:4}, stack at most {stack:4}")

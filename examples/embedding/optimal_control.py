@@ -1,9 +1,9 @@
 """A pendulum is swung up by a plan that CasADi makes with a network for its model.
 
 The network learns from random experiments how a step of time changes the angle and its speed. As a C header, with its
-Jacobian, it becomes an external function of CasADi (casadi_external.c), and IPOPT plans through it: the least torque that
-brings the pendulum from hanging to standing. The torque is too weak to do so at once, so the plan swings it to and fro. In
-the end the real pendulum gets the planned torques. Needs casadi (pip install casadi) and a C compiler.
+Jacobian, it becomes an external function of CasADi (casadi_external.c), and IPOPT plans through it: the least torque
+that brings the pendulum from hanging to standing. The torque is too weak to do so at once, so the plan swings it to and
+fro. In the end the real pendulum gets the planned torques. Needs casadi (pip install casadi) and a C compiler.
 """
 
 import subprocess
@@ -34,7 +34,8 @@ torques = rng.uniform(-TORQUE, TORQUE, 4000)
 X = np.column_stack([np.sin(states[:, 0]), np.cos(states[:, 0]), states[:, 1] / 8, torques / TORQUE])
 T = pendulum(states, torques) - states
 net = fastbp.Network([4, 32, 32, 2], "tanh", "identity", seed=0)
-history = net.fit(X, T, epochs=300, batch_size=32, optimizer=fastbp.Adam(learning_rate=0.003), schedule="cosine", seed=0)
+adam = fastbp.Adam(learning_rate=0.003)
+history = net.fit(X, T, epochs=300, batch_size=32, optimizer=adam, schedule="cosine", seed=0)
 print(f"RMS error of the model {history.rms[-1]:.4f}")
 
 with tempfile.TemporaryDirectory() as directory:
@@ -46,7 +47,8 @@ with tempfile.TemporaryDirectory() as directory:
     assert np.allclose(model(X[0]).full().ravel(), net.predict(X[0]), rtol=1e-12)
     x = casadi.MX.sym("x", 4)
     derivatives = casadi.Function("derivatives", [x], [casadi.jacobian(model(x), x)])
-    print(f"largest difference of the Jacobian from fastbp's {abs(derivatives(X[0]).full() - net.jacobian(X[0])).max():.0e}")
+    difference = abs(derivatives(X[0]).full() - net.jacobian(X[0])).max()
+    print(f"largest difference of the Jacobian from fastbp's {difference:.0e}")
 
     plan = casadi.Opti()
     s, u = plan.variable(2, STEPS + 1), plan.variable(1, STEPS)
@@ -59,8 +61,8 @@ with tempfile.TemporaryDirectory() as directory:
     plan.subject_to(s[:, STEPS] == casadi.DM([np.pi, 0]))
     plan.set_initial(s[0, :], np.linspace(0, np.pi, STEPS + 1))
     # Of an external function CasADi knows first derivatives only.
-    plan.solver("ipopt", {"print_time": False}, {"print_level": 0, "sb": "yes", "hessian_approximation": "limited-memory",
-                                                 "max_iter": 1000})
+    plan.solver("ipopt", {"print_time": False}, {"hessian_approximation": "limited-memory", "max_iter": 1000,
+                                                 "print_level": 0, "sb": "yes"})
     torques = plan.solve().value(u)
 
 state = np.zeros(2)

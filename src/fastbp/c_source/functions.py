@@ -52,16 +52,18 @@ TABLES = {"EXP": EXP, "LOG": LOG, "GELU_P": GELU_P, "GELU_Q": GELU_Q, "SIN": SIN
 CONSTANTS = {
     "float64": {
         "INT_BITS": "NAME_BYTES / 2", "BITS": "int64_t", "SHIFT": "52", "HALF_BIAS": "1022.0", "ROUND": "1022.5",
-        "LOWEST": "-1021.0", "HIGHEST": "1024.0", "ZERO": "-708.0", "LN_2_HIGH": "0x1.62e42fefa3000p-1",
-        "LN_2_LOW": "0x1.3de6af278ece6p-42", "TANH_BOUND": "20.0", "TANH_TURNS": "58.0", "ELU_BOUND": "-40.0",
+        "LOWEST": "-1021.0", "HIGHEST": "1024.0", "LN_2_HIGH": "0x1.62e42fefa3000p-1",
+        "LN_2_LOW": "0x1.3de6af278ece6p-42", "POSITIVE": "INT64_MAX", "LARGEST": "1e308",
+        "TANH_BOUND": "20.0", "ELU_BOUND": "-40.0",
         "SILU_BOUND": "-800.0", "GELU_BOUND": "39.0", "LARGE": "1e300", "PI_1": "0x1.921fb5444p+1",
         "PI_2": "0x1.68c234c4cp-38", "PI_3": "0x1.98a2e03707345p-76", "SIN_BOUND": "200000.0", "SIN_TURNS": "65536.0",
         "MANTISSA": "DBL_MANT_DIG != 53", "BINARY": "binary64",
     },
     "float32": {
         "INT_BITS": "NAME_BYTES", "BITS": "int32_t", "SHIFT": "23", "HALF_BIAS": "126.0", "ROUND": "126.5",
-        "LOWEST": "-125.0", "HIGHEST": "128.0", "ZERO": "-87.0", "LN_2_HIGH": "0x1.62e4p-1",
-        "LN_2_LOW": "0x1.7f7d1cp-20", "TANH_BOUND": "10.0", "TANH_TURNS": "29.0", "ELU_BOUND": "-20.0",
+        "LOWEST": "-125.0", "HIGHEST": "128.0", "LN_2_HIGH": "0x1.62e4p-1",
+        "LN_2_LOW": "0x1.7f7d1cp-20", "POSITIVE": "INT32_MAX", "LARGEST": "1e38",
+        "TANH_BOUND": "10.0", "ELU_BOUND": "-20.0",
         "SILU_BOUND": "-100.0", "GELU_BOUND": "14.5", "LARGE": "1e30", "PI_1": "0x1.921cp+1", "PI_2": "0x1.daap-14",
         "PI_3": "0x1.10b462p-29", "SIN_BOUND": "250.0", "SIN_TURNS": "128.0",
         "MANTISSA": "FLT_MANT_DIG != 24", "BINARY": "binary32",
@@ -93,6 +95,7 @@ static inline NAME_vec NAME_select(NAME_mask where, NAME_vec a, NAME_vec b)
 {
     return (NAME_vec)((where & (NAME_mask)a) | (~where & (NAME_mask)b));
 }
+static inline NAME_vec NAME_abs(NAME_vec x) { return (NAME_vec)((NAME_mask)x & $POSITIVE); }
 #else
 typedef double NAME_vec;
 typedef $BITS NAME_bits;
@@ -100,6 +103,7 @@ typedef int32_t NAME_int;
 typedef int NAME_mask;
 #define NAME_CONVERT(value, type) ((type)(value))
 static inline NAME_vec NAME_select(NAME_mask where, NAME_vec a, NAME_vec b) { return where ? a : b; }
+static inline NAME_vec NAME_abs(NAME_vec x) { return x < 0.0 ? -x : x; }
 #endif
 #define NAME_LANES ((int)(sizeof(NAME_vec) / sizeof(double)))
 #define NAME_PADDED(n) (((n) + NAME_LANES - 1) / NAME_LANES * NAME_LANES) /* how long an array of whole vectors is */
@@ -224,7 +228,8 @@ class Function(NamedTuple):
 
 FUNCTIONS = {
     "expm1_reduced": Function((), """\
-/* exp(x) = 2 half (1 + e) with half a power of two; e is returned. turns is x / ln(2), within what exponents can be. */
+/* exp(x) = 2 half (1 + e) with half a power of two; e is returned. turns is x / ln(2), or 0 where no exponent is as
+ * large: there the caller knows the result. */
 static inline NAME_vec NAME_expm1_reduced(NAME_vec x, NAME_vec turns, NAME_vec *half)
 {
     const NAME_int exponent = NAME_CONVERT(turns + $ROUND, NAME_int);
@@ -238,26 +243,24 @@ static inline NAME_vec NAME_expm1_reduced(NAME_vec x, NAME_vec turns, NAME_vec *
     "exp": Function(("expm1_reduced",), """\
 static inline NAME_vec NAME_exp(NAME_vec x)
 {
-    NAME_vec half, turns = x * $LOG2_E;
-    turns = NAME_select(turns > $LOWEST, turns, NAME_all($LOWEST)); /* NaN, too */
-    turns = NAME_select(turns < $HIGHEST, turns, NAME_all($HIGHEST));
-    const NAME_vec e = NAME_expm1_reduced(x, turns, &half), y = half + half * e;
-    return NAME_select(x < $ZERO, NAME_all(0.0), y + y);
+    const NAME_vec turns = x * $LOG2_E, zero = NAME_all(0.0);
+    const NAME_mask near = (turns > $LOWEST) & (turns < $HIGHEST);
+    const NAME_vec far = NAME_select(x < 0.0, zero, x * $LARGEST); /* 0, infinity or NaN */
+    NAME_vec half;
+    const NAME_vec e = NAME_expm1_reduced(x, NAME_select(near, turns, zero), &half), y = half + half * e;
+    return NAME_select(near, y + y, far);
 }
 """),
-    "abs": Function((), """\
-static inline NAME_vec NAME_abs(NAME_vec x) { return NAME_select(x < 0.0, -x, x); }
-"""),
-    "tanh": Function(("abs", "expm1_reduced"), """\
+    "tanh": Function(("expm1_reduced",), """\
 /* (exp(2 |r|) - 1) / (exp(2 |r|) + 1), with the sign of r. */
 static inline NAME_vec NAME_tanh(NAME_vec r)
 {
-    NAME_vec half, x = NAME_abs(r);
-    x = NAME_select(x > $TANH_BOUND, NAME_all($TANH_BOUND), x);
-    NAME_vec turns = x * (2.0 * $LOG2_E);
-    turns = NAME_select(turns < $TANH_TURNS, turns, NAME_all($TANH_TURNS)); /* NaN, too */
-    const NAME_vec e = NAME_expm1_reduced(x + x, turns, &half), part = half * e;
-    const NAME_vec a = (part + (half - 0.5)) / (part + (half + 0.5));
+    const NAME_vec x = NAME_abs(r), turns = x * (2.0 * $LOG2_E);
+    const NAME_mask near = x < $TANH_BOUND;
+    const NAME_vec far = NAME_select(x > 0.0, NAME_all(1.0), x); /* 1 or NaN */
+    NAME_vec half;
+    const NAME_vec e = NAME_expm1_reduced(x + x, NAME_select(near, turns, NAME_all(0.0)), &half), part = half * e;
+    const NAME_vec a = NAME_select(near, (part + (half - 0.5)) / (part + (half + 0.5)), far);
     return NAME_select(r < 0.0, -a, a);
 }
 """),
@@ -271,7 +274,7 @@ static inline NAME_vec NAME_elu(NAME_vec r)
     return NAME_select(r < 0.0, y + y, r);
 }
 """),
-    "softplus": Function(("abs", "exp"), """\
+    "softplus": Function(("exp",), """\
 /* log(1 + exp(r)) = max(r, 0) + log(1 + e) with e = exp(-|r|), and log(1 + e) = 2 atanh(s) with s = e / (2 + e). */
 static inline NAME_vec NAME_softplus(NAME_vec r)
 {
@@ -286,7 +289,7 @@ static inline NAME_vec NAME_silu(NAME_vec r)
     return NAME_select(r < $SILU_BOUND, NAME_all(0.0), r / (1.0 + NAME_exp(-r)));
 }
 """),
-    "silu_slope": Function(("abs", "exp"), """\
+    "silu_slope": Function(("exp",), """\
 /* With e = exp(-|r|) and c = 1 / (1 + e): e c (1 - |r| c) on the left, 1 minus that on the right. */
 static inline NAME_vec NAME_silu_slope(NAME_vec r)
 {
@@ -306,7 +309,7 @@ static inline NAME_vec NAME_normal_tail(NAME_vec a, NAME_vec *power)
     return *power * (1.0 + fraction) / (2.0 + 2.0 * a);
 }
 """),
-    "gelu": Function(("abs", "normal_tail"), """\
+    "gelu": Function(("normal_tail",), """\
 /* r Phi(r) = max(r, 0) - |r| Phi(-|r|) */
 static inline NAME_vec NAME_gelu(NAME_vec r)
 {
@@ -315,7 +318,7 @@ static inline NAME_vec NAME_gelu(NAME_vec r)
     return NAME_select(r > 0.0, r, NAME_all(0.0)) - a * NAME_normal_tail(a, &power);
 }
 """),
-    "gelu_slope": Function(("abs", "normal_tail"), """\
+    "gelu_slope": Function(("normal_tail",), """\
 /* Phi(-a) - a phi(a) on the left, 1 minus that on the right; phi is the normal density. */
 static inline NAME_vec NAME_gelu_slope(NAME_vec r)
 {
@@ -325,7 +328,7 @@ static inline NAME_vec NAME_gelu_slope(NAME_vec r)
     return NAME_select(r < 0.0, left, 1.0 - left);
 }
 """),
-    "softsign": Function(("abs",), """\
+    "softsign": Function((), """\
 /* r / (1 + |r|), also at the infinities. */
 static inline NAME_vec NAME_softsign(NAME_vec r)
 {
@@ -335,7 +338,7 @@ static inline NAME_vec NAME_softsign(NAME_vec r)
     return NAME_select(r < 0.0, -a, a);
 }
 """),
-    "sin": Function(("abs",), """\
+    "sin": Function((), """\
 /* sin(x + shift pi), shift 0 or 1/2; NaN beyond |x| = $SIN_BOUND, where subtracting multiples of pi gets inexact. */
 static inline NAME_vec NAME_sin(NAME_vec x, double shift)
 {
@@ -401,7 +404,7 @@ ACTIVATIONS = {
     "silu": Formula(("silu",), "NAME_silu(r)", ("silu_slope",), "NAME_silu_slope(r)"),
     "gelu": Formula(("gelu",), "NAME_gelu(r)", ("gelu_slope",), "NAME_gelu_slope(r)"),
     "softsign": Formula(("softsign",), "NAME_softsign(r)",
-                        ("abs",), "(1.0 - NAME_abs(a)) * (1.0 - NAME_abs(a))"),
+                        (), "(1.0 - NAME_abs(a)) * (1.0 - NAME_abs(a))"),
     "gaussian": Formula(("exp",), "NAME_exp(-r * r)", (), "-2.0 * a * r"),
     "sin": Formula(("sin",), "NAME_sin(r, 0.0)", (), "NAME_sin(r, 0.5)"),
     "exp": Formula(("exp",), "NAME_exp(r)", (), "a"),
