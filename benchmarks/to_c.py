@@ -1,8 +1,9 @@
 """What networks as C headers cost: `python benchmarks/to_c.py`, with a C compiler for native code.
 
-A call of the header, from C and each with an input that depends on the last output, beside `bind`'s prediction from
-Python, from which that of a network of a single neuron is taken off: what remains is its kernel, as far as it does not
-run beside the interpreter. Least of many repeats, the two in turn. Then the time to compile a large network.
+A call of the header from C, with the same input each time and in a chain, where the input depends on the last output;
+with the header's own functions and with the C library's. Beside it `bind`'s prediction from Python, with the same input
+each time, from which that of a network of a single neuron is taken off: about its kernel. Least of many repeats, the
+two in turn. Then the CPU time to compile a large network.
 """
 
 import os
@@ -22,7 +23,7 @@ MAIN = """\
 real x[net_N_INPUTS], y[net_N_OUTPUTS], J[net_N_OUTPUTS * net_N_INPUTS];
 __attribute__((noinline)) void predict(void) { net_predict(x, y); }
 __attribute__((noinline)) void jacobian(void) { net_jacobian(x, y, J); }
-static double least(void (*function)(void))
+static double least(void (*function)(void), int chained)
 {
     double best = 1e9;
     for (int repeat = 0; repeat < 300; repeat++) {
@@ -30,7 +31,7 @@ static double least(void (*function)(void))
         clock_gettime(CLOCK_MONOTONIC, &start);
         for (int k = 0; k < 300; k++) {
             function();
-            x[0] = x[0] / 2 + y[0] / 1000;
+            if (chained) x[0] = x[0] / 2 + y[0] / 1000;
         }
         clock_gettime(CLOCK_MONOTONIC, &end);
         const double time = ((double)(end.tv_sec - start.tv_sec) * 1e9 + (double)(end.tv_nsec - start.tv_nsec)) / 300;
@@ -40,7 +41,7 @@ static double least(void (*function)(void))
 }
 int main(void)
 {
-    printf("%f %f\\n", least(predict), least(jacobian));
+    printf("%f %f %f\\n", least(predict, 0), least(predict, 1), least(jacobian, 1));
     return 0;
 }
 """
@@ -71,7 +72,7 @@ def compiled(directory, net, compiler, **options):
 def main():
     compiler = sys.argv[1] if len(sys.argv) > 1 else "gcc"
     empty = fastbp.Network([1, 1], "identity").bind(np.zeros(1))
-    print(f"{'ns':22} predict  libm  bind's kernel  Jacobian  libm   ({compiler} {' '.join(FLAGS)})")
+    print(f"{'ns':22} predict  libm  bind's kernel  chained  libm  Jacobian  libm   ({compiler} {' '.join(FLAGS)})")
     with tempfile.TemporaryDirectory() as directory:
         for dtype in ("float32", "float64"):
             for sizes, activation in NETWORKS:
@@ -85,7 +86,7 @@ def main():
                 own, libm = (np.array([times for times, _ in part], float).min(axis=0) for part in (rows[:5], rows[5:]))
                 kernel = min(kernel for _, kernel in rows)
                 print(f"{'-'.join(map(str, sizes)):12} {dtype:9} {own[0]:7.0f} {libm[0]:5.0f} {kernel:14.0f} "
-                      f"{own[1]:9.0f} {libm[1]:5.0f}")
+                      f"{own[1]:8.0f} {libm[1]:5.0f} {own[2]:9.0f} {libm[2]:5.0f}")
         fastbp.Network([64, 256, 256, 10], "relu", seed=1).to_c(Path(directory, "net.h"))
         Path(directory, "large.c").write_text('#include "net.h"\nvoid large(const double *x, double *y);\n'
                                               "void large(const double *x, double *y) { net_predict(x, y); }\n")

@@ -510,7 +510,8 @@ class Network(Core):
         >>> import fastbp
         >>> net = fastbp.Network([2, 3, 1], "tanh", seed=1)
         >>> net.to_c("pump.h", jacobian=True)
-        >>> "pump_jacobian" in open("pump.h").read()
+        >>> from pathlib import Path
+        >>> "pump_jacobian" in Path("pump.h").read_text()
         True
         >>> net.to_c("pump.h", int16=[[-1.0, -1.0], [1.0, 1.0]]).shape
         (1,)

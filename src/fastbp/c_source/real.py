@@ -103,7 +103,9 @@ def forward(net, vectors, slopes, y):
         n_in, n_out = W.shape
         x = "x" if l == 1 else f"a{l - 1}"
         last = l == len(net.weights)
-        array = f"[NAME_PADDED({n_out})] = {{0}}" if vectors else f"[{n_out}]"
+        # Activations write whole vectors, and read them: only net inputs need zeros behind their end.
+        array = f"[NAME_PADDED({n_out})]" if vectors else f"[{n_out}]"
+        zeros = " = {0}" if vectors else ""
         if activation == "identity":
             a = y if last else f"a{l}"
             if not last:
@@ -111,7 +113,7 @@ def forward(net, vectors, slopes, y):
             yield f"    NAME_affine({n_in}, {n_out}, {x}, NAME_W{l}[0], NAME_b{l}, {a});\n"
             continue
         of_slope = f", s{l}{array}" if slopes and activation != "softmax" else ""
-        yield f"    double r{l}{array}, a{l}{array}{of_slope};\n"
+        yield f"    double r{l}{array}{zeros}, a{l}{array}{of_slope};\n"
         yield f"    NAME_affine({n_in}, {n_out}, {x}, NAME_W{l}[0], NAME_b{l}, r{l});\n"
         yield f"    NAME_apply_{activation}({n_out}, r{l}, a{l});\n"
         if of_slope:
