@@ -155,7 +155,8 @@ def sanitizers(session):
     Leaks are what test_leaks.py looks for: Python keeps memory to its end. A limit of memory is none for a sanitizer.
     """
     install(session, "test", "scipy", FASTBP_SANITIZE="address,undefined")
-    run_tests(session, "--ignore=tests/test_leaks.py", "--ignore=tests/test_bench.py", "-k", "not test_no_memory",
+    run_tests(session, "--ignore=tests/test_leaks.py", "--ignore=tests/test_bench.py", "--ignore=tests/test_to_c.py",
+              "-k", "not test_no_memory",
               LD_PRELOAD=runtime_of(session, "asan", "ubsan"), UBSAN_OPTIONS="halt_on_error=1",
               ASAN_OPTIONS="detect_leaks=0:allocator_may_return_null=1")
 
