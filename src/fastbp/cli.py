@@ -46,10 +46,15 @@ def main(argv=None):
     export_parser.add_argument("--libm", action="store_true", help="call the C library's exp, tanh and so on")
     export_parser.add_argument("--int16", metavar="CSV", help="in 16-bit integers; the file has samples of the inputs, "
                                "one a line, and nothing but numbers")
-    bench_parser = commands.add_parser("bench", help="compare with NumPy and what else is installed, in a minute")
-    bench_parser.add_argument("workload", nargs="*", default=bench.QUICK,
-                              help=f"beginnings of names, as W1 or 'W3 8-32'; by default {', '.join(bench.QUICK)}")
+    bench_parser = commands.add_parser("bench", help="compare with NumPy and what else is installed, in two minutes")
+    bench_parser.add_argument("workload", nargs="*", default=bench.QUICK, help="groups or beginnings of names, such as "
+                              f"W1 or 'W3 8-32'; by default {', '.join(bench.QUICK)}")
     arguments = parser.parse_args(argv)
+    if arguments.command == "bench":
+        try:
+            workloads = bench.named(arguments.workload)
+        except ValueError as error:
+            bench_parser.error(str(error))
 
     learnt = True
     try:
@@ -60,10 +65,10 @@ def main(argv=None):
         elif arguments.command == "export":
             return export(arguments)
         elif arguments.command == "bench":
-            bench.main(arguments.workload)
+            bench.main(workloads)
         else:
             parser.print_help()
-        print(end="", flush=True)   # here, because at exit nobody could catch that the reader has left
+        print(end="", flush=True)   # here, because at exit nobody could catch the error of a reader that has left
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)  # a terminal has just written ^C
         return INTERRUPTED

@@ -1,18 +1,18 @@
-# What has passed the door, and its order.
+# Samples that have been checked, and their order.
 
-# Declared here: a cimport would import numpy.random along with fastbp, which takes longer than all else.
+# Declared here, because a cimport would import numpy.random along with fastbp, which takes longer than all else.
 cdef extern from "numpy/random/bitgen.h":
     ctypedef struct bitgen_t:
         void* state
         uint32_t (*next_uint32)(void*) noexcept
 
-# A fair generator is asked again with a probability below 1/2; this often only one that is stuck is.
+# A fair generator must draw again with a probability below 1/2; only one that is stuck does so this often.
 cdef enum:
     DRAWS = 1000
 
 
 cdef class Samples:
-    """Inputs, targets and weights that have passed the door.
+    """Inputs, targets and weights that have been checked.
 
     Attributes
     ----------
@@ -21,9 +21,9 @@ cdef class Samples:
     m : int
         How many samples there are.
     single : bool
-        Whether it is one without a sample axis.
+        Whether it is one sample without a sample axis.
     penalty : float
-        Of l1 and l2 in the last epoch: the mean of its batches'.
+        The penalty of l1 and l2 in the last epoch: the mean over its batches.
     """
     cdef readonly cnp.ndarray x, t, weights
     cdef cnp.ndarray order      # of intp, contiguous; `data` points to it
@@ -32,14 +32,14 @@ cdef class Samples:
     cdef readonly bint single
     cdef readonly double penalty
     cdef double total_weight
-    cdef object generator, lock     # the random numbers that shuffle() took last, and their lock
+    cdef object generator, acquire, release     # the random numbers that shuffle() took last, and their lock
     cdef bitgen_t* bits
 
     def __init__(self):
         raise TypeError("Samples are made by Network._samples")
 
     cdef int reorder(self, order) except -1:
-        """Take the samples in this order, or in a new one from this generator."""
+        """Take the samples in this order, or in a new one if it is a generator."""
         if order is self.generator or isinstance(order, np.random.Generator):
             return self.draw(order)
         order = np.array(order, np.intp, order="C")
@@ -75,8 +75,10 @@ cdef class Samples:
         order = <ptrdiff_t*>cnp.PyArray_DATA(self.order)
         if rng is not self.generator:
             self.bits = <bitgen_t*>PyCapsule_GetPointer(rng.bit_generator.capsule, "BitGenerator")
-            self.generator, self.lock = rng, rng.bit_generator.lock
-        with self.lock:
+            lock = rng.bit_generator.lock
+            self.generator, self.acquire, self.release = rng, lock.acquire, lock.release
+        self.acquire()      # "with" would look both methods up anew, which is half of a short shuffle
+        try:
             for i in range(self.m - 1, 0, -1):
                 # j below bound, evenly (Lemire 2019): the upper half of a product, unless its lower half is one of
                 # the few that would favour some j.
@@ -87,10 +89,12 @@ cdef class Samples:
                     draws = 0
                     while <uint32_t>product < unfair:
                         if draws == DRAWS:
-                            raise ValueError("seed must be a generator of random numbers, got one that gives the "
-                                             f"same again and again, a {type(rng.bit_generator).__name__}")
+                            raise ValueError("seed must be a generator of random numbers, got a "
+                                             f"{type(rng.bit_generator).__name__} that repeats one number")
                         draws += 1
                         product = <uint64_t>self.bits.next_uint32(self.bits.state) * bound
                 j = <ptrdiff_t>(product >> 32)
                 order[i], order[j] = order[j], order[i]
+        finally:
+            self.release()
         return 0
