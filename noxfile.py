@@ -29,6 +29,11 @@ DEBIAN = COMPILER | {
     "qemu-aarch64": "qemu-user",
     "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
     "/usr/aarch64-linux-gnu/lib/libc.so": "libc6-dev-arm64-cross",
+    "clang": "clang",
+    "avr-gcc": "gcc-avr",
+    "/usr/lib/avr/include/avr/io.h": "avr-libc",
+    "arm-none-eabi-gcc": "gcc-arm-none-eabi",
+    "/usr/lib/arm-none-eabi/newlib/nano.specs": "libnewlib-arm-none-eabi",
     "make": "make",
     "xz": "xz-utils",
     "autoconf": "autoconf",
@@ -135,13 +140,23 @@ def docs(session):
 
 
 @nox.session
+def embedding(session):
+    """Networks as C: by gcc, clang and the compilers of microcontrollers, and in CasADi."""
+    need(session, "clang", "avr-gcc", "/usr/lib/avr/include/avr/io.h", "arm-none-eabi-gcc",
+         "/usr/lib/arm-none-eabi/newlib/nano.specs")
+    install(session, "test", "embedding")
+    run_tests(session, "tests/test_to_c.py")
+
+
+@nox.session
 def sanitizers(session):
     """The tests under AddressSanitizer and UndefinedBehaviorSanitizer (gcc's).
 
     test_leaks.py looks for leaks, because Python keeps memory until it ends. Sanitizers ignore a memory limit.
     """
     install(session, "test", "scipy", FASTBP_SANITIZE="address,undefined")
-    run_tests(session, "--ignore=tests/test_leaks.py", "--ignore=tests/test_bench.py", "-k", "not test_no_memory",
+    run_tests(session, "--ignore=tests/test_leaks.py", "--ignore=tests/test_bench.py", "--ignore=tests/test_to_c.py",
+              "-k", "not test_no_memory",
               LD_PRELOAD=runtime_of(session, "asan", "ubsan"), UBSAN_OPTIONS="halt_on_error=1",
               ASAN_OPTIONS="detect_leaks=0:allocator_may_return_null=1")
 

@@ -1,10 +1,12 @@
-"""The command line: ``python -m fastbp`` with one of the commands demo, info, bench."""
+"""The command line: ``fastbp`` or ``python -m fastbp``, with one of the commands demo, info, export, bench."""
 
 import argparse
 import os
 import sys
 
-from fastbp import bench, demo, show_config
+import numpy as np
+
+from fastbp import bench, demo, load, show_config
 
 INTERRUPTED = 130  # 128 + SIGINT, what a shell reports for a program that Ctrl-C ended
 
@@ -20,8 +22,9 @@ def main(argv=None):
     Returns
     -------
     int
-        The exit code: 0 if all went well, 1 if a network of the demo has learnt less than it should or if nobody reads
-        the output, 130 after Ctrl-C. Wrong arguments end the process with 2, as argparse does.
+        The exit code: 0 if all went well, 1 if a network of the demo has learnt less than it should, if a file cannot
+        be read, written or exported, or if nobody reads the output, 130 after Ctrl-C. Wrong arguments end the process
+        with 2, as argparse does.
 
     Examples
     --------
@@ -35,6 +38,14 @@ def main(argv=None):
     demo_parser = commands.add_parser("demo", help="watch small networks learn")
     demo_parser.add_argument("part", nargs="?", choices=demo.PARTS, help="one part only; without it, all but 'worked'")
     commands.add_parser("info", help="print version, instruction set, compiler and NumPy")
+    export_parser = commands.add_parser("export", help="write a network as a C header; docs/embedding.md has more")
+    export_parser.add_argument("network", help="the file that Network.save wrote")
+    export_parser.add_argument("header", help="the file to write")
+    export_parser.add_argument("--name", help="what names in C begin with; by default that of the header")
+    export_parser.add_argument("--jacobian", action="store_true", help="derivatives by the inputs, too")
+    export_parser.add_argument("--libm", action="store_true", help="call the C library's exp, tanh and so on")
+    export_parser.add_argument("--int16", metavar="CSV", help="in 16-bit integers; the file has samples of the inputs, "
+                               "one a line, and nothing but numbers")
     bench_parser = commands.add_parser("bench", help="compare with NumPy and what else is installed, in two minutes")
     bench_parser.add_argument("workload", nargs="*", default=bench.QUICK, help="groups or beginnings of names, such as "
                               f"W1 or 'W3 8-32'; by default {', '.join(bench.QUICK)}")
@@ -51,6 +62,8 @@ def main(argv=None):
             learnt = demo.run(arguments.part)
         elif arguments.command == "info":
             show_config()
+        elif arguments.command == "export":
+            return export(arguments)
         elif arguments.command == "bench":
             bench.main(workloads)
         else:
@@ -64,3 +77,19 @@ def main(argv=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0 if learnt else 1
+
+
+def export(arguments):
+    """A network's file as a C header."""
+    try:
+        samples = arguments.int16
+        if samples is not None:
+            samples = np.loadtxt(samples, delimiter=",", ndmin=2)
+        error = load(arguments.network).to_c(arguments.header, arguments.name, arguments.jacobian, libm=arguments.libm,
+                                             int16=samples)
+    except (OSError, ValueError) as problem:
+        print(f"fastbp export: {problem}", file=sys.stderr)
+        return 1
+    if error is not None:
+        print("largest error of each output at the samples:", *(f"{e:.2g}" for e in error))
+    return 0

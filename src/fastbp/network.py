@@ -469,6 +469,64 @@ class Network(Core):
         """
         io.write(path, io.dumps(self))
 
+    def to_c(self, path: str | os.PathLike[str], name: str | None = None, jacobian: bool = False, *,
+             libm: bool = False, int16: ArrayLike | None = None) -> Floats | None:
+        """Write the network as a C header of its own: its parameters, and a function that predicts.
+
+        The header defines ``NAME_N_INPUTS``, ``NAME_N_OUTPUTS`` and ``void NAME_predict(const real *x, real *y)``,
+        where real is double or float as the network's dtype. It is C99 and C++17, allocates nothing, and everything in
+        it is static, inline or const. Its outputs are those of `predict` within the bound of docs/embedding.md.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            An existing file is replaced once the new one is complete on disk.
+        name : str, optional
+            What stands for NAME, of letters, digits and underscores; by default the name of the file without its
+            ending.
+        jacobian : bool, default False
+            Whether there is ``void NAME_jacobian(const real *x, real *y, real *jacobian)``, too, which gives y and its
+            derivatives by x, row-major n_outputs x n_inputs. They are taken forwards or backwards through the layers,
+            whichever takes fewer multiplications; backwards needs each weight twice in memory.
+        libm : bool, default False
+            Whether activations call the C library's exp, tanh and so on. The header is shorter then, and its functions
+            take several times as long; without, it has functions of its own.
+        int16 : array_like, shape (M, n_inputs), optional
+            Samples of the inputs for a header in 16-bit integers, ``void NAME_predict(const int16_t *x, int16_t *y)``,
+            for processors without floating point. An input is ``x[i] * 2**-NAME_x_bits[i]``, an output
+            ``y[k] * 2**-NAME_y_bits[k]``; these samples say how large the numbers get, and larger ones are cut off.
+
+        Returns
+        -------
+        None, or ndarray, shape (n_outputs,)
+            With `int16`, the largest error of each output at the samples.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is wrong, `int16` comes with `jacobian` or `libm`, or a parameter is not finite.
+        OSError
+            If the file cannot be written; an existing one is then what it was.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([2, 3, 1], "tanh", seed=1)
+        >>> net.to_c("pump.h", jacobian=True)
+        >>> from pathlib import Path
+        >>> "pump_jacobian" in Path("pump.h").read_text()
+        True
+        >>> net.to_c("pump.h", int16=[[-1.0, -1.0], [1.0, 1.0]]).shape
+        (1,)
+        """
+        # Imported when it is asked for, which few do.
+        from fastbp.c_source import to_c
+
+        def activate(activation, r):
+            return Network([1, 1], activation, init=[1.0, 0.0]).predict(r[:, None])[:, 0]
+
+        return to_c(self, path, name, jacobian, libm, int16, activate)
+
     @classmethod
     def from_description(cls, description: io.Description) -> Network:
         """The network that a file describes; `fastbp.io.loads` reads a description from bytes.
