@@ -1,0 +1,34 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""A loop in Cython that trains a network; cython_loop.py compiles and calls it."""
+from fastbp cimport FASTBP_OK, fastbp_begin, fastbp_end, fastbp_handle, handle_of, predict_float64, train_step_float64
+
+
+def train(net, const double[:, ::1] x, const double[:, ::1] t, int epochs, double learning_rate):
+    """On-line learning; returns a status of fastbp.h."""
+    cdef object capsule = net.capsule       # it must live as long as the handle is used
+    cdef fastbp_handle* handle = handle_of(capsule)
+    cdef double error
+    cdef Py_ssize_t i
+    cdef int epoch, status
+    with nogil:
+        status = fastbp_begin(handle)
+        for epoch in range(epochs):
+            for i in range(x.shape[0]):
+                if status == FASTBP_OK:
+                    status = train_step_float64(handle, x[i:i + 1], t[i:i + 1], learning_rate, &error)
+        fastbp_end(handle)
+    return status
+
+
+def predict(net, const double[:, ::1] x, double[:, ::1] y, int rounds):
+    """The outputs for each sample by itself, `rounds` times."""
+    cdef object capsule = net.capsule
+    cdef fastbp_handle* handle = handle_of(capsule)
+    cdef Py_ssize_t i
+    cdef int round, status = FASTBP_OK
+    with nogil:
+        for round in range(rounds):
+            for i in range(x.shape[0]):
+                if status == FASTBP_OK:
+                    status = predict_float64(handle, x[i:i + 1], y[i:i + 1])
+    return status
