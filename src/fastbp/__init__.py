@@ -15,11 +15,13 @@ from fastbp.training.history import EpochState, History
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "DivergenceError", "EpochState", "FormatError", "History", "Huber",
            "Nadam", "Network", "Quantile", "RMSprop", "Rprop", "Trace",
-           "UnreachableTargetsWarning", "__version__", "load", "show_config", "uniform"]
+           "UnreachableTargetsWarning", "__version__", "get_include", "load", "show_config", "uniform"]
 
 
 def __getattr__(name):
-    # Imported when it is asked for: its dataclasses take a tenth of the whole import to make.
+    # Imported when they are asked for: the dataclasses of schedules take a tenth of the whole import to make.
     if name == "schedules":
         return importlib.import_module("fastbp.schedules")
+    if name == "get_include":
+        return importlib.import_module("fastbp.embedding").get_include
     raise AttributeError(f"module 'fastbp' has no attribute {name!r}")
