@@ -1,3 +1,4 @@
+# cython: boundscheck=False, wraparound=False
 # A network in a compiled loop of Cython's: `from fastbp cimport fastbp_handle, handle_of, predict_float64`. Compile with
 # include_dirs=[fastbp.get_include()]. What the functions do, and when a handle may be used, is in include/fastbp.h.
 #
