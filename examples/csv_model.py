@@ -35,8 +35,8 @@ def train(data, model):
     b_2 *= T_std
     b_2 += T_mean
     net.save(model)
-    print(f"RMS error on the {kept} rows for validation {net.rms(X[:kept], T[:kept]):.4f}; "
-          f"that of their mean alone {T[:kept].std():.4f}")
+    print(f"Validation RMS error ({kept} rows): {net.rms(X[:kept], T[:kept]):.4f}; "
+          f"predicting the mean: {T[:kept].std():.4f}")
 
 
 def predict(model):

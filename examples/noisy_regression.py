@@ -18,7 +18,7 @@ log_k = 18 - ENERGY / (R * temperature) + 1.5 * np.log(concentration)
 X = np.column_stack([temperature, concentration])
 T = (log_k + rng.normal(0, NOISE, 600))[:, None]
 
-# Networks learn best from numbers whose size is about 1. Only the training data decide how to scale.
+# Networks learn best when inputs and targets are scaled to roughly -1 to 1. Only the training data decide how.
 train, validation, test = slice(0, 350), slice(350, 450), slice(450, None)
 x_mean, x_std = X[train].mean(axis=0), X[train].std(axis=0)
 t_mean, t_std = T[train].mean(), T[train].std()
@@ -31,7 +31,7 @@ print(f"{len(history)} epochs; the best was epoch {history.best_epoch}")
 
 print(f"noise of the measurements    {NOISE:.3f}")
 print(f"RMS error on the test data   {net.rms(Xs[test], Ts[test]) * t_std:.3f}")
-print(f"error of the mean alone      {np.sqrt(np.mean((T[test] - t_mean) ** 2)):.3f}")
+print(f"predicting the mean          {np.sqrt(np.mean((T[test] - t_mean) ** 2)):.3f}")
 
 # d log k / dT per kelvin: the Jacobian is that of the scaled function, so the chain rule scales it back.
 slope = net.jacobian(Xs[test])[:, 0, 0] * t_std / x_std[0]

@@ -195,6 +195,44 @@ def test_any_form_becomes_an_aligned_contiguous_array(form, dtype):
     np.testing.assert_array_equal(made, X)
 
 
+LISTS = {
+    "floats": [[0.1, 1e300, -0.0], [1e-300, float("inf"), float("nan")]],
+    "a row": [0.1, 0.2, 0.3],
+    "ints and bools": [[0.1, 1, 2**53], [0.1, True, -7]],
+    "NumPy's numbers": [[0.1, np.float64(0.2), np.float32(0.3)], [np.int8(1), np.bool(True), np.longdouble(1)]],
+    "arrays": [np.array([0.1, 0.2, 0.3]), [0.1, 0.2, 0.3]],
+    "tuples": [(0.1, 0.2, 0.3), [0.1, 0.2, 0.3]],
+    "nothing": [],
+    "rows of nothing": [[], []],
+    "ragged": [[0.1, 0.2, 0.3], [0.1, 0.2]],
+    "deep": [[[0.1], [0.2], [0.3]]],
+    "row and number": [[0.1, 0.2, 0.3], 0.1],
+    "number and row": [0.1, [0.1, 0.2, 0.3]],
+    "text": [[0.1, 0.2, 0.3], [0.1, 0.2, "0.3"]],
+    "None": [[0.1, 0.2, 0.3], [0.1, None, 0.3]],
+    "complex": [[0.1, 0.2, 0.3], [0.1, 0.2, 1j]],
+    "large int": [0.1, 0.2, 10**400],
+}
+
+
+@pytest.mark.parametrize("form", LISTS)
+def test_lists_are_what_numpy_makes_of_them(form, dtype):
+    """Lists of floats are read by a loop of their own, all others by NumPy: with the same result, or the same error."""
+    net = fastbp.Network([3, 4, 2], "tanh", seed=1, dtype=dtype)
+    refused = None
+    try:
+        expected = net.predict(_arrays.as_reals(LISTS[form], "X", np.dtype(dtype)))
+    except (TypeError, ValueError) as error:
+        refused = error
+    if refused is None:
+        result = net.predict(LISTS[form])
+        assert (result.dtype, result.shape) == (expected.dtype, expected.shape)
+        np.testing.assert_array_equal(result, expected)
+    else:
+        with pytest.raises(type(refused), match=f"^{re.escape(str(refused))}$"):
+            net.predict(LISTS[form])
+
+
 @pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:.*invalid value", "ignore:Casting complex")
 @pytest.mark.parametrize(("call", "argument", "form"), [*cases(WRONG)])
 def test_wrong_arrays(call, argument, form):

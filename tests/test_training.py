@@ -187,7 +187,8 @@ def test_a_real_divergence_leaves_finite_parameters(isa, dtype, data):
         net.fit(1000 * X, 1000 * T, epochs=1000, batch_size=4, learning_rate=0.5, seed=0)
     assert np.isfinite(net.params).all()
     assert 0 <= caught.value.epoch < 1000
-    assert 0 <= caught.value.sample < M
+    # None where the first epoch came to its end, with an error that was out of all proportion.
+    assert caught.value.sample is None or 0 <= caught.value.sample < M
 
 
 # -------------------------------------------------------------------------------------------------------- workspaces

@@ -53,7 +53,12 @@ def is_large_map(array, dtype):
     if array.size * dtype.itemsize <= AT_ONCE or (
             array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned):
         return False
-    mmap = sys.modules.get("mmap")      # where there are memory maps, it has been imported
+    return is_map(array)
+
+
+def is_map(array):
+    """Whether the numbers of the array stand in a memory map."""
+    mmap = sys.modules.get("mmap")      # whoever has memory maps has imported it
     base = array.base
     while isinstance(base, (np.ndarray, memoryview)):
         base = base.base if isinstance(base, np.ndarray) else base.obj
@@ -128,17 +133,19 @@ def about_texts(array, name, values):
 def about_inputs(x, name, n_inputs):
     """The end of an error about the shape of inputs: what may have been meant."""
     if n_inputs == 1 and x.ndim == 1:
-        return f"; {name}.reshape(-1, 1) makes each number a sample"
-    return f"; {name}.T has that shape" if x.ndim == 2 and len(x) == n_inputs else ""
+        return f"; numpy.reshape({name}, (-1, 1)) makes each number a sample"
+    return f"; numpy.transpose({name}) has that shape" if x.ndim == 2 and len(x) == n_inputs else ""
 
 
-def about_targets(t, given, name, samples, loss):
+def about_targets(t, given, name, samples, n_outputs, loss):
     """The end of an error about the shape of targets: what may have been meant. `t` is an array of what was given."""
-    if t.size != samples or np.asarray(given).dtype.kind not in "iu":
+    if t.ndim == 2 and t.shape == (n_outputs, samples):
+        return f"; numpy.transpose({name}) has that shape"
+    if t.shape not in ((samples,), (samples, 1)) or np.asarray(given).dtype.kind not in "iu" or n_outputs == 1:
         return ""
-    if loss == "cross_entropy":
-        return f"; {name}.ravel() makes them one label for each sample"
-    return "; integer labels need loss='cross_entropy' and output_activation='softmax'"
+    if loss != "cross_entropy":
+        return "; integer labels need loss='cross_entropy' and output_activation='softmax'"
+    return f"; numpy.ravel({name}) makes them one label for each sample" if t.ndim == 2 else ""
 
 
 def total_of(weights):
@@ -168,7 +175,8 @@ def labels(values, name, samples, n_outputs):
         array = objects_as_integers(array, name)
     if array.dtype.kind not in "iu":
         hint = ""
-        if array.dtype.kind == "f" and np.array_equal(array, np.trunc(array)):
+        if array.dtype.kind == "f" and np.isfinite(array).all() and np.array_equal(
+                array, np.trunc(array)):
             hint = f"; numpy.asarray({name}).astype(int) makes integers of them"
         elif array.dtype.kind == "b":
             hint = f"; numpy.asarray({name}).astype(int) makes labels 0 and 1 of them"
@@ -179,7 +187,11 @@ def labels(values, name, samples, n_outputs):
     if array.size != samples:
         raise ValueError(f"{name} must hold one label for each sample, got {array.size}")
     if array.size and not (array.min() >= 0 and array.max() < n_outputs):
-        hint = f"; {name} - 1 counts from 0" if array.min() == 1 and array.max() == n_outputs else ""
+        hint = ""
+        if len(np.unique(array)) == n_outputs:
+            hint = f"; numpy.unique({name}, return_inverse=True)[1] counts from 0"
+        elif array.min() >= 0:
+            hint = f"; {array.max() + 1} outputs would be needed"
         raise ValueError(f"{name} must hold labels from 0 to {n_outputs - 1}, "
                          f"got {span(array.min(), array.max())}{hint}")
     return np.ascontiguousarray(array, np.intp).reshape(array.shape)
@@ -234,11 +246,11 @@ def warn_of_targets(targets, activation, low, high):
     if activation == "softmax":
         sums = np.sum(targets, axis=-1)
         furthest = float(sums.flat[np.argmax(np.abs(sums - 1))])
-        if abs(furthest - 1) < 1e-3:
+        if abs(furthest - 1) < 1e-3 and np.min(targets) >= -1e-3:
             return False
         given += f" in rows that sum to {furthest:.4g}"
         reach += " in rows that sum to 1"
-        remedy = "Divide each row of targets by its sum"
+        remedy = "Divide each row of targets by its sum" if furthest != 1 else "Targets must not be negative"
     else:
         remedy = "Scale the targets into that range, or write output_activation='identity'"
     warn(f"The output activation {activation!r} gives {reach}, but the targets are {given}. {remedy}",
@@ -269,7 +281,7 @@ def _explained(change):
     def method(self, *args):
         if not self.flags.writeable:
             raise ValueError("net.params is a read-only copy, in which a change would be lost; write "
-                             "net.params = net.params + x, or change net.weights[l] and net.biases[l] in place")
+                             "net.params = net.params + x, or net.weights[l][...] += x")
         return change(self, *args)
     return method
 

@@ -47,6 +47,12 @@ def positive_integer(argument, value):
     return result
 
 
+def check_flag(argument, value):
+    """A TypeError for what is neither true nor false, 0 nor 1."""
+    if isinstance(value, (str, bytes)) or value not in (0, 1):
+        raise TypeError(f"{argument} must be True or False, got {came(value)}")
+
+
 def one_of(argument, value, names, also=""):
     """The one of the names that `value` means; upper case, spaces, hyphens and underscores do not count.
 
@@ -75,22 +81,31 @@ def refuse_class(argument, value):
 # Names that other libraries use, simplified, and the names here, where the two do not look alike.
 ELSEWHERE = {
     "activation": {
-        "hardlim": "'threshold'", "heaviside": "'threshold'", "logsig": "'sigmoid'", "none": "'identity'",
+        "hardlim": "'threshold'", "heaviside": "'threshold'", "lin": "'identity'", "logsig": "'sigmoid'",
+        "lrelu": "'leaky_relu'", "none": "'identity'",
         "poslin": "'relu'", "purelin": "'identity'", "radbas": "'gaussian'", "tansig": "'tanh'",
     },
     "batch_size": dict.fromkeys(("all", "batch"), "'full', which takes all samples at once"),
+    "init": {"glorotuniform": "'glorot'", "heuniform": "'he'", "kaiming": "'he'", "xavier": "'glorot'"},
+    "keyword": {
+        "beta1": "beta_1", "beta2": "beta_2", "betas": "beta_1 and beta_2", "eps": "epsilon", "eta0": "learning_rate",
+        "lr": "learning_rate", "weightdecay": "l2, or AdamW's decay",
+    },
     "loss": {
         "bce": "'binary_cross_entropy'", "categoricalcrossentropy": "'cross_entropy'", "l1": "'absolute_error'",
         "l2": "'squared_error'", "logistic": "'cross_entropy', or 'binary_cross_entropy' for a single output",
         "logloss": "'cross_entropy', or 'binary_cross_entropy' for a single output",
         "mae": "'absolute_error'", "meanabsoluteerror": "'absolute_error'",
         "meansquarederror": "'squared_error' with reduction='mean'", "mse": "'squared_error' with reduction='mean'",
-        "nll": "'cross_entropy'", "pinball": "'quantile'", "smoothl1": "'huber'",
+        "nll": "'cross_entropy'", "pinball": "'quantile'", "rmse": "'squared_error' with reduction='mean'",
+        "smoothl1": "'huber'",
         "sparsecategoricalcrossentropy": "'cross_entropy'",
     },
+    "reduction": {"average": "'mean'", "avg": "'mean'"},
     "optimizer": {
         "bfgs": "fastbp.interop.scipy.minimize, which trains by L-BFGS", "gradientdescent": "'sgd'",
-        "lbfgs": "fastbp.interop.scipy.minimize, which trains by L-BFGS", "momentum": "fastbp.SGD(momentum=0.9)",
+        "lbfgs": "fastbp.interop.scipy.minimize, which trains by L-BFGS",
+        "lbfgsb": "fastbp.interop.scipy.minimize, which trains by L-BFGS", "momentum": "fastbp.SGD(momentum=0.9)",
         "nesterov": "fastbp.SGD(momentum=0.9, nesterov=True)", "trainrp": "'rprop'",
     },
 }

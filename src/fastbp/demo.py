@@ -17,7 +17,7 @@ from fastbp.network import Network
 INTRODUCTION = """\
 Three small networks learn while you watch, for a few seconds. Ctrl-C ends it.
 
-  1. Seven neurons learn exclusive or, which a single neuron cannot.
+  1. Seven neurons learn exclusive or, which a single neuron cannot learn.
   2. One neuron finds a line that separates two kinds of points.
   3. A network learns to read handwritten digits, and is shown some that it has
      never seen.
@@ -146,14 +146,14 @@ def digits():
         show(f"  epoch {epoch:2}   misread {misread:6.1%}  {bar(misread)}", pause=0.07)
     show(f"\nAll {epoch} epochs took {seconds:.2f} seconds of computing, "
          f"{epoch * len(labels[seen]) / seconds:,.0f} digits a second.\n"
-         "Of the digits that it has never seen, the network reads these right:\n", pause=0.5)
+         "Unseen digits that the network reads correctly:\n", pause=0.5)
 
     Y = net.predict(X[new])
     right = Y.argmax(axis=1) == labels[new]
     for kind in (right, ~right):
         draw(X[new][kind][:4], Y[kind][:4], labels[new][kind][:4])
         if kind is right:
-            show("and these wrong:\n", pause=0.3)
+            show("and incorrectly:\n", pause=0.3)
     return bool(misread < 0.06)
 
 
@@ -200,7 +200,7 @@ def worked():
 
 
 def train(net, X, T, **options):
-    """`Network.fit`, but Ctrl-C ends the demo and not this training alone."""
+    """`Network.fit`, but Ctrl-C ends the whole demo and not this call alone."""
     history = net.fit(X, T, **options)
     if history.stop_reason == "interrupted":
         raise KeyboardInterrupt

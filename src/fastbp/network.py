@@ -181,6 +181,7 @@ class Network(Core):
         return self._random
 
     def _initialise(self, init):
+        refuse_class("init", init)
         if isinstance(init, (str, uniform)):
             init = [init] * len(self.weights)
         elif isinstance(init, np.ndarray) or not _is_layer_by_layer(init):
@@ -621,7 +622,8 @@ def _layer_sizes(sizes):
     try:
         sizes = tuple(sizes)
     except TypeError:
-        raise TypeError(f"layer_sizes must be a sequence of integers, got {came(sizes)}") from None
+        raise TypeError("layer_sizes must be a sequence of integers, for example [3, 10, 1], got "
+                        f"{came(sizes)}") from None
     if len(sizes) < 2:
         raise ValueError(f"layer_sizes must hold the number of inputs and the size of at least one layer, got "
                          f"{list(sizes)}")

@@ -9,13 +9,16 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from fastbp._checks import number, one_of
+from fastbp._checks import number, one_of, suggestion
 from fastbp._core import Optimizer
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from fastbp._types import Common
+
+
+COMMON = {"l1", "l2", "clip_norm", "max_norm", "layer_rates"}
 
 
 def _share(name, value):
@@ -30,6 +33,9 @@ class _Regularised(Optimizer):
 
     def __init__(self, method, learning_rate, numbers, common):
         if common:
+            for name in common.keys() - COMMON:
+                known = [*vars(self), "learning_rate", *sorted(COMMON)]
+                raise TypeError(f"{type(self).__name__} takes no argument {name!r}{suggestion('keyword', name, known)}")
             numbers = numbers | self._take(**common)
         super().__init__(method, learning_rate, **numbers)
 
@@ -46,6 +52,13 @@ class _Regularised(Optimizer):
             number(f"layer_rates[{l}]", rate, 0, inf, low_allowed=True) for l, rate in enumerate(rates))
         return {"l1": self.l1, "l2": self.l2, "clip": self.clip_norm or 0.0, "max_norm": self.max_norm or 0.0,
                 "rates": self.layer_rates}
+
+    def __repr__(self):
+        numbers = {name: value for name, value in vars(self).items()
+                   if name not in COMMON or value != getattr(_Regularised, name)}
+        if not self.divided or self.learning_rate != 0.1:
+            numbers = {"learning_rate": self.learning_rate, **numbers}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in numbers.items())})"
 
 
 class SGD(_Regularised):
@@ -98,10 +111,6 @@ class SGD(_Regularised):
                          {"divided": learning_rate is None, **({"momentum": self.momentum} if momentum else {})},
                          common)
 
-    def __repr__(self):
-        rate = "" if self.divided else f"{self.learning_rate}, "
-        return f"SGD({rate}momentum={self.momentum}, nesterov={self.nesterov})"
-
 
 class _Moments(_Regularised):
     """What Adam and its kin share: running means of the gradient and of its square."""
@@ -113,10 +122,6 @@ class _Moments(_Regularised):
         self.epsilon = number("epsilon", epsilon, 0, inf)
         super().__init__(self.method, learning_rate, {
             "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "decay": decay}, common)
-
-    def __repr__(self):
-        return (f"{type(self).__name__}({self.learning_rate}, beta_1={self.beta_1}, beta_2={self.beta_2}, "
-                f"epsilon={self.epsilon})")
 
 
 class Adam(_Moments):
@@ -249,9 +254,6 @@ class RMSprop(_Regularised):
         self.rho, self.epsilon = _share("rho", rho), number("epsilon", epsilon, 0, inf)
         super().__init__("rmsprop", learning_rate, {"rho": self.rho, "epsilon": self.epsilon}, common)
 
-    def __repr__(self):
-        return f"RMSprop({self.learning_rate}, rho={self.rho}, epsilon={self.epsilon})"
-
 
 class Adagrad(_Regularised):
     """``w <- w - h g / (sqrt(s) + e)``, s the sum of the gradient's squares (Duchi, Hazan and Singer 2011).
@@ -282,9 +284,6 @@ class Adagrad(_Regularised):
     def __init__(self, learning_rate: float = 0.01, epsilon: float = 1e-10, **common: Unpack[Common]) -> None:
         self.epsilon = number("epsilon", epsilon, 0, inf)
         super().__init__("adagrad", learning_rate, {"epsilon": self.epsilon}, common)
-
-    def __repr__(self):
-        return f"Adagrad({self.learning_rate}, epsilon={self.epsilon})"
 
 
 class Rprop(_Regularised):
@@ -327,10 +326,6 @@ class Rprop(_Regularised):
             raise ValueError(f"least must not be above largest, got least={least!r} and largest={largest!r}")
         super().__init__("rprop", learning_rate, {
             "grow": self.grow, "shrink": self.shrink, "least": self.least, "largest": self.largest}, common)
-
-    def __repr__(self):
-        return (f"Rprop({self.learning_rate}, grow={self.grow}, shrink={self.shrink}, least={self.least}, "
-                f"largest={self.largest})")
 
 
 NAMES = {"sgd": SGD, "rprop": Rprop, "rmsprop": RMSprop, "adagrad": Adagrad, "adam": Adam, "adamw": AdamW,

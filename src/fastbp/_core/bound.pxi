@@ -15,6 +15,9 @@ cdef class Bound:
         for array, name in ((x, "x"), (t, "t")):
             if array is not None and not is_ready(net, array):
                 came = f" of {array.dtype} with strides {array.strides}" if isinstance(array, np.ndarray) else ""
+                if array is t and net.model.loss == FASTBP_CROSS_ENTROPY and np.ndim(t) == np.ndim(x) - 1:
+                    raise TypeError(f"t must hold rows of {net.n_outputs} targets where arrays are bound, got labels; "
+                                    f'numpy.eye({net.n_outputs}, dtype="{net.dtype}")[t] makes rows of them')
                 raise TypeError(f"{name} must be an aligned, C-contiguous numpy.ndarray of {net.dtype}, because "
                                 f"every predict() and step() reads it anew; got {kind(array)}{came}. "
                                 f'numpy.array({name}, "{net.dtype}", order="C") makes one.')
@@ -72,5 +75,6 @@ cdef class Bound:
         if self.optimizer is not None:
             self.optimizer.went_on(&numbers, state)
         if progress.diverged:
-            raise divergence.of_an_update(self.net, 0, 0, {"x": self.x, "t": self.t}, descent.learning_rate, self.m)
+            raise divergence.of_an_update(self.net, 0, 0, {"x": self.x, "t": self.t}, descent.learning_rate, self.m,
+                                          descends(descent.method))
         return progress.error / self.m if self.net.mean else progress.error

@@ -197,7 +197,8 @@ cdef class Core(Traceable):
         if optimizer is not None:
             (<Optimizer>optimizer).went_on(&numbers, state)
         if progress.diverged:
-            raise divergence.of_an_update(self, 0, 0, {"x": inputs, "t": targets}, numbers.learning_rate, m)
+            raise divergence.of_an_update(self, 0, 0, {"x": inputs, "t": targets}, numbers.learning_rate, m,
+                                          descends(numbers.method))
         return progress.error / m if self.mean else progress.error
 
     @cython.critical_section
@@ -318,7 +319,8 @@ cdef class Core(Traceable):
             start += progress.done
             if progress.diverged:
                 raise divergence.of_an_update(self, epoch, start if order is None else samples.data.order[start],
-                                              {"X": samples.x, "T": samples.t}, numbers.learning_rate, batch)
+                                              {"X": samples.x, "T": samples.t}, numbers.learning_rate,
+                                              min(batch, samples.m - start), descends(numbers.method))
             PyErr_CheckSignals()
         samples.penalty = penalty / samples.m
         return error / samples.m if self.mean else error, squares

@@ -181,7 +181,7 @@ cdef class Model(Layout):
                 np.asarray(X), self.dtype):
             return self.predict_blocks(np.asarray(X), out)
         else:
-            x = as_reals(X, "X", self.dtype)
+            x = reals(self, X, "X")
         demand_inputs(self, x, "X")
         ndim = cnp.PyArray_NDIM(x)
         shape[0] = cnp.PyArray_DIM(x, 0)

@@ -1,5 +1,9 @@
 # Numbers and state of an optimizer; its loops are in _kernels/update.pxi.
 
+cdef inline bint descends(int method) noexcept nogil:
+    return method == FASTBP_SGD or method == FASTBP_MOMENTUM or method == FASTBP_NESTEROV
+
+
 cdef class Optimizer:
     """Numbers and state of an optimizer; `fastbp.optimizers` has the classes that users make.
 
@@ -67,6 +71,11 @@ cdef class Optimizer:
         """Whether an update that sums over m samples takes the learning rate divided by m, as in an `SGD` made without
         one."""
         return self.is_divided
+
+    @property
+    def descends(self):
+        """Whether its steps grow with the gradient."""
+        return descends(self.numbers.method)
 
     @property
     @cython.critical_section

@@ -202,7 +202,7 @@ cdef class Traceable(Differentiable):
         array([20., 30.])
         """
         cdef cnp.ndarray x = checked_inputs(self, X, "X")
-        cdef cnp.ndarray v = V if is_ready(self, V) else as_reals(V, "V", self.dtype)
+        cdef cnp.ndarray v = reals(self, V, "V")
         cdef cnp.ndarray product = np.empty(np.shape(x), self.dtype)
         expected = np.shape(x)[:cnp.PyArray_NDIM(x) - 1] + (self.n_outputs,)
         if np.shape(v) != expected:

@@ -1,7 +1,7 @@
 # Updates of the parameters w from the gradient g.
 
 cdef extern from "kernels.h" nogil:
-    int FASTBP_MOMENTUM, FASTBP_NESTEROV, FASTBP_ADAM, FASTBP_NADAM, FASTBP_RMSPROP, FASTBP_ADAGRAD
+    int FASTBP_ADAM, FASTBP_NADAM, FASTBP_RMSPROP, FASTBP_ADAGRAD
 
 
 # The methods' own numbers, in the order in which kernels.h names them.

@@ -6,7 +6,7 @@ from itertools import count
 import numpy as np
 
 from fastbp import io
-from fastbp._checks import one_of, positive_integer
+from fastbp._checks import check_flag, one_of, positive_integer
 from fastbp.divergence import DivergenceError
 from fastbp.optimizers import Rprop
 from fastbp.training import checkpoint as checkpoints
@@ -18,6 +18,8 @@ from fastbp.training.run import Run
 def fit(net, X, T, options, rng):
     """Train `net`; `rng` is the generator that `seed` stands for."""
     run = Run(net, options, rng)
+    if options.shuffle is not True and options.shuffle is not False:
+        check_flag("shuffle", options.shuffle)
     check_validation(options)
     check_checkpoint(options.checkpoint, options.checkpoint_every)
     callbacks = checked_callbacks(options.callbacks)
@@ -166,9 +168,13 @@ def checked_batch_size(batch_size, optimizer):
 
 
 def refuse_samples(X):
-    """Without T, X must give batches: refuse an array or a list of rows whose targets were forgotten."""
-    first = X[0] if isinstance(X, (list, tuple)) and X and isinstance(X[0], (list, tuple)) else (None,)
-    if hasattr(X, "__array__") or all(isinstance(value, (int, float)) for value in first):
+    """Without T, X must give batches: refuse samples whose targets were forgotten."""
+    if isinstance(X, tuple) and len(X) == 2 and all(hasattr(array, "__array__") for array in X):
+        raise TypeError("X and T must be two arguments, got a tuple of two arrays; write fit(X, T), or fit([(X, T)]) "
+                        "for a single batch")
+    first = X[0] if isinstance(X, (list, tuple)) and X else None
+    is_row = isinstance(first, (list, tuple)) and all(isinstance(value, (int, float)) for value in first)
+    if any(hasattr(thing, attribute) for thing in (X, first) for attribute in ("__array__", "toarray")) or is_row:
         raise TypeError("T must hold the targets of the samples X, got None; only batches (X, T) need no T")
 
 

@@ -28,7 +28,7 @@ class Run:
         # E, RMS error, learning rate, seconds and the two validation errors, if any, of each epoch: one flat list,
         # because a tuple for each would keep the garbage collector busy.
         self.records, self.width = [], 4
-        self.best_params, self.runaway = None, inf
+        self.best_params = None
 
     @property
     def done(self):
@@ -49,9 +49,9 @@ class Run:
             self.optimizer.learning_rate = self.next_rate(epoch)
         error, squares = self.source.train(epoch)
         rms = sqrt(squares / self.source.terms)
-        if rms > self.runaway:
-            raise divergence.of_an_epoch(self.net, epoch, self.records[1], rms, self.source.of_an_update(),
-                                         self.optimizer)
+        if rms > divergence.RUNAWAY:
+            divergence.refuse_runaway(self.net, epoch, self.records[1] if self.records else None, rms,
+                                      self.source.of_an_update(), self.optimizer)
         best_params, validation = self.best_params, ()
         if self.validation is not None:
             validation = self.net._error_and_rms(*self.validation)
@@ -62,8 +62,6 @@ class Run:
         # Ctrl-C is noticed at a call, so not between these lines: the best parameters are those of a recorded epoch.
         self.records += record + validation if validation else record
         self.best_params = best_params
-        if epoch == 0:
-            self.runaway = divergence.RUNAWAY * max(rms, 1.0)
         return self.stopping.reason(epoch + 1, rms, seconds)
 
     def end(self):
@@ -90,7 +88,6 @@ class Run:
                 self.stopping.look(records[epoch * self.width + 4])
         if records:
             self.seconds_before = records[3 - self.width]
-            self.runaway = divergence.RUNAWAY * max(records[1], 1.0)
         return rates
 
     def state(self):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastbp._arrays import is_map
 from fastbp._checks import kind, number
 
 
@@ -22,7 +23,7 @@ def given(net, data):
 
 def hold_out(X, m, fraction, rng):
     """The rows of X to train on and those to hold out, of m: random ones, or the last ones without an `rng`."""
-    if rng is not None and isinstance(X, np.memmap):
+    if rng is not None and isinstance(X, np.ndarray) and is_map(X):
         raise ValueError("validation_fraction would copy the memory map X; pass validation_data, or shuffle=False to "
                          "hold out the last samples")
     held = round(number("validation_fraction", fraction, 0, 1) * m)
