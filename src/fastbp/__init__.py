@@ -6,6 +6,7 @@ from fastbp._arrays import UnreachableTargetsWarning
 from fastbp._dispatch import show_config
 from fastbp._version import __version__
 from fastbp.divergence import DivergenceError
+from fastbp.embedding import get_include
 from fastbp.initial import uniform
 from fastbp.io import FormatError
 from fastbp.losses import Huber, Quantile
@@ -19,9 +20,7 @@ __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "DivergenceError", "EpochState", "
 
 
 def __getattr__(name):
-    # Imported when they are asked for: the dataclasses of schedules take a tenth of the whole import to make.
+    # Imported when it is asked for: its dataclasses take a tenth of the whole import to make.
     if name == "schedules":
         return importlib.import_module("fastbp.schedules")
-    if name == "get_include":
-        return importlib.import_module("fastbp.embedding").get_include
     raise AttributeError(f"module 'fastbp' has no attribute {name!r}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastbp import activations as activation_table
-from fastbp import io, losses
+from fastbp import embedding, io, losses
 from fastbp._arrays import as_reals
 from fastbp._checks import came, one_of, positive_integer, refuse_class
 from fastbp._core import Core, Handle
@@ -18,7 +18,6 @@ from fastbp.training.fit import fit
 from fastbp.training.options import Options
 
 if TYPE_CHECKING:
-    from fastbp.embedding import Interface
     from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import ArrayLike, DTypeLike
@@ -461,7 +460,7 @@ class Network(Core):
         return Handle(self).capsule
 
     @property
-    def ctypes(self) -> Interface:
+    def ctypes(self) -> embedding.Interface:
         """A handle like `capsule`'s and the functions of fastbp.h, for ctypes, Numba and scipy.LowLevelCallable.
 
         Examples
@@ -476,13 +475,11 @@ class Network(Core):
         >>> y
         array([53.])
         """
-        from fastbp import embedding
         return embedding.of_ctypes(Handle(self))
 
     @property
-    def cffi(self) -> Interface:
+    def cffi(self) -> embedding.Interface:
         """The same by cffi, which the extra of that name installs."""
-        from fastbp import embedding
         return embedding.of_cffi(Handle(self))
 
     def save(self, path: str | os.PathLike[str]) -> None:
