@@ -1,4 +1,4 @@
-"""Networks in compiled loops, by the handle of include/fastbp.h: its functions called through ctypes, its header compiled."""
+"""Networks in compiled loops: the functions of a handle, called by ctypes, and the header, compiled."""
 
 import ctypes
 import gc
@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -233,7 +234,7 @@ def test_a_handle_that_goes_lets_go():
 def test_readers_see_parameters_of_one_time():
     """Handles predict without a lock while Python sets one of two vectors of parameters, again and again."""
     net = fastbp.Network([8, 64, 64, 4], "tanh", seed=0)
-    X = samples(net, 3)[0]
+    X = samples(net, 400)[0]
     vectors, outputs = [], []
     for seed in (1, 2):
         vectors.append(fastbp.Network([8, 64, 64, 4], "tanh", seed=seed).params)
@@ -251,9 +252,10 @@ def test_readers_see_parameters_of_one_time():
     threads = [threading.Thread(target=read) for _ in range(3)]
     for thread in threads:
         thread.start()
-    for _ in range(1500):
+    for _ in range(300):
         for vector in vectors:
             net.params = vector
+        time.sleep(1e-4)
     done.set()
     for thread in threads:
         thread.join()

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False
-# A network in a compiled loop of Cython's: `from fastbp cimport fastbp_handle, handle_of, predict_float64`. Compile with
+# A network in a loop that Cython compiles: `from fastbp cimport fastbp_handle, handle_of, predict_float64`, with
 # include_dirs=[fastbp.get_include()]. What the functions do, and when a handle may be used, is in include/fastbp.h.
 #
 # Every function is there for each dtype by a name of its own, and for samples as pointers (fastbp_predict_float64) as

@@ -1,4 +1,4 @@
-"""Networks for compiled loops: the folder of fastbp.h, and its handle for ctypes and cffi. docs/embedding.md is the guide."""
+"""Networks for compiled loops: where fastbp.h is, and handles for ctypes and cffi. The guide is docs/embedding.md."""
 
 from __future__ import annotations
 

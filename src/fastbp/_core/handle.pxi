@@ -1,9 +1,9 @@
-# Networks in other people's compiled loops: include/fastbp.h, which says what the functions do. None of them has the GIL.
+# Networks in other people's compiled loops. include/fastbp.h says what the functions do; they run without the GIL.
 #
 # A reader takes no lock. Whoever changes the parameters counts `changes` up before and after, so that it is odd while
-# they change; a reader looks at it before and after its work, and works again if it has changed (Lameter 2005, "seqlock").
-# Whoever finds it odd, or twice has been too late, takes the GIL and its turn at the network's lock. So does each step,
-# unless it stands between begin and end, which hold the lock.
+# they change. A reader looks at it before and after its work, and works again if it has changed (a seqlock, as in the
+# Linux kernel). A reader that finds it odd, or that twice was too late, takes the GIL and its turn at the network's
+# lock. So does each step, except between begin and end, which hold the lock.
 
 cdef extern from "fastbp.h" nogil:
     int FASTBP_API

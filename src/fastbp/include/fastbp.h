@@ -1,9 +1,9 @@
 /* A fastbp network inside a compiled loop: for C11 and C++17, for Cython (fastbp/__init__.pxd), and by address for
  * ctypes, cffi and Numba. The guide is docs/embedding.md.
  *
- * `Network.capsule` is a PyCapsule of the name FASTBP_HANDLE that holds a fastbp_handle. Each capsule has a handle of its
- * own, with its own memory to work in: one thread at a time may use it, and any number of handles may read one network
- * at once. The capsule keeps the network alive; its handle must not be used after the capsule is gone.
+ * `Network.capsule` is a PyCapsule of the name FASTBP_HANDLE that holds a fastbp_handle. Each capsule has a handle of
+ * its own, with its own memory to work in: one thread at a time may use it, and any number of handles may read one
+ * network at once. The capsule keeps the network alive; its handle must not be used after the capsule is gone.
  *
  * Arrays are contiguous and of the network's dtype: x is (m, n_inputs), y and t are (m, n_outputs), the parameters and
  * the gradient are (n_params), layer by layer W_l row by row and then b_l, the Jacobian is (m, n_outputs, n_inputs). No
@@ -26,9 +26,9 @@ enum fastbp_status {
     FASTBP_DIVERGED = 1,        /* a step would have left the finite numbers */
     FASTBP_WRONG_HANDLE = -1,   /* null, of another version of this file, or of the other dtype */
     FASTBP_WRONG_SIZE = -2,     /* fewer than one sample, or arrays that do not fit */
-    FASTBP_WRONG_VALUE = -3,    /* a learning rate that is not positive and finite, or a target that the loss excludes */
+    FASTBP_WRONG_VALUE = -3,    /* a learning rate that is not positive and finite, a target that the loss excludes */
     FASTBP_WRONG_LOSS = -4,     /* the loss is a Python function */
-    FASTBP_HELD = -5,           /* begin twice, end without begin, or the loss function that runs uses its own network */
+    FASTBP_HELD = -5,           /* begin twice, end without begin, or a loss function that uses its own network */
     FASTBP_INTERRUPTED = -6     /* Ctrl-C while the call was waiting for the network */
 };
 
