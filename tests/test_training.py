@@ -56,7 +56,10 @@ def test_fit_and_train_step_take_the_same_steps(isa, dtype, data, batch_size):
     for _ in range(2):
         for batch in in_batches(batch_size):
             stepped.train_step(X[batch], T[batch], learning_rate=0.2)
-    np.testing.assert_array_equal(fitted.params, stepped.params)
+    if batch_size == 1:     # the same but for rounding (_kernels/chain.pxi)
+        assert_close(fitted.params, stepped.params, dtype, terms=2 * M)
+    else:
+        np.testing.assert_array_equal(fitted.params, stepped.params)
 
 
 # --------------------------------------------------------------------------------------------- order and randomness

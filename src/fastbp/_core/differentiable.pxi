@@ -34,11 +34,11 @@ cdef class Differentiable(Model):
         """E and the sum of squares, by going forward; the gradient in the workspace, by going back."""
         cdef Py_ssize_t start = 0, m
         while start < total:
-            m = min(total - start, self.model.block_rows)
-            self.kernels.forward(&self.model, work, samples.x, start, m)
+            m = self.kernels.next_block(&self.model, total - start)
+            self.kernels.forward_batch(&self.model, work, samples.x, start, m)
             self.kernels.output_error(&self.model, work, samples, start, m, scale, self.model.fused, progress)
             if not forward_only:
-                self.kernels.backward(&self.model, work, samples.x, start, m, start > 0)
+                self.kernels.backward_batch(&self.model, work, samples.x, start, m, start > 0)
             start += m
 
     cdef int propagate_custom(self, Workspace work, Samples samples, double scale, bint forward_only,
@@ -46,13 +46,13 @@ cdef class Differentiable(Model):
         """The same with a loss of the user's."""
         cdef Py_ssize_t start = 0, m
         while start < samples.m:
-            m = min(samples.m - start, self.model.block_rows)
+            m = self.kernels.next_block(&self.model, samples.m - start)
             with nogil:
-                self.kernels.forward(&self.model, work, samples.data.x, start, m)
+                self.kernels.forward_batch(&self.model, work, samples.data.x, start, m)
             self.custom_error(work, samples, start, m, scale, progress)
             if not forward_only:
                 with nogil:
-                    self.kernels.backward(&self.model, work, samples.data.x, start, m, start > 0)
+                    self.kernels.backward_batch(&self.model, work, samples.data.x, start, m, start > 0)
             start += m
         return 0
 

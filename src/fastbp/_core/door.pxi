@@ -10,7 +10,7 @@ cdef inline bint is_ready(Model net, object array) noexcept:
             and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>array))
 
 
-cdef cnp.ndarray reals(Model net, object values, str name):
+cdef inline cnp.ndarray reals(Model net, object values, str name):
     """`values` as a contiguous array of the network's dtype, or an error that names the argument."""
     cdef cnp.ndarray array
     if is_ready(net, values):

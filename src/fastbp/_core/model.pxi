@@ -66,6 +66,7 @@ cdef class Model(Layout):
         self.model.fused = fused
         for l in range(self.model.n_layers):
             self.model.layers[l].activation = ACTIVATIONS[activations[l]]
+        self.model.batch_rows = self.kernels.batch_rows(&self.model)
         storage = self.zeros()
         self.model.params = cnp.PyArray_DATA(storage)
         self.weights = tuple([self.view(storage, l, True) for l in range(self.model.n_layers)])

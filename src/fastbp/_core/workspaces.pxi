@@ -38,7 +38,7 @@ cdef class Pool:
         Only a call whose numbers were finite gives it back: NaN would stay where no later call writes.
         """
         cdef Workspace work = self.first
-        m = min(m, model.model.block_rows)
+        m = min(m, model.model.batch_rows)
         if work is not None:
             self.first = work.next
             if work.rows >= m and (work.dropout is dropout or work.dropout == dropout):

@@ -15,7 +15,7 @@
 
 #include "activations.h"
 
-#define FASTBP_KERNELS_ABI 5
+#define FASTBP_KERNELS_ABI 6
 #define FASTBP_CAPSULE "fastbp._kernels"
 
 /* The core works through more rows than this in blocks, so that memory does not grow with the batch. A network of few
@@ -74,6 +74,7 @@ typedef struct {
     int n_layers;
     ptrdiff_t n_params;          /* length of the flat arrays, padding included */
     ptrdiff_t block_rows;        /* FASTBP_BLOCK_ROWS or FASTBP_SMALL_BLOCK */
+    ptrdiff_t batch_rows;        /* those of a batch on its way to a gradient; at least as many */
     ptrdiff_t widest;            /* the largest stride */
     fastbp_layer *layers;
     int loss;                    /* enum fastbp_loss */

@@ -17,7 +17,7 @@ cdef extern from "kernels.h" nogil:
 
     ctypedef struct fastbp_model:
         int n_layers
-        ptrdiff_t n_params, block_rows, widest
+        ptrdiff_t n_params, block_rows, batch_rows, widest
         fastbp_layer* layers
         int loss, fused
         double loss_parameter
