@@ -1,6 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""A loop in Cython that trains a network; cython_loop.py compiles and calls it."""
-from fastbp cimport FASTBP_OK, fastbp_begin, fastbp_end, fastbp_handle, handle_of, predict_float64, train_step_float64
+"""A loop in Cython that trains a network; cython_loop.py compiles and calls it.
+
+For whole arrays, `predict_float64(handle, x, y)` and its like take memoryviews and check their shapes; here each sample is
+a pointer, because a slice of a memoryview takes as long as a third of such a small network.
+"""
+from fastbp cimport FASTBP_OK, fastbp_begin, fastbp_end, fastbp_handle, fastbp_predict_float64
+from fastbp cimport fastbp_train_step_float64, handle_of
 
 
 def train(net, const double[:, ::1] x, const double[:, ::1] t, int epochs, double learning_rate):
@@ -15,7 +20,7 @@ def train(net, const double[:, ::1] x, const double[:, ::1] t, int epochs, doubl
         for epoch in range(epochs):
             for i in range(x.shape[0]):
                 if status == FASTBP_OK:
-                    status = train_step_float64(handle, x[i:i + 1], t[i:i + 1], learning_rate, &error)
+                    status = fastbp_train_step_float64(handle, &x[i, 0], &t[i, 0], 1, learning_rate, &error)
         fastbp_end(handle)
     return status
 
@@ -30,5 +35,5 @@ def predict(net, const double[:, ::1] x, double[:, ::1] y, int rounds):
         for round in range(rounds):
             for i in range(x.shape[0]):
                 if status == FASTBP_OK:
-                    status = predict_float64(handle, x[i:i + 1], y[i:i + 1])
+                    status = fastbp_predict_float64(handle, &x[i, 0], 1, &y[i, 0])
     return status
