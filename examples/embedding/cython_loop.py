@@ -29,9 +29,10 @@ X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 T = np.array([[0.0], [1.0], [1.0], [0.0]])
 Y = np.empty((4, 1))
 net = fastbp.Network([2, 6, 1], "tanh", "sigmoid", seed=0)
+capsule = net.capsule  # as long as this lives, so does the handle
 
-for name, call in (("training step", lambda: loop.train(net, X, T, 20_000, 0.5)),
-                   ("prediction", lambda: loop.predict(net, X, Y, 20_000))):
+for name, call in (("training step", lambda: loop.train(capsule, X, T, 20_000, 0.5)),
+                   ("prediction", lambda: loop.predict(capsule, X, Y, 20_000))):
     start = time.perf_counter()
     status = call()
     print(f"{name}: status {status}, {1e9 * (time.perf_counter() - start) / 80_000:.0f} ns a call")

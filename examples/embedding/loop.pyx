@@ -8,9 +8,8 @@ from fastbp cimport FASTBP_OK, fastbp_begin, fastbp_end, fastbp_handle, fastbp_p
 from fastbp cimport fastbp_train_step_float64, handle_of
 
 
-def train(net, const double[:, ::1] x, const double[:, ::1] t, int epochs, double learning_rate):
+def train(capsule, const double[:, ::1] x, const double[:, ::1] t, int epochs, double learning_rate):
     """On-line learning; returns a status of fastbp.h."""
-    cdef object capsule = net.capsule       # it must live as long as the handle is used
     cdef fastbp_handle* handle = handle_of(capsule)
     cdef double error
     cdef Py_ssize_t i
@@ -25,9 +24,8 @@ def train(net, const double[:, ::1] x, const double[:, ::1] t, int epochs, doubl
     return status
 
 
-def predict(net, const double[:, ::1] x, double[:, ::1] y, int rounds):
+def predict(capsule, const double[:, ::1] x, double[:, ::1] y, int rounds):
     """The outputs for each sample by itself, `rounds` times."""
-    cdef object capsule = net.capsule
     cdef fastbp_handle* handle = handle_of(capsule)
     cdef Py_ssize_t i
     cdef int round, status = FASTBP_OK
