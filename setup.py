@@ -57,7 +57,7 @@ def extension(name, source, macros=()):
     return Extension(
         f"fastbp.{name}",
         [f"src/fastbp/{source}"],
-        include_dirs=["src/fastbp/_kernels"],
+        include_dirs=["src/fastbp/_kernels", "src/fastbp/include"],
         depends=[path for kind in ("pxi", "pxd", "h") for path in glob(f"src/fastbp/**/*.{kind}", recursive=True)],
         define_macros=[*macros, *debug],
     )

@@ -1,6 +1,7 @@
 """Every script in examples/ runs as its reader would run it, and learns what it says that it learns."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -81,3 +82,24 @@ def test_against_numpy(tmp_path):
 
 def test_each_example_has_a_test():
     assert {f"test_{path.stem}" for path in EXAMPLES.glob("*.py")} <= set(globals())
+
+
+@pytest.mark.parametrize(("name", "needs"), [
+    ("c_loop", None), ("cython_loop", "Cython"), ("numba_loop", "numba"), ("scipy_quad", "scipy"),
+    ("cffi_loop", "cffi")])
+def test_embedding(name, needs, tmp_path):
+    if needs:
+        pytest.importorskip(needs)
+    if name in ("c_loop", "cython_loop") and shutil.which("cc") is None:
+        pytest.skip("there is no C compiler")
+    out = run(f"embedding/{name}.py", cwd=tmp_path)
+    assert set(re.findall(r"status (\S+),", out)) <= {"0"}
+    assert min(numbers(r"(\d+) ns a call", out)) > 0
+    if name in ("c_loop", "cython_loop"):
+        assert numbers(r"outputs: \[(\S+) +(\S+) +(\S+) +(\S+)\]", out) == pytest.approx([0, 1, 1, 0], abs=0.1)
+    elif name == "numba_loop":
+        assert numbers(r"RMS error: (.*)", out)[0] < 0.05
+    elif name == "scipy_quad":
+        assert numbers(r"from 0 to pi: (.*)", out) == pytest.approx([2], abs=0.05)
+    else:
+        assert "as predict says: True" in out

@@ -6,6 +6,7 @@ from fastbp._arrays import UnreachableTargetsWarning
 from fastbp._dispatch import show_config
 from fastbp._version import __version__
 from fastbp.divergence import DivergenceError
+from fastbp.embedding import get_include
 from fastbp.initial import uniform
 from fastbp.io import FormatError
 from fastbp.losses import Huber, Quantile
@@ -15,7 +16,7 @@ from fastbp.training.history import EpochState, History
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "DivergenceError", "EpochState", "FormatError", "History", "Huber",
            "Nadam", "Network", "Quantile", "RMSprop", "Rprop", "Trace",
-           "UnreachableTargetsWarning", "__version__", "load", "show_config", "uniform"]
+           "UnreachableTargetsWarning", "__version__", "get_include", "load", "show_config", "uniform"]
 
 
 def __getattr__(name):

@@ -12,6 +12,8 @@ cdef class Workspace:
     cdef tuple dropout              # None, or one rate a hidden layer
     cdef bint drops                 # whether there are such rates
     cdef Workspace next             # in the pool
+    cdef void* memory               # all of its arrays
+    cdef size_t n_bytes
 
 
 # outputs        what forward leaves, where fastbp_place says

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastbp import activations as activation_table
-from fastbp import io, losses
+from fastbp import embedding, io, losses
 from fastbp._arrays import as_reals
 from fastbp._checks import came, one_of, positive_integer, refuse_class
-from fastbp._core import Core
+from fastbp._core import Core, Handle
 from fastbp.initial import intervals, uniform
 from fastbp.training.fit import fit
 from fastbp.training.options import Options
@@ -443,6 +443,44 @@ class Network(Core):
             epochs, batch_size, learning_rate, optimizer, shuffle, desired_error, verbose, sample_weight, class_weight,
             validation_data, validation_fraction, patience, min_delta, time_limit, callbacks, schedule, checkpoint,
             checkpoint_every, resume, dropout), rng)
+
+    @property
+    def capsule(self) -> object:
+        """A PyCapsule with a handle for C and Cython (fastbp.h): a new one each time, with its own memory to work in.
+
+        It keeps the network alive, and must live for as long as its handle is used. Any number of handles may predict
+        from one network at once, one thread each.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> fastbp.Network([2, 1]).capsule                  # doctest: +ELLIPSIS
+        <capsule object "fastbp.handle" at ...>
+        """
+        return Handle(self).capsule
+
+    @property
+    def ctypes(self) -> embedding.Interface:
+        """A handle like `capsule`'s and the functions of fastbp.h, for ctypes, Numba and scipy.LowLevelCallable.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> import numpy as np
+        >>> net = fastbp.Network([2, 1], "identity", init=[([[1.0], [2.0]], [3.0])])
+        >>> c = net.ctypes
+        >>> x, y = np.array([10.0, 20.0]), np.empty(1)
+        >>> c.predict(c.handle, x.ctypes.data, 1, y.ctypes.data)
+        0
+        >>> y
+        array([53.])
+        """
+        return embedding.of_ctypes(Handle(self))
+
+    @property
+    def cffi(self) -> embedding.Interface:
+        """The same by cffi, which the extra of that name installs."""
+        return embedding.of_cffi(Handle(self))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to a file that `fastbp.load` reads; docs/file-format.md describes it.

@@ -13,6 +13,7 @@ lock says who may read it and who may change it. The parts:
     traceable.pxi       Traceable(Differentiable): layers, traces, derivatives by the inputs
     core.pyx            Core(Traceable): updates
     bound.pxi           Bound: a network and the arrays that it was bound to
+    handle.pxi          Handle: a network for compiled loops
     optimizer.pxi       Optimizer: numbers and state of an optimizer
 """
 
@@ -28,11 +29,12 @@ from fastbp._checks import came, kind, refuse_class
 
 cimport cython
 cimport numpy as cnp
-from cpython.exc cimport PyErr_CheckSignals
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetInterrupt
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
-from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_GetPointer, PyCapsule_New, PyCapsule_SetContext
 from cpython.pythread cimport PyThread_get_thread_ident
-from libc.math cimport HUGE_VAL, isfinite, sqrt
+from cpython.ref cimport Py_DECREF, Py_INCREF
+from libc.math cimport HUGE_VAL, NAN, isfinite, sqrt
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memset
@@ -213,15 +215,19 @@ cdef class Core(Traceable):
             work.random = progress.random
         if 3.0 * (stop - start) * self.model.n_params < LONG_WORK:
             counted = self.lock.enter_shortly(True)
+            self.begin_change()
             self.kernels.train(&self.model, work, samples, start, stop, batch, self.mean, optimizer, &nobody, progress)
+            self.end_change()
             if counted:
                 self.lock.leave()
         else:
             while start + progress.done < stop and not progress.diverged:
                 self.lock.enter(True)
                 with nogil:
+                    self.begin_change()
                     self.kernels.train(&self.model, work, samples, start + progress.done, stop, batch, self.mean,
                                        optimizer, &self.lock.waiting, progress)
+                    self.end_change()
                 self.lock.leave()
         if work.drops:
             progress.random = work.random
@@ -242,11 +248,13 @@ cdef class Core(Traceable):
         self.lock.enter(True, True)
         try:
             self.propagate_custom(work, samples, scale, False, progress)
+            self.begin_change()
             if isfinite(progress.error) and self.kernels.update(&self.model, work, optimizer, scale,
                                                                 &progress.penalty):
                 progress.done = samples.m
             else:
                 progress.diverged = True
+            self.end_change()
         finally:
             self.lock.leave()
         progress.random = work.random
@@ -359,3 +367,4 @@ cdef class Core(Traceable):
 
 include "optimizer.pxi"
 include "bound.pxi"
+include "handle.pxi"

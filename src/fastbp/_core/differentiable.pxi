@@ -70,7 +70,7 @@ cdef class Differentiable(Model):
         progress.squares += squares
         return 0
 
-    cdef void* gradient_of(self, Workspace work) noexcept:
+    cdef void* gradient_of(self, Workspace work) noexcept nogil:
         if self.typenum == cnp.NPY_DOUBLE:
             return &(<DoubleWorkspace>work).gradient[0]
         return &(<FloatWorkspace>work).gradient[0]

@@ -55,7 +55,7 @@ cdef class Lock:
     cdef bint writing           # whether a call that changes the parameters is counted
     cdef int waiting            # how many wait; read without the GIL
     cdef int entered            # what `forks` was when the last of them came
-    cdef unsigned long caller   # the thread that calls a loss of the user's now, or 0
+    cdef unsigned long caller   # the thread that calls a loss of the user's now, or holds the network by a handle; or 0
     cdef Waiter first, last     # the queue
 
     cdef inline bint enter_shortly(self, bint exclusive) except -1:
@@ -72,7 +72,8 @@ cdef class Lock:
             if self.entered != forks:
                 self.forget_the_parent()
             if self.caller != 0 and self.caller == PyThread_get_thread_ident():
-                raise RuntimeError("a loss function must not use its own network while it is called")
+                raise RuntimeError("a loss function must not use its own network while it is called, nor a thread the "
+                                   "network that it holds through begin() of a handle")
             if (self.first is None or interrupted) and not self.writing and (self.readers == 0 or not exclusive):
                 self.admit(exclusive)
                 break

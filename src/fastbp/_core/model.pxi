@@ -43,6 +43,7 @@ cdef class Model(Layout):
     cdef object custom          # the loss where it is a callable
     cdef cnp.ndarray storage    # of the parameters
     cdef Lock lock
+    cdef unsigned changes       # odd while the parameters change; for readers without the GIL (handle.pxi)
     cdef Pool predicting, training
 
     def __cinit__(self, *args, **kwargs):
@@ -72,6 +73,12 @@ cdef class Model(Layout):
         self.biases = tuple([self.view(storage, l, False) for l in range(self.model.n_layers)])
         self.storage = storage
         self.n_inputs = self.layer_sizes[0]     # the last line: from now on arrays fit
+
+    cdef inline void begin_change(self) noexcept nogil:
+        fastbp_begin_change(&self.changes)
+
+    cdef inline void end_change(self) noexcept nogil:
+        fastbp_end_change(&self.changes)
 
     cdef object view(self, cnp.ndarray storage, int l, bint weights):
         """A live view of W_l or b_l."""
@@ -131,7 +138,9 @@ cdef class Model(Layout):
         if overlap(vector, self.storage):
             vector = cnp.PyArray_NewCopy(vector, cnp.NPY_CORDER)    # a view of the parameters themselves
         counted = self.lock.enter_shortly(True)
+        self.begin_change()
         self.kernels.copy_params(&self.model, self.model.params, cnp.PyArray_DATA(vector), False)
+        self.end_change()
         if counted:
             self.lock.leave()
 

@@ -56,6 +56,7 @@ cdef Workspace new_workspace(Model model, Py_ssize_t m, bint training, tuple dro
     cdef Workspace work
     cdef Py_ssize_t rows = 1, outputs, deltas = 0
     cdef list sizes
+    cdef cnp.ndarray block
     while rows < m:
         rows *= 2
     if model.typenum == cnp.NPY_DOUBLE:
@@ -73,6 +74,7 @@ cdef Workspace new_workspace(Model model, Py_ssize_t m, bint training, tuple dro
                  max(model.kernels.packed_size(&model.model, rows, False), 1)]
     line = 64 // model.itemsize     # each begins on a cache line of its own
     block, start, parts = aligned_zeros(sum([padded(size, line) + line for size in sizes]), model.dtype), 0, []
+    work.memory, work.n_bytes = cnp.PyArray_DATA(block), cnp.PyArray_NBYTES(block)
     for size in sizes:
         parts.append(block[start:start + size])
         start += padded(size, line) + line

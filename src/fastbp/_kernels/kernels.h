@@ -132,8 +132,30 @@ typedef struct {
 #if defined(_MSC_VER) && !defined(__clang__)
 static inline int fastbp_flag(const int *flag) { return *(volatile const int *)flag; }
 static inline void fastbp_set_flag(int *flag, int value) { *(volatile int *)flag = value; }
+#include <intrin.h>
+static inline unsigned fastbp_add(unsigned *count, unsigned n)
+{
+    return (unsigned)_InterlockedExchangeAdd((volatile long *)count, (long)n);
+}
+static inline void fastbp_begin_change(unsigned *count) { fastbp_add(count, 1); }
+static inline void fastbp_end_change(unsigned *count) { fastbp_add(count, 1); }
+static inline unsigned fastbp_count_before(unsigned *count) { return fastbp_add(count, 0); }
+static inline unsigned fastbp_count_after(unsigned *count) { return fastbp_add(count, 0); }
 #else
 static inline int fastbp_flag(const int *flag) { return __atomic_load_n(flag, __ATOMIC_RELAXED); }
 static inline void fastbp_set_flag(int *flag, int value) { __atomic_store_n(flag, value, __ATOMIC_RELAXED); }
+/* A count that is odd while something changes, and its readers' looks at it before and after they read that. */
+static inline void fastbp_begin_change(unsigned *count)
+{
+    __atomic_store_n(count, *count + 1, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+}
+static inline void fastbp_end_change(unsigned *count) { __atomic_store_n(count, *count + 1, __ATOMIC_RELEASE); }
+static inline unsigned fastbp_count_before(unsigned *count) { return __atomic_load_n(count, __ATOMIC_ACQUIRE); }
+static inline unsigned fastbp_count_after(unsigned *count)
+{
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return __atomic_load_n(count, __ATOMIC_RELAXED);
+}
 #endif
 #endif

@@ -53,3 +53,7 @@ cdef extern from "kernels.h" nogil:
 
     bint fastbp_flag(const int*)
     void fastbp_set_flag(int*, int)
+    void fastbp_begin_change(unsigned*)
+    void fastbp_end_change(unsigned*)
+    unsigned fastbp_count_before(unsigned*)
+    unsigned fastbp_count_after(unsigned*)
