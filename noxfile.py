@@ -29,6 +29,7 @@ DEBIAN = COMPILER | {
     "qemu-aarch64": "qemu-user",
     "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
     "/usr/aarch64-linux-gnu/lib/libc.so": "libc6-dev-arm64-cross",
+    f"/usr/lib/{MULTIARCH}/libdoublefann.so.2": "libfann2",
     "make": "make",
     "xz": "xz-utils",
     "autoconf": "autoconf",
@@ -108,6 +109,15 @@ def sklearn(session, version):
     install(session, "test")
     session.install(f"scikit-learn=={version}.*", "pandas")
     run_tests(session, *map(str, Path("tests").glob("test_sklearn*.py")))
+
+
+@nox.session
+def interop(session):
+    """The tests of the bridges to other libraries, with all of these."""
+    install(session, "test", "sklearn", "scipy", "onnx")
+    session.install("onnxruntime", "onnxscript", "skl2onnx")
+    session.install("torch==2.13.0")
+    run_tests(session, "tests/test_docs.py", *map(str, Path("tests").glob("test_interop*.py")))
 
 
 @nox.session
