@@ -114,9 +114,8 @@ def sklearn(session, version):
 @nox.session
 def interop(session):
     """The tests of the bridges to other libraries, with all of these."""
-    install(session, "test", "sklearn", "scipy", "onnx")
+    install(session, "test", "sklearn", "scipy", "onnx", "torch")
     session.install("onnxruntime", "onnxscript", "skl2onnx")
-    session.install("torch==2.13.0")
     run_tests(session, "tests/test_docs.py", *map(str, Path("tests").glob("test_interop*.py")))
 
 

@@ -69,7 +69,7 @@ def test_scalings_in_a_row_and_behind_activations():
     chain.scaling(3.0, -1.0)
     chain.activation("sin")
     chain.activation("exp")
-    r = (2 * X * [1, 2, 3] + 1).sum(axis=1, keepdims=True) + [0.5, 1.5]
+    r = np.add((2 * X * [1, 2, 3] + 1).sum(axis=1, keepdims=True), [0.5, 1.5])
     a = np.tanh(r * 0.25 + [1, 2])
     net = chain.network()
     assert net.activations == ("tanh", "sin", "exp")
