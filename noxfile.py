@@ -108,7 +108,7 @@ def sklearn(session, version):
     """The tests of fastbp.interop.sklearn with the newest patch of each scikit-learn that it is for."""
     install(session, "test")
     session.install(f"scikit-learn=={version}.*", "pandas")
-    run_tests(session, *map(str, Path("tests").glob("test_sklearn*.py")))
+    run_tests(session, *map(str, Path("tests").glob("test_*sklearn*.py")))
 
 
 @nox.session

@@ -25,6 +25,7 @@ class Chain:
         self.layers = []        # [W, b, name of the activation or None while there is none]
         self.factor = None      # x * factor + offset is what the next layer takes
         self.offset = None
+        self.dtype = None       # that of the weights, or float64 where inputs are scaled
 
     @property
     def width(self):
@@ -45,6 +46,7 @@ class Chain:
             factor, offset = self._per_value(self.factor, len(W)), self._per_value(self.offset, len(W))
             W, b = factor[:, None] * W, b + offset @ W
             self.factor = None
+        self.dtype = np.result_type(W, self.dtype or W)
         self.layers.append([W, b, None])
 
     def scaling(self, factor, offset=0.0):
@@ -74,16 +76,16 @@ class Chain:
             if name != "identity":      # whose outputs a scaling can still be folded into
                 self.activation(name)
 
-    def network(self, dtype="float64", **loss):
-        """What was added, as a network of the dtype, with the loss and reduction of `Network`."""
+    def network(self, dtype=None, **loss):
+        """What was added, as a network of the dtype, or its own, with the loss and reduction of `Network`."""
         if self.factor is not None:
             self._diagonal()
         if not self.layers:
             raise ValueError("a network must have a layer with weights, got none")
         sizes = [len(self.layers[0][0]), *(len(b) for _, b, _ in self.layers)]
         with np.errstate(over="ignore"):    # of float64 that float32 cannot hold: infinity
-            return Network(sizes, [name or "identity" for *_, name in self.layers], dtype=dtype,
-                           init=[(W, b) for W, b, _ in self.layers], **loss)
+            return Network(sizes, [name or "identity" for *_, name in self.layers],
+                           dtype=dtype or self.dtype, init=[(W, b) for W, b, _ in self.layers], **loss)
 
     def _is_open(self):
         """Whether the last layer has no activation yet, so that a scaling of its outputs is one of its weights."""
@@ -96,7 +98,7 @@ class Chain:
         if self.width > WIDEST_DIAGONAL:
             raise ValueError(f"a scaling or a second activation behind an activation would need a layer of its own of "
                              f"{self.width} by {self.width} weights; at most {WIDEST_DIAGONAL} are made")
-        self.affine(np.eye(self.width))
+        self.affine(np.eye(self.width, dtype=self.dtype))
 
     @staticmethod
     def _per_value(values, width):

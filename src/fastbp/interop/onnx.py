@@ -201,7 +201,7 @@ def load(path, output=None):
     Returns
     -------
     Network
-        With the dtype of the weights and the default loss: the file has none.
+        With the dtype of the weights, or float64 where inputs are scaled, and the default loss: the file has none.
 
     Raises
     ------
@@ -261,7 +261,6 @@ class Reader:
         self.initializers = {tensor.name: tensor for tensor in graph.initializer}
         self.constants = {}     # those that were asked for
         self.used = set()
-        self.dtypes = []        # of weights
 
     def network(self, output):
         inputs = [value.name for value in self.graph.input if value.name not in self.initializers]
@@ -278,7 +277,7 @@ class Reader:
                 part(chain)
             except ValueError as error:
                 raise io.FormatError(f"{described(self.producers[tensor])}: {error}") from error
-        return chain.network(np.result_type(*self.dtypes) if self.dtypes else "float32")
+        return chain.network()
 
     def end(self):
         """The output that is not one of labels."""
@@ -353,7 +352,6 @@ class Reader:
         if array.size > 1 and name in self.used:
             raise io.FormatError(f"the weights {name!r} must belong to one layer only")
         self.used.add(name)
-        self.dtypes.append(array.dtype)
         return array
 
     def operand(self, node):

@@ -105,7 +105,7 @@ def from_torch(module):
             add(chain, part)
         except ValueError as error:
             raise ValueError(f"module{name}: {error}") from error
-    return chain.network(str(dtypes.pop()).removeprefix("torch."))
+    return chain.network()
 
 
 def parts(module, name=""):

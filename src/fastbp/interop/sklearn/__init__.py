@@ -8,6 +8,8 @@ inherited. What is replaced stands in layers, each file a subclass of the one be
 - `descent.py`: the epochs of the stochastic solvers; `optimizers.py`: their optimizers, at rest and compiled.
 - `fast_path.py`: predictions and partial_fits in which scikit-learn's checks could find nothing, without them.
 - `estimators.py`: the two classes; `onnx.py`: what skl2onnx has to know about them.
+
+`convert.py` is apart from these: networks from estimators, scikit-learn's own too, and back.
 """
 
 import warnings
@@ -23,6 +25,8 @@ installed = tuple(map(int, sklearn.__version__.split(".")[:2]))
 if installed < OLDEST:
     raise ImportError("fastbp.interop.sklearn needs scikit-learn 1.5 or later, and this is "
                       f'{sklearn.__version__}: pip install "fastbp[sklearn]"')
+
+from fastbp.interop.sklearn.convert import from_sklearn, to_sklearn  # noqa: E402
 
 consequence = "check that its models are those of sklearn.neural_network"
 try:
@@ -42,4 +46,4 @@ if installed > NEWEST:
     warnings.warn(f"fastbp.interop.sklearn was tested with scikit-learn 1.5 to 1.9, and this is {sklearn.__version__}: "
                   f"{consequence}; or pip install \"scikit-learn<1.10\"", stacklevel=2)
 
-__all__ = ["MLPClassifier", "MLPRegressor", "register_onnx_converters"]
+__all__ = ["MLPClassifier", "MLPRegressor", "from_sklearn", "register_onnx_converters", "to_sklearn"]
