@@ -114,7 +114,7 @@ def sklearn(session, version):
 @nox.session
 def interop(session):
     """The tests of the bridges to other libraries, with all of these."""
-    install(session, "test", "sklearn", "scipy", "onnx", "torch")
+    install(session, "test", "sklearn", "scipy", "onnx", "torch", "safetensors")
     session.install("onnxruntime", "onnxscript", "skl2onnx")
     run_tests(session, "tests/test_docs.py", *map(str, Path("tests").glob("test_interop*.py")))
 
