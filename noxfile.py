@@ -114,9 +114,11 @@ def sklearn(session, version):
 @nox.session
 def interop(session):
     """The tests of the bridges to other libraries, with all of these."""
-    install(session, "test", "sklearn", "scipy", "onnx", "torch", "safetensors")
-    session.install("onnxruntime", "onnxscript", "skl2onnx")
+    need(session, f"/usr/lib/{MULTIARCH}/libdoublefann.so.2")
+    install(session, "test", "sklearn", "scipy", "onnx", "torch", "keras", "safetensors")
+    session.install("onnxruntime", "onnxscript", "skl2onnx", "jax")
     run_tests(session, "tests/test_docs.py", *map(str, Path("tests").glob("test_interop*.py")))
+    run_tests(session, "tests/test_interop_keras.py", KERAS_BACKEND="jax", JAX_ENABLE_X64="1")
 
 
 @nox.session

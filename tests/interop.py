@@ -1,7 +1,5 @@
 """What the tests of fastbp.interop share."""
 
-import os
-
 import numpy as np
 import pytest
 
@@ -25,10 +23,3 @@ def refused(load, directory, content, message):
 
 
 KERAS_ACTIVATIONS = ["sigmoid", "tanh", "relu", "elu", "softplus", "silu", "gelu", "softsign", "exponential", "linear"]
-
-
-def keras_on_torch():
-    """Keras, which reads the name of its backend from the environment when it is imported first."""
-    pytest.importorskip("torch")
-    os.environ.setdefault("KERAS_BACKEND", "torch")
-    return pytest.importorskip("keras")
