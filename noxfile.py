@@ -241,7 +241,7 @@ def fuzz(session):
 
     Without AddressSanitizer: gcc's takes libFuzzer's view of the code away, atheris's own refuses what gcc compiled.
     """
-    install(session)
+    install(session, "scipy", "onnx", "safetensors")
     session.install("atheris")
     session.run("python", "tests/fuzz_loaders.py", str(Path(session.create_tmp()) / "corpus"),
                 *(session.posargs or ["-max_total_time=600", "-max_len=4096"]), env={"PYTHONWARNINGS": "ignore"})

@@ -16,7 +16,6 @@ from keras import layers  # noqa: E402
 from fastbp.interop import keras as bridge  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")      # of Keras and NumPy 2
-# Numbers of float32, which is what Keras makes of samples first, whatever the dtype of its layers.
 X = np.random.default_rng(0).uniform(-1, 1, (9, 3)).astype("float32")
 T = np.random.default_rng(1).uniform(0.1, 0.9, (9, 2)).astype("float32")
 DTYPES = ["float32", "float64"]
@@ -26,13 +25,21 @@ if keras.backend.backend() == "jax":
     DTYPES = DTYPES if jax.config.jax_enable_x64 else ["float32"]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.fixture(params=DTYPES)
+def dtype(request):
+    """Also what Keras makes of samples first, and computes losses in, whatever the dtype of its layers."""
+    before = keras.config.floatx()
+    keras.config.set_floatx(request.param)
+    yield request.param
+    keras.config.set_floatx(before)
+
+
 @pytest.mark.parametrize("activation", TABLE)
 def test_outputs_and_steps_are_those_of_the_network(activation, dtype):
     net = fastbp.Network([3, 5, 4, 2], activation, reduction="mean", dtype=dtype, seed=1)
     model, x, t = bridge.to_keras(net), X.astype(dtype), T.astype(dtype)
-    # On PyTorch, Keras 3.15 multiplies matrices of float64 in float32.
-    tolerance = 1e-12 if dtype == "float64" and keras.backend.backend() == "jax" else 1e-4
+    # On PyTorch, Keras 3.15 multiplies matrices of float64 in float32; on JAX, something of it shows in tanh and sin.
+    tolerance = 1e-6 if dtype == "float64" and keras.backend.backend() == "jax" else 1e-4
     np.testing.assert_allclose(model.predict(x, verbose=0), net.predict(x), rtol=tolerance, atol=tolerance)
     assert_same(bridge.from_keras(model), net)
     model.compile(keras.optimizers.SGD(0.125), lambda t, y: keras.ops.sum((y - t) ** 2, axis=-1) / 2)

@@ -14,8 +14,8 @@ import numpy as np
 from fastbp.io import FormatError
 from fastbp.network import Network
 
-# A layer that only scales costs the square of its width, whatever the size of the file that asks for it.
-WIDEST_DIAGONAL = 256
+# The weights of all layers that only scale: one costs the square of its width, whatever a file takes to ask for it.
+MOST_ON_DIAGONALS = 256**2
 
 
 class Chain:
@@ -26,6 +26,7 @@ class Chain:
         self.factor = None      # x * factor + offset is what the next layer takes
         self.offset = None
         self.dtype = None       # that of the weights, or float64 where inputs are scaled
+        self.on_diagonals = 0   # weights of layers that only scale
 
     @property
     def width(self):
@@ -95,9 +96,11 @@ class Chain:
         """A layer that does nothing but the scaling that is due, for there is no other beside it."""
         if self.width is None:
             raise ValueError("the first part must be a layer with weights, or a scaling before one")
-        if self.width > WIDEST_DIAGONAL:
-            raise ValueError(f"a scaling or a second activation behind an activation would need a layer of its own of "
-                             f"{self.width} by {self.width} weights; at most {WIDEST_DIAGONAL} are made")
+        self.on_diagonals += self.width**2
+        if self.on_diagonals > MOST_ON_DIAGONALS:
+            raise ValueError("a scaling or a second activation behind an activation would need a layer of its own, of "
+                             f"{self.width} by {self.width} weights; all of these must have at most "
+                             f"{MOST_ON_DIAGONALS} together")
         self.affine(np.eye(self.width, dtype=self.dtype))
 
     @staticmethod

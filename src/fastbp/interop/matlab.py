@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-try:
-    from scipy.io import loadmat
-except ImportError as error:
-    raise ImportError(f'fastbp.interop.matlab needs SciPy: pip install "fastbp[scipy]" ({error})') from error
-import io as bytes_io
-import struct
-import warnings
-import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastbp.interop.chain import Chain, file_content, reading
+from fastbp.interop.mat_file import Mat
 from fastbp.io import FormatError
 
 if TYPE_CHECKING:
@@ -35,7 +28,6 @@ TRANSFER = {
     "radbas": ("gaussian", 1, 0),
     "softmax": ("softmax", 1, 0),
 }
-HEADER, VERSION, COMPRESSED = 128, 0x0100, 15
 
 
 def load(path: str | os.PathLike[str]) -> Network:
@@ -68,47 +60,7 @@ def load(path: str | os.PathLike[str]) -> Network:
         net = matlab.load("net.mat")
     """
     with reading(path, ValueError):
-        content = uncompressed(file_content(path))
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            try:
-                values = loadmat(bytes_io.BytesIO(content), variable_names=VARIABLES)
-            except Exception as error:      # SciPy has many for what is damaged
-                raise FormatError(f"cannot be read: {type(error).__name__}: {error}") from error
-        return network(values)
-
-
-def uncompressed(content):
-    """The same file without compression, which a small file could be so large by that no memory holds it."""
-    if len(content) < HEADER or content[126:128] not in (b"IM", b"MI"):
-        raise FormatError("is not a .mat file of MATLAB 5 or later")
-    order = "<" if content[126:128] == b"IM" else ">"
-    version, = struct.unpack(f"{order}H", content[124:126])
-    if version != VERSION:
-        raise FormatError(f"is a .mat file of version {version >> 8}; save it with -v7")
-    tag = struct.Struct(f"{order}II")
-    room = 16 * len(content)
-    parts, position = [content[:HEADER]], HEADER
-    while position < len(content):
-        if position + tag.size > len(content):
-            raise FormatError("truncated in the tag of a variable")
-        kind, size = tag.unpack_from(content, position)
-        end = position + tag.size + size
-        if end > len(content):
-            raise FormatError(f"truncated: {len(content)} bytes, and a variable goes on to {end}")
-        if kind == COMPRESSED:
-            stream = zlib.decompressobj()
-            try:
-                parts.append(stream.decompress(content[position + tag.size:end], room + 1))
-            except zlib.error as error:
-                raise FormatError(f"damaged: {error}") from error
-            room -= len(parts[-1])
-            if room < 0:
-                raise FormatError("is more than 16 times as large uncompressed, which no weights are")
-        else:
-            parts.append(content[position:end])
-        position = end
-    return b"".join(parts)
+        return network(Mat(file_content(path)).variables(VARIABLES))
 
 
 def network(values):
@@ -147,9 +99,9 @@ def scalings(values, end):
         raise FormatError(f"{end}Settings must be {len(names)}, as {end}Fcns are, got {settings.size}")
     for name, of_name in zip(names, settings.flat, strict=True):
         def field(key, name=name, of_name=of_name):
-            if getattr(of_name, "size", 0) != 1 or key not in (of_name.dtype.names or ()):
+            if not isinstance(of_name, dict) or key not in of_name:
                 raise FormatError(f"{end}Settings of {name} must be a struct with the field {key}")
-            return matrix(of_name[key].item(), f"{end}Settings.{key}").ravel()
+            return matrix(of_name[key], f"{end}Settings.{key}").ravel()
 
         if name == "mapminmax":         # (x - xoffset) gain + ymin
             yield field("gain"), field("ymin") - field("xoffset") * field("gain")
@@ -166,9 +118,9 @@ def scalings(values, end):
 
 def cells(values, name):
     """A variable that is a cell array."""
-    array = values.get(name)
-    if array is None:
+    if name not in values:
         raise FormatError(f"must have the variable {name}")
+    array = values[name]
     if not isinstance(array, np.ndarray) or array.dtype != object:
         raise FormatError(f"{name} must be a cell array")
     return array
@@ -176,15 +128,14 @@ def cells(values, name):
 
 def texts(values, name):
     """A variable that is a cell array of names."""
-    result = [value.item() if isinstance(value, np.ndarray) and value.dtype.kind == "U" and value.size == 1 else None
-              for value in cells(values, name).flat]
-    if None in result:
+    result = cells(values, name).ravel().tolist()
+    if not all(isinstance(value, str) for value in result):
         raise FormatError(f"{name} must be a cell array of names")
     return result
 
 
-def matrix(array, name):
-    """A matrix of doubles or singles, or what is empty, as float64."""
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.ndim != 2:
+def matrix(value, name):
+    """A matrix of numbers, or what is empty."""
+    if not isinstance(value, np.ndarray) or value.dtype == object or value.ndim != 2:
         raise FormatError(f"{name} must be matrices of real numbers")
-    return array.astype(np.float64)
+    return value

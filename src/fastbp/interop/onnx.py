@@ -231,6 +231,7 @@ def load(path, output=None):
         if not model.graph.node:
             raise io.FormatError("is not an ONNX model: it has no graph of nodes")
         load_external(model, Path(name).parent)
+        onnx.checker.check_model(model)     # nodes have the inputs, outputs and attributes of their operators, in order
         return Reader(model.graph).network(output)
 
 
@@ -268,8 +269,6 @@ class Reader:
             raise io.FormatError(f"the graph must have one input, got {inputs}")
         tensor, parts = self.end() if output is None else output, {}    # by what they make, the last first
         while tensor != inputs[0]:
-            if tensor in parts:
-                raise io.FormatError(f"the graph has a circle through the tensor {tensor!r}")
             parts[tensor], tensor = self.part_before(tensor)
         chain = Chain()
         for tensor, part in reversed(parts.items()):
@@ -295,7 +294,7 @@ class Reader:
         for name, expression in READ:
             for x in self.matches(expression, tensor, None):
                 return methodcaller("activation", name), x
-        if node.op_type in PARTS and node.domain in ("", "ai.onnx", "ai.onnx.ml"):
+        if node.op_type in PARTS and node.domain in ("", "ai.onnx.ml"):
             found = PARTS[node.op_type](self, node)
             if found:
                 return found
@@ -321,7 +320,7 @@ class Reader:
 
     def compute_constant(self, name):
         changes = []
-        while name in self.producers and len(changes) <= len(self.producers):
+        while name in self.producers:
             node = self.producers[name]
             if node.op_type == "Constant":
                 break
@@ -506,7 +505,7 @@ def is_attribute(node, name, value):
 
 
 def described(node):
-    return f"node {node.name!r} ({node.op_type})" if node.name else f"{node.op_type} that makes {node.output[0]!r}"
+    return f"node {node.name!r} ({node.op_type})" if node.name else f"{node.op_type} that makes {[*node.output]}"
 
 
 def operators(expressions):

@@ -41,7 +41,7 @@ def fold(net: Network, *, input_mean: ArrayLike = 0.0, input_scale: ArrayLike = 
     ------
     ValueError, TypeError
         If a scaling has the wrong shape, is not finite or is 0; if the loss needs an output activation that the scaled
-        outputs do not have; if more than 256 outputs that are not the identity's are to be scaled.
+        outputs do not have; if there are more than 256 outputs to scale that are not the identity's.
 
     Notes
     -----
