@@ -202,9 +202,11 @@ if __name__ == "__main__":
         with contextlib.suppress(ImportError):
             modules.append(importlib.import_module(f"fastbp.interop.{name}"))
     for module in modules:
-        for function in list(vars(module).values()):
-            if getattr(function, "__module__", None) == module.__name__ and hasattr(function, "__code__"):
-                atheris.instrument_func(function)
+        for thing in list(vars(module).values()):
+            if getattr(thing, "__module__", None) == module.__name__:
+                for function in [thing, *(vars(thing).values() if isinstance(thing, type) else ())]:
+                    if hasattr(function, "__code__"):
+                        atheris.instrument_func(function)
     corpus = next((argument for argument in sys.argv[1:] if not argument.startswith("-")), None)
     if corpus:
         os.makedirs(corpus, exist_ok=True)

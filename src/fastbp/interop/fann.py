@@ -180,9 +180,10 @@ def network(values):
             raise io.FormatError(f"must have a line {name!r}")
         return numbers(values[name].translate(BRACKETS))
 
-    if field("network_type").tolist() != [0] or field("connection_rate").tolist() != [1]:
+    kind, rate = field("network_type").tolist(), field("connection_rate").tolist()
+    if (kind, rate) != ([0], [1]):
         raise io.FormatError("must be a network of the type 0 (layers) with the connection_rate 1, got the type "
-                             f"{values['network_type']!r:.20} and the rate {values['connection_rate']!r:.20}")
+                             f"{kind!r:.20} and the rate {rate!r:.20}")
     sizes = field("layer_sizes")        # a neuron of bias is counted in each layer, the last one too
     if sizes.size < 2 or not all(size >= 2 and size.is_integer() for size in sizes.tolist()):
         raise io.FormatError(f"layer_sizes must be two or more integers above 1, got {values['layer_sizes']!r:.80}")
