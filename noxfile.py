@@ -30,6 +30,7 @@ DEBIAN = COMPILER | {
     "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
     "/usr/aarch64-linux-gnu/lib/libc.so": "libc6-dev-arm64-cross",
     f"/usr/lib/{MULTIARCH}/libdoublefann.so.2": "libfann2",
+    "/usr/lib/R/library/nnet/DESCRIPTION": "r-cran-nnet",
     "make": "make",
     "xz": "xz-utils",
     "autoconf": "autoconf",
@@ -114,7 +115,7 @@ def sklearn(session, version):
 @nox.session
 def interop(session):
     """The tests of the bridges to other libraries, with all of these."""
-    need(session, f"/usr/lib/{MULTIARCH}/libdoublefann.so.2")
+    need(session, f"/usr/lib/{MULTIARCH}/libdoublefann.so.2", "/usr/lib/R/library/nnet/DESCRIPTION")
     install(session, "test", "sklearn", "scipy", "onnx", "torch", "keras", "safetensors")
     session.install("onnxruntime", "onnxscript", "skl2onnx", "jax")
     run_tests(session, "tests/test_docs.py", *map(str, Path("tests").glob("test_interop*.py")))
