@@ -1,18 +1,18 @@
-# What has passed the door, and its order.
+# Samples that have been checked, and their order.
 
-# Declared here: a cimport would import numpy.random along with fastbp, which takes longer than all else.
+# Declared here, because a cimport would import numpy.random along with fastbp, which takes longer than all else.
 cdef extern from "numpy/random/bitgen.h":
     ctypedef struct bitgen_t:
         void* state
         uint32_t (*next_uint32)(void*) noexcept
 
-# A fair generator is asked again with a probability below 1/2; this often only one that is stuck is.
+# A fair generator must draw again with a probability below 1/2; only one that is stuck does so this often.
 cdef enum:
     DRAWS = 1000
 
 
 cdef class Samples:
-    """Inputs, targets and weights that have passed the door.
+    """Inputs, targets and weights that have been checked.
 
     Attributes
     ----------
@@ -21,9 +21,9 @@ cdef class Samples:
     m : int
         How many samples there are.
     single : bool
-        Whether it is one without a sample axis.
+        Whether it is one sample without a sample axis.
     penalty : float
-        Of l1 and l2 in the last epoch: the mean of its batches'.
+        The penalty of l1 and l2 in the last epoch: the mean over its batches.
     """
     cdef readonly cnp.ndarray x, t, weights
     cdef cnp.ndarray order      # of intp, contiguous; `data` points to it
@@ -39,7 +39,7 @@ cdef class Samples:
         raise TypeError("Samples are made by Network._samples")
 
     cdef int reorder(self, order) except -1:
-        """Take the samples in this order, or in a new one from this generator."""
+        """Take the samples in this order, or in a new one if it is a generator."""
         if order is self.generator or isinstance(order, np.random.Generator):
             return self.draw(order)
         order = np.array(order, np.intp, order="C")
@@ -87,8 +87,8 @@ cdef class Samples:
                     draws = 0
                     while <uint32_t>product < unfair:
                         if draws == DRAWS:
-                            raise ValueError("seed must be a generator of random numbers, got one that gives the "
-                                             f"same again and again, a {type(rng.bit_generator).__name__}")
+                            raise ValueError("seed must be a generator of random numbers, got a "
+                                             f"{type(rng.bit_generator).__name__} that repeats one number")
                         draws += 1
                         product = <uint64_t>self.bits.next_uint32(self.bits.state) * bound
                 j = <ptrdiff_t>(product >> 32)

@@ -15,7 +15,7 @@
 
 #include "activations.h"
 
-#define FASTBP_KERNELS_ABI 5
+#define FASTBP_KERNELS_ABI 6
 #define FASTBP_CAPSULE "fastbp._kernels"
 
 /* The core works through more rows than this in blocks, so that memory does not grow with the batch. A network of few
@@ -74,12 +74,13 @@ typedef struct {
     int n_layers;
     ptrdiff_t n_params;          /* length of the flat arrays, padding included */
     ptrdiff_t block_rows;        /* FASTBP_BLOCK_ROWS or FASTBP_SMALL_BLOCK */
+    ptrdiff_t batch_rows;        /* those of a batch on its way to a gradient; at least as many */
     ptrdiff_t widest;            /* the largest stride */
     fastbp_layer *layers;
     int loss;                    /* enum fastbp_loss */
     double loss_parameter;       /* Huber's delta, or the quantile */
     int fused;                   /* the loss sends back the last layer's deltas d = dE/dr, not its e = dE/da */
-    void *params;                /* changed by updates only, which nobody reads beside (the core's lock.pxi) */
+    void *params;                /* changed by updates only, while nobody else reads them (lock.pxi) */
 } fastbp_model;
 
 /* ---------------------------------------------------------------- what one caller needs to run a model */

@@ -1,7 +1,8 @@
 # The table of functions that a kernel module hands over, and the structs that they work on.
 #
 # `work` is of the class of _core.pxd for the module's dtype. Rows are counted from `start` among those of the samples;
-# m is at most block_rows, and the rows that the workspace was made for. l counts layers from 0.
+# m is at most block_rows, for functions of a batch batch_rows, and the rows that the workspace was made for. l counts
+# layers from 0.
 from libc.stddef cimport ptrdiff_t
 
 from fastbp._core cimport Workspace
@@ -14,8 +15,12 @@ ctypedef struct fastbp_kernels:
     int abi, vector_bytes, real_bytes
     bint (*all_finite)(const void* x, ptrdiff_t n) noexcept nogil
     bint (*all_within)(const void* x, ptrdiff_t n, double low, double high) noexcept nogil
+    # For a model whose layers are known: its field of this name.
+    ptrdiff_t (*batch_rows)(const fastbp_model*) noexcept nogil
+    # How many of the rows that are left of a batch the next block takes.
+    ptrdiff_t (*next_block)(const fastbp_model*, ptrdiff_t left) noexcept nogil
     # How many numbers `packed` must hold for blocks of so many rows.
-    ptrdiff_t (*packed_size)(const fastbp_model*, ptrdiff_t rows, bint with_errors) noexcept nogil
+    ptrdiff_t (*packed_size)(const fastbp_model*, ptrdiff_t rows, bint training) noexcept nogil
     # Between the padded layout and the compact one of users: W_l row by row, then b_l.
     void (*copy_params)(const fastbp_model*, void* padded, void* compact, bint to_compact) noexcept nogil
     # Outputs of any number of rows.
@@ -28,9 +33,12 @@ ctypedef struct fastbp_kernels:
     void (*weight_gradient)(const fastbp_model*, Workspace work, int l, const void* x, ptrdiff_t start, ptrdiff_t m,
                             bint accumulate) noexcept nogil
     void (*error_signal)(const fastbp_model*, Workspace work, int l, ptrdiff_t m) noexcept nogil
-    # The last three for every layer: from the output's error signal to the gradient of all parameters.
-    void (*backward)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
-                     bint accumulate) noexcept nogil
+    # For a block of a batch: forward, and from the output's error signal to the gradient of all parameters. Between the
+    # two, the last layer's outputs and error signal are as `forward` leaves them, but the other layers may not be.
+    void (*forward_batch)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start,
+                          ptrdiff_t m) noexcept nogil
+    void (*backward_batch)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
+                           bint accumulate) noexcept nogil
     # m padded rows of a layer into compact rows from `start` on, and such rows into a layer's error signal.
     void (*copy_rows)(const fastbp_model*, Workspace work, fastbp_rows what, int l, ptrdiff_t m, void* to,
                       ptrdiff_t start) noexcept nogil
@@ -40,7 +48,7 @@ ctypedef struct fastbp_kernels:
     void (*input_errors)(const fastbp_model*, Workspace work, ptrdiff_t m, void* to, ptrdiff_t start) noexcept nogil
     void (*jacobian)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
                      void* to) noexcept nogil
-    # From the gradient to the parameters; False, and they are what they were, where a finite one could be lost.
+    # From the gradient to the parameters; returns False, and changes none, where a finite one could be lost.
     bint (*update)(const fastbp_model*, Workspace work, fastbp_optimizer*, double scale,
                    double* penalty) noexcept nogil
     # Forward, backward and update, batch after batch, over samples start .. stop - 1 of the order; ends early where

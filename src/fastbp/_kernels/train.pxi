@@ -1,4 +1,4 @@
-# Training: forward, backward and update, batch after batch, without a Python object in sight.
+# Training: forward, backward and update, batch after batch, without Python objects.
 
 cdef const real* gather(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
                         ptrdiff_t m) noexcept nogil:
@@ -55,11 +55,11 @@ cdef void train(const fastbp_model* model, TypedWorkspace work, const fastbp_sam
         sums.error = sums.squares = sums.penalty = 0
         done = 0
         while done < in_batch:
-            m = min(in_batch - done, model.block_rows)
+            m = next_block(model, in_batch - done)
             x = gather(model, work, samples, start + done, m)
-            forward(model, work, x, m)
+            forward_batch(model, work, x, m)
             output_error(model, work, samples, start + done, m, scale, model.fused, &sums)
-            backward(model, work, x, m, done > 0)
+            backward_batch(model, work, x, m, done > 0)
             done += m
         if not (isfinite(sums.error) and update(model, work, optimizer, scale, &sums.penalty)):
             progress.diverged = True

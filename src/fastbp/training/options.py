@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 class Options(NamedTuple):
-    """In the order of the signature of `Network.fit`, whose docstring explains them. Who uses an option checks it.
+    """The keywords in the order of the signature of `Network.fit`, whose docstring says what they mean. Each option is
+    checked where it is used.
 
     A named tuple, because it cannot be changed and costs a short training less than a dataclass does.
     """
