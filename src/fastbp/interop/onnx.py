@@ -333,6 +333,8 @@ class Reader:
             tensor = next((a.t for a in self.producers[name].attribute if a.name == "value"), None)
         if tensor is None:
             return None
+        if tensor.data_type not in (*DTYPES, TensorProto.INT64):     # of weights, and of the shapes of Reshape
+            raise io.FormatError(f"the tensor {name!r} must hold floats or doubles, got the type {tensor.data_type}")
         array = numpy_helper.to_array(tensor)
         for node in reversed(changes):
             if node.op_type == "Transpose":
