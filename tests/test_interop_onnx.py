@@ -157,6 +157,8 @@ BAD = {
                     r"output must name one of .*'y', 'r'"),
     "no nodes": (model_of([]), "not an ONNX model"),
     "shared": (model_of([GEMM, node("Gemm", ["r", "W"], ["y"])], [W]), "'W' must belong to one layer"),
+    "shared by another name": (model_of([node("Identity", ["W"], ["V"]), GEMM, node("Gemm", ["r", "V"], ["y"])], [W]),
+                               "'W' must belong to one layer"),
     "sizes": (model_of([GEMM, node("Gemm", ["r", "V"], ["y"])], [W, ("V", np.ones((3, 1)))]), "2 rows"),
     "three axes": (model_of([node("MatMul", ["x", "V"], ["y"])], [("V", np.ones((2, 2, 2)))]), r"\(n_in, n_out\)"),
     "bias of another size": (model_of([GEMM, node("Add", ["r", "b"], ["y"])], [W, ("b", [1, 2, 3])]), "2 values"),
@@ -193,7 +195,7 @@ def test_shapes_that_are_not_there_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("location", ["../net.onnx", "/etc/passwd", "missing", "net.onnx"])
-@pytest.mark.parametrize("length", ["16", str(2**60), "x", None])
+@pytest.mark.parametrize("length", ["16", str(2**60), "-16", "x", None])
 def test_weights_elsewhere_are_refused(tmp_path, location, length):
     model = model_of([node("MatMul", ["x", "W"], ["y"])], [W])
     tensor = model.graph.initializer[0]
@@ -207,6 +209,15 @@ def test_weights_elsewhere_are_refused(tmp_path, location, length):
         assert bridge.load(tmp_path / location).layer_sizes == (2, 2)       # its own first bytes, as numbers
     else:
         refused(bridge.load, tmp_path, model.SerializeToString(), "")
+
+
+def test_constants_elsewhere_are_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights").write_bytes(bytes(16))
+    tensor = TensorProto(name="t", data_type=TensorProto.FLOAT, dims=[2, 2], data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="weights")
+    model = model_of([node("Constant", [], ["W"], value=tensor), node("MatMul", ["x", "W"], ["y"])])
+    refused(bridge.load, tmp_path, model.SerializeToString(), "data")
 
 
 @pytest.mark.parametrize("content", [b"", b"\0", b"PK\3\4" * 10, b"\x08\x07" * 50, bytes(range(256))])

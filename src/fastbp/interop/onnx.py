@@ -237,20 +237,22 @@ def load(path, output=None):
 
 def load_external(model, directory):
     """Read what PyTorch has put into a file beside the model; onnx refuses one elsewhere."""
-    announced = {}
-    for tensor in model.graph.initializer:
-        if tensor.data_location == TensorProto.EXTERNAL:
-            about = {entry.key: entry.value for entry in tensor.external_data}
-            if not {"location", "length"} <= about.keys():
-                raise io.FormatError(f"the tensor {tensor.name!r} must have the location and the length of its data")
-            location = about["location"]
-            announced[location] = announced.get(location, 0) + int(about["length"])
+    announced, tensors = {}, [tensor for tensor in model.graph.initializer
+                              if tensor.data_location == TensorProto.EXTERNAL]
+    for tensor in tensors:
+        about = {entry.key: entry.value for entry in tensor.external_data}
+        if not {"location", "length"} <= about.keys() or int(about["length"]) < 0:
+            raise io.FormatError(f"the tensor {tensor.name!r} must have the location and the length of its data")
+        location = about["location"]
+        announced[location] = announced.get(location, 0) + int(about["length"])
     for location, size in announced.items():
         file = directory / location
         if not file.is_file() or file.stat().st_size < size:
             raise io.FormatError(f"the {size} bytes of weights in {location!r} are not there")
-    if announced:
-        external_data_helper.load_external_data_for_model(model, str(directory))
+    for tensor in tensors:
+        external_data_helper.load_external_data_for_tensor(tensor, str(directory))
+        tensor.data_location = TensorProto.DEFAULT
+        del tensor.external_data[:]
 
 
 class Reader:
@@ -260,8 +262,8 @@ class Reader:
         self.graph = graph
         self.producers = {name: node for node in graph.node for name in node.output}
         self.initializers = {tensor.name: tensor for tensor in graph.initializer}
-        self.constants = {}     # those that were asked for
-        self.used = set()
+        self.constants = {}     # those that were asked for: arrays, and the names of the tensors that they are of
+        self.used = set()       # such names
 
     def network(self, output):
         inputs = [value.name for value in self.graph.input if value.name not in self.initializers]
@@ -316,23 +318,25 @@ class Reader:
         """The array that a tensor holds whatever the input is, or None."""
         if name not in self.constants:
             self.constants[name] = self.compute_constant(name)
-        return self.constants[name]
+        return self.constants[name][0]
 
     def compute_constant(self, name):
-        changes = []
+        changes, nothing = [], (None, None)
         while name in self.producers:
             node = self.producers[name]
             if node.op_type == "Constant":
                 break
             if node.op_type not in ("Identity", "Transpose", "Cast"):
-                return None
+                return nothing
             changes.append(node)
             name = node.input[0]
         tensor = self.initializers.get(name)
         if tensor is None and name in self.producers:
             tensor = next((a.t for a in self.producers[name].attribute if a.name == "value"), None)
         if tensor is None:
-            return None
+            return nothing
+        if tensor.data_location == TensorProto.EXTERNAL:
+            raise io.FormatError(f"the tensor {name!r} must not have its data in another file")
         if tensor.data_type not in (*DTYPES, TensorProto.INT64):     # of weights, and of the shapes of Reshape
             raise io.FormatError(f"the tensor {name!r} must hold floats or doubles, got the type {tensor.data_type}")
         array = numpy_helper.to_array(tensor)
@@ -341,7 +345,7 @@ class Reader:
                 array = np.transpose(array, attribute(node, "perm"))
             elif node.op_type == "Cast":
                 array = array.astype(DTYPES.get(attribute(node, "to"), array.dtype))
-        return array
+        return array, name
 
     def weights(self, name):
         """A constant of floats that has not been used: a network shares no weights."""
@@ -350,9 +354,10 @@ class Reader:
             return None
         if array.dtype not in DTYPES.values():
             raise io.FormatError(f"the tensor {name!r} must hold floats or doubles, got {array.dtype}")
-        if array.size > 1 and name in self.used:
-            raise io.FormatError(f"the weights {name!r} must belong to one layer only")
-        self.used.add(name)
+        _, source = self.constants[name]
+        if array.size > 1 and source in self.used:
+            raise io.FormatError(f"the weights {source!r} must belong to one layer only")
+        self.used.add(source)
         return array
 
     def operand(self, node):
