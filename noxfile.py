@@ -116,6 +116,7 @@ def sklearn(session, version):
 def interop(session):
     """The tests of the bridges to other libraries, with all of these."""
     need(session, f"/usr/lib/{MULTIARCH}/libdoublefann.so.2", "/usr/lib/R/library/nnet/DESCRIPTION")
+    session.install("torch==2.13.0")    # the release of docs/performance.md
     install(session, "test", "sklearn", "scipy", "onnx", "torch", "keras", "safetensors")
     session.install("onnxruntime", "onnxscript", "skl2onnx", "jax")
     run_tests(session, "tests/test_docs.py", *map(str, Path("tests").glob("test_interop*.py")))
