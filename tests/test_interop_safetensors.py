@@ -39,7 +39,7 @@ def test_tensors_are_those_of_pytorch(tmp_path, dtype):
 
 
 def test_a_loss_of_ones_own_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="function of one's own"):
+    with pytest.raises(ValueError, match="function of your own"):
         bridge.save(fastbp.Network([1, 1], loss=lambda Y, T: (0.0, Y)), tmp_path / "net")
     assert not [*tmp_path.iterdir()]
 

@@ -42,7 +42,7 @@ def save(net: Network, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     ValueError
-        If the loss is a function of one's own.
+        If the loss is a function of your own.
     OSError
         If it cannot be written; an existing file is then what it was.
 
