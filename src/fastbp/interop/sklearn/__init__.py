@@ -26,8 +26,6 @@ if installed < OLDEST:
     raise ImportError("fastbp.interop.sklearn needs scikit-learn 1.5 or later, but this is "
                       f'{sklearn.__version__}: pip install "fastbp[sklearn]"')
 
-from fastbp.interop.sklearn.convert import from_sklearn, to_sklearn  # noqa: E402
-
 consequence = "check that its models are those of sklearn.neural_network"
 try:
     from fastbp.interop.sklearn.estimators import MLPClassifier, MLPRegressor
@@ -47,3 +45,11 @@ if installed > NEWEST:
                   f"{consequence}; or pip install \"scikit-learn<1.10\"", stacklevel=2)
 
 __all__ = ["MLPClassifier", "MLPRegressor", "from_sklearn", "register_onnx_converters", "to_sklearn"]
+
+
+def __getattr__(name):
+    # Imported when it is asked for: whoever trains need not wait for scikit-learn's pipelines and transformers.
+    if name in ("from_sklearn", "to_sklearn"):
+        from fastbp.interop.sklearn import convert
+        return getattr(convert, name)
+    raise AttributeError(f"module 'fastbp.interop.sklearn' has no attribute {name!r}")
