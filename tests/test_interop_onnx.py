@@ -220,6 +220,14 @@ def test_constants_elsewhere_are_refused(tmp_path, monkeypatch):
     refused(bridge.load, tmp_path, model.SerializeToString(), "data")
 
 
+def test_biases_may_be_shared(tmp_path):
+    nodes = [node("Gemm", ["x", "W", "b"], ["r"]), node("Identity", ["b"], ["c"]), node("MatMul", ["r", "V"], ["s"]),
+             node("Add", ["s", "c"], ["y"])]
+    model = model_of(nodes, [W, ("V", W[1]), ("b", [5, 6])])
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
+    assert [b.tolist() for b in bridge.load(tmp_path / "net.onnx").biases] == [[5, 6], [5, 6]]
+
+
 @pytest.mark.parametrize("content", [b"", b"\0", b"PK\3\4" * 10, b"\x08\x07" * 50, bytes(range(256))])
 def test_what_is_not_onnx_is_refused(tmp_path, content):
     refused(bridge.load, tmp_path, content, "")

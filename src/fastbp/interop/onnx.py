@@ -347,17 +347,21 @@ class Reader:
                 array = array.astype(DTYPES.get(attribute(node, "to"), array.dtype))
         return array, name
 
-    def weights(self, name):
-        """A constant of floats that has not been used: a network shares no weights."""
+    def floats(self, name):
+        """A constant of floats, or None; exporters let layers share biases that are equal."""
         array = self.constant(name)
-        if array is None:
-            return None
-        if array.dtype not in DTYPES.values():
+        if array is not None and array.dtype not in DTYPES.values():
             raise io.FormatError(f"the tensor {name!r} must hold floats or doubles, got {array.dtype}")
-        _, source = self.constants[name]
-        if array.size > 1 and source in self.used:
-            raise io.FormatError(f"the weights {source!r} must belong to one layer only")
-        self.used.add(source)
+        return array
+
+    def weights(self, name):
+        """The matrix of a layer, or None; a network shares none, and a small file could use one many times."""
+        array = self.floats(name)
+        if array is not None:
+            _, source = self.constants[name]
+            if source in self.used:
+                raise io.FormatError(f"the weights {source!r} must belong to one layer only")
+            self.used.add(source)
         return array
 
     def operand(self, node):
@@ -366,7 +370,7 @@ class Reader:
             return None
         first, second = node.input
         for tensor, constant, is_first in ((first, second, False), (second, first, True)):
-            values = self.weights(constant)
+            values = self.floats(constant)
             if values is not None:
                 return tensor, values, is_first
         return None
@@ -410,7 +414,7 @@ def leave_out(chain):
 
 def gemm(reader, node):
     W = reader.weights(node.input[1])
-    b = reader.weights(node.input[2]) if len(node.input) > 2 and node.input[2] else None
+    b = reader.floats(node.input[2]) if len(node.input) > 2 and node.input[2] else None
     if W is None or (b is None and len(node.input) > 2) or attribute(node, "transA"):
         return None
     alpha, beta = attribute(node, "alpha"), attribute(node, "beta")
