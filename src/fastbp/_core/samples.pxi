@@ -32,7 +32,7 @@ cdef class Samples:
     cdef readonly bint single
     cdef readonly double penalty
     cdef double total_weight
-    cdef object generator, lock     # the random numbers that shuffle() took last, and their lock
+    cdef object generator, acquire, release     # the random numbers that shuffle() took last, and their lock
     cdef bitgen_t* bits
 
     def __init__(self):
@@ -75,8 +75,10 @@ cdef class Samples:
         order = <ptrdiff_t*>cnp.PyArray_DATA(self.order)
         if rng is not self.generator:
             self.bits = <bitgen_t*>PyCapsule_GetPointer(rng.bit_generator.capsule, "BitGenerator")
-            self.generator, self.lock = rng, rng.bit_generator.lock
-        with self.lock:
+            lock = rng.bit_generator.lock
+            self.generator, self.acquire, self.release = rng, lock.acquire, lock.release
+        self.acquire()      # "with" would look both methods up anew, which is half of a short shuffle
+        try:
             for i in range(self.m - 1, 0, -1):
                 # j below bound, evenly (Lemire 2019): the upper half of a product, unless its lower half is one of
                 # the few that would favour some j.
@@ -93,4 +95,6 @@ cdef class Samples:
                         product = <uint64_t>self.bits.next_uint32(self.bits.state) * bound
                 j = <ptrdiff_t>(product >> 32)
                 order[i], order[j] = order[j], order[i]
+        finally:
+            self.release()
         return 0

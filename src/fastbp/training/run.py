@@ -1,9 +1,10 @@
 """One call of `fit`: its epochs, and their results so far."""
 
-import time
 from math import inf, sqrt
+from time import perf_counter
 
 from fastbp import divergence, optimizers
+from fastbp.divergence import RUNAWAY
 from fastbp.training import random_states
 from fastbp.training.history import EpochState, History
 from fastbp.training.stopping import Stopping
@@ -13,7 +14,7 @@ class Run:
     """What a training is made of; its maker must set `source`."""
 
     def __init__(self, net, options, rng):
-        self.started, self.seconds_before = time.perf_counter(), 0.0    # the latter: of the training that is resumed
+        self.started, self.seconds_before = perf_counter(), 0.0    # the latter: of the training that is resumed
         self.net, self.options, self.rng = net, options, rng
         self.stopping = Stopping(options)
         self.optimizer = optimizers.make(options.optimizer, options.learning_rate)
@@ -49,7 +50,7 @@ class Run:
             self.optimizer.learning_rate = self.next_rate(epoch)
         error, squares = self.source.train(epoch)
         rms = sqrt(squares / self.source.terms)
-        if rms > divergence.RUNAWAY:
+        if rms > RUNAWAY:
             divergence.refuse_runaway(self.net, epoch, self.records[1] if self.records else None, rms,
                                       self.source.of_an_update(), self.optimizer)
         best_params, validation = self.best_params, ()
@@ -57,7 +58,7 @@ class Run:
             validation = self.net._error_and_rms(*self.validation)
             if self.stopping.look(validation[0]) and self.stopping.patience < inf:
                 best_params = self.net.params
-        seconds = time.perf_counter() - self.started
+        seconds = perf_counter() - self.started
         record = error, rms, self.optimizer.learning_rate, self.seconds_before + seconds
         # Ctrl-C is noticed at a call, so not between these lines: the best parameters are those of a recorded epoch.
         self.records += record + validation if validation else record
