@@ -34,6 +34,8 @@ DEBIAN = COMPILER | {
     "/usr/lib/avr/include/avr/io.h": "avr-libc",
     "arm-none-eabi-gcc": "gcc-arm-none-eabi",
     "/usr/lib/arm-none-eabi/newlib/nano.specs": "libnewlib-arm-none-eabi",
+    f"/usr/lib/{MULTIARCH}/libdoublefann.so.2": "libfann2",
+    "/usr/lib/R/library/nnet/DESCRIPTION": "r-cran-nnet",
     "make": "make",
     "xz": "xz-utils",
     "autoconf": "autoconf",
@@ -112,7 +114,18 @@ def sklearn(session, version):
     """The tests of fastbp.interop.sklearn with the newest patch of each scikit-learn that it is for."""
     install(session, "test")
     session.install(f"scikit-learn=={version}.*", "pandas")
-    run_tests(session, *map(str, Path("tests").glob("test_sklearn*.py")))
+    run_tests(session, *map(str, Path("tests").glob("test_*sklearn*.py")))
+
+
+@nox.session
+def interop(session):
+    """The tests of the bridges to other libraries, with all of these."""
+    need(session, f"/usr/lib/{MULTIARCH}/libdoublefann.so.2", "/usr/lib/R/library/nnet/DESCRIPTION")
+    session.install("torch==2.13.0")    # the release of docs/performance.md
+    install(session, "test", "sklearn", "scipy", "onnx", "torch", "keras", "safetensors")
+    session.install("onnxruntime", "onnxscript", "skl2onnx", "jax")
+    run_tests(session, "tests/test_docs.py", *map(str, Path("tests").glob("test_interop*.py")))
+    run_tests(session, "tests/test_interop_keras.py", KERAS_BACKEND="jax", JAX_ENABLE_X64="1")
 
 
 @nox.session
@@ -141,11 +154,11 @@ def docs(session):
 
 @nox.session
 def embedding(session):
-    """Networks as C: by gcc, clang and the compilers of microcontrollers, and in CasADi."""
+    """Networks in compiled loops, and as C: by gcc, clang and the compilers of microcontrollers, and in CasADi."""
     need(session, "clang", "avr-gcc", "/usr/lib/avr/include/avr/io.h", "arm-none-eabi-gcc",
          "/usr/lib/arm-none-eabi/newlib/nano.specs")
     install(session, "test", "embedding")
-    run_tests(session, "tests/test_to_c.py")
+    run_tests(session, "tests/test_to_c.py", "tests/test_embedding.py", "tests/test_examples.py")
 
 
 @nox.session
@@ -245,7 +258,7 @@ def fuzz(session):
 
     Without AddressSanitizer: gcc's hides the code from libFuzzer, and atheris's own refuses what gcc compiled.
     """
-    install(session)
+    install(session, "scipy", "onnx", "safetensors")
     session.install("atheris")
     session.run("python", "tests/fuzz_loaders.py", str(Path(session.create_tmp()) / "corpus"),
                 *(session.posargs or ["-max_total_time=600", "-max_len=4096"]), env={"PYTHONWARNINGS": "ignore"})

@@ -1,11 +1,15 @@
 """Fixtures that several files share. (No hypothesis here: test_minimal.py runs without it.)"""
 
+import os
+
 import numpy as np
 import pytest
 from reference import random_problem
 from training_problem import SIZES, M
 
 from fastbp import _dispatch
+
+os.environ.setdefault("KERAS_BACKEND", "torch")     # read when Keras is imported first
 
 
 @pytest.fixture(params=_dispatch.available())

@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
-from fuzz_loaders import CHECKPOINT, FILE, NETWORK, RAW, container, fit, hostile, one_input, seeds
+from fuzz_loaders import CHECKPOINT, FILE, NETWORK, OTHERS, RAW, container, fit, hostile, one_input, seeds
 from stress import times
 
 import fastbp
@@ -30,6 +30,18 @@ def test_seeds_are_accepted(monkeypatch):
         if content[0] in (NETWORK, RAW):
             one_input(content)
     assert len(accepted) >= 3
+
+
+@pytest.mark.parametrize(("kind", "module", "reader"), [(kind, *other) for kind, other in enumerate(OTHERS, 3)])
+def test_seeds_of_other_formats_are_accepted(module, reader, kind):
+    bridge = pytest.importorskip(f"fastbp.interop.{module}", exc_type=ImportError)
+    content = SEEDS[f"{module} {reader}"]
+    assert content[0] == kind
+    Path(FILE).write_bytes(content[1:])
+    try:
+        getattr(bridge, reader)(FILE)
+    finally:
+        Path(FILE).unlink()
 
 
 @pytest.fixture

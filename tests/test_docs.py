@@ -42,6 +42,7 @@ def test_readme_has_an_example():
     assert PAGES["README.md"]
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation")      # of Keras and NumPy 2
 @pytest.mark.parametrize("name", ["fastbp", *MODULES, *INTEROP])
 def test_docstring_examples(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -63,5 +64,6 @@ def test_network_has_examples():
 def test_bridges_have_examples():
     sklearn, scipy = (pytest.importorskip(f"fastbp.interop.{name}", exc_type=ImportError)
                       for name in ("sklearn", "scipy"))
-    for public in (sklearn.MLPClassifier, sklearn.MLPRegressor, scipy.minimize):
+    for public in (sklearn.MLPClassifier, sklearn.MLPRegressor, sklearn.from_sklearn, sklearn.to_sklearn,
+                   scipy.minimize):
         assert doctest.DocTestParser().get_examples(public.__doc__)

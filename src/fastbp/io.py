@@ -95,17 +95,21 @@ def dumps(net: Network | Description) -> bytes:
     >>> bool((twin.params == net.params).all())
     True
     """
+    stored = STORED_DTYPES[np.dtype(net.dtype).name]
+    return pack(NETWORK, header_of(net).encode(), net.params.astype(stored, copy=False).tobytes())
+
+
+def header_of(net):
+    """What a file says of a network beside its parameters, as JSON; `described` reads it."""
     loss, loss_parameter = losses.to_header(net.loss)
-    dtype = np.dtype(net.dtype).name
-    header = json.dumps({
+    return json.dumps({
         "layer_sizes": [int(size) for size in net.layer_sizes],
         "activations": list(net.activations),
         "loss": loss,
         "loss_parameter": loss_parameter,
         "reduction": net.reduction,
-        "dtype": dtype,
+        "dtype": np.dtype(net.dtype).name,
     })
-    return pack(NETWORK, header.encode(), net.params.astype(STORED_DTYPES[dtype], copy=False).tobytes())
 
 
 def loads(data: bytes | bytearray | memoryview) -> Description:
@@ -227,9 +231,14 @@ def contents(prefix, rest, header_size, body_size):
         raise FormatError(f"trailing data: more bytes than the {PREFIX.size + expected} that the prefix announces")
     if CHECKSUM.unpack_from(rest, body_end) != (zlib.crc32(rest[:body_end], zlib.crc32(prefix)),):
         raise FormatError("damaged: the checksum does not match the content")
+    return decoded(rest[:header_size]), rest[header_size:body_end]
+
+
+def decoded(header):
+    """A header, of which no more is known than that it is JSON."""
     try:
         # json.loads would take bytes in UTF-16, too, and lone surrogates.
-        return DECODER.decode(str(rest[:header_size], "utf-8")), rest[header_size:body_end]
+        return DECODER.decode(str(header, "utf-8"))
     except (ValueError, RecursionError) as error:
         raise FormatError(f"the header is not JSON in UTF-8: {error}") from error
 

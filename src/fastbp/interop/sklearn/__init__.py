@@ -8,6 +8,8 @@ inherited. What is replaced forms layers, in which each file subclasses the one 
 - `descent.py`: the epochs of the stochastic solvers; `optimizers.py`: their optimizers, at rest and compiled.
 - `fast_path.py`: predict and partial_fit without scikit-learn's checks, where these could find nothing.
 - `estimators.py`: the two classes; `onnx.py`: what skl2onnx has to know about them.
+
+`convert.py` is apart from these: networks from estimators, scikit-learn's own too, and back.
 """
 
 import warnings
@@ -42,4 +44,12 @@ if installed > NEWEST:
     warnings.warn(f"fastbp.interop.sklearn was tested with scikit-learn 1.5 to 1.9, but this is {sklearn.__version__}: "
                   f"{consequence}; or pip install \"scikit-learn<1.10\"", stacklevel=2)
 
-__all__ = ["MLPClassifier", "MLPRegressor", "register_onnx_converters"]
+__all__ = ["MLPClassifier", "MLPRegressor", "from_sklearn", "register_onnx_converters", "to_sklearn"]
+
+
+def __getattr__(name):
+    # Imported when it is asked for: whoever trains need not wait for scikit-learn's pipelines and transformers.
+    if name in ("from_sklearn", "to_sklearn"):
+        from fastbp.interop.sklearn import convert
+        return getattr(convert, name)
+    raise AttributeError(f"module 'fastbp.interop.sklearn' has no attribute {name!r}")
