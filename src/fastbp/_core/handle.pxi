@@ -52,8 +52,8 @@ cdef class Handle:
     def __cinit__(self, Core net not None):
         net.demand_storage()
         # For whole blocks, since nothing can be made without the GIL. What is never touched takes no memory.
-        self.predicting = new_workspace(net, net.model.block_rows, False)
-        self.training = new_workspace(net, net.model.block_rows, True)
+        self.predicting = new_workspace(net, net.model.batch_rows, False)
+        self.training = new_workspace(net, net.model.batch_rows, True)
         self.net = net
         self.face = fastbp_handle(
             version=FASTBP_API, real_bytes=net.itemsize, n_inputs=net.n_inputs, n_outputs=net.n_outputs,
