@@ -270,6 +270,27 @@ def test_every_overlap():
     assert refused > 100
 
 
+class Tensor:
+    """What can be shared by DLPack only."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def __dlpack__(self, **keywords):
+        return self.array.__dlpack__(**keywords)
+
+    def __dlpack_device__(self):
+        return self.array.__dlpack_device__()
+
+
+def test_tensors_by_dlpack():
+    net = fastbp.Network([3, 2], seed=0)
+    X = np.random.default_rng(0).normal(size=(4, 3))
+    np.testing.assert_array_equal(net.predict(Tensor(X)), net.predict(X))
+    assert np.shares_memory(_arrays.as_reals(Tensor(X), "X", X.dtype), X)
+    assert net.error(Tensor(X), Tensor(X[:, :2])) == net.error(X, X[:, :2])
+
+
 def test_labels_are_a_copy():
     """Labels are indices: what is written into the caller's array after the check must not become one."""
     labels = np.array([0, 1, 1, 0])

@@ -17,7 +17,8 @@ def as_reals(values, name, dtype):
     if "numpy.ma" in sys.modules:       # it is imported where there are masked arrays
         refuse_masked(values, name)
     try:
-        array = np.asarray(values)
+        # DLPack for those who know nothing of NumPy's own ways.
+        array = np.from_dlpack(values) if is_tensor(values) else np.asarray(values)
     except (OverflowError, ValueError) as error:
         raise ValueError(f"{name} must be a rectangular array: {error}") from None
     if array.dtype.kind == "O":
@@ -33,6 +34,11 @@ def as_reals(values, name, dtype):
         except ValueError as error:
             raise MemoryError(f"{name}: {error}") from None
     return converted if converted.flags.c_contiguous and converted.flags.aligned else converted.copy()
+
+
+def is_tensor(values):
+    """Whether it is an array that only DLPack can share."""
+    return hasattr(values, "__dlpack__") and not hasattr(values, "__array__")
 
 
 def refuse_masked(values, name):
