@@ -12,6 +12,8 @@ cdef class Workspace:
     cdef tuple dropout              # None, or one rate a hidden layer
     cdef bint drops                 # whether there are such rates
     cdef Workspace next             # in the pool
+    cdef list crew                  # workspaces of the threads that share the caller's work
+    cdef object partial             # array of the gradients that they are to add
 
 
 # outputs        what forward leaves, where fastbp_place says

@@ -325,7 +325,7 @@ class Network(Core):
             callbacks: Callback | Iterable[Callback] = (), schedule: Schedule | None = None,
             checkpoint: str | os.PathLike[str] | None = None, checkpoint_every: int = 1,
             resume: str | os.PathLike[str] | None = None,
-            dropout: float | Sequence[float] = 0.0) -> History:
+            dropout: float | Sequence[float] = 0.0, threads: int | None = None) -> History:
         """Train on a set of samples, epoch after epoch, from the parameters that the network has.
 
         Parameters
@@ -399,6 +399,9 @@ class Network(Core):
         dropout : float or sequence of float, default 0.0
             Probability, below 1, with which each output of a hidden layer is left out of an update (Srivastava et al.
             2014); one for all hidden layers or one for each.
+        threads : int, optional
+            How many threads may share a batch that is work enough, without dropout and with a loss of fastbp's; by
+            default `get_num_threads()`. The results are the same.
 
         Returns
         -------

@@ -5,7 +5,9 @@ lock says who may read it and who may change it. The parts:
 
     layout.pxi          Layout: where the parameters stand
     lock.pxi            Lock: who may work with a network
+    threads.pxi         threads that help with long calls
     workspaces.pxi      Workspace, Pool: what a caller needs to run a model
+    pieces.pxi          work that threads share
     door.pxi            the checks of every array that comes in
     samples.pxi         Samples: what has passed the door
     model.pxi           Model(Layout): layers, loss, parameters, outputs
@@ -24,7 +26,7 @@ import numpy as np
 from fastbp import divergence
 from fastbp._arrays import Parameters, aligned_zeros, apply_loss, as_reals, is_large_map, labels, place, rows_at_once
 from fastbp._arrays import total_of, warn_of_targets
-from fastbp._checks import refuse_class
+from fastbp._checks import refuse_class, thread_count
 
 cimport cython
 cimport numpy as cnp
@@ -35,7 +37,7 @@ from cpython.pythread cimport PyThread_get_thread_ident
 from libc.math cimport HUGE_VAL, isfinite, sqrt
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from fastbp._kernels.kernels cimport *
 
@@ -112,8 +114,10 @@ def install(capsules):
 
 include "layout.pxi"
 include "lock.pxi"
+include "threads.pxi"
 include "workspaces.pxi"
 include "samples.pxi"
+include "pieces.pxi"
 include "model.pxi"
 include "door.pxi"
 include "differentiable.pxi"
@@ -200,10 +204,12 @@ cdef class Core(Traceable):
 
     @cython.critical_section
     cdef int train(self, const fastbp_samples* samples, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t batch,
-                   fastbp_optimizer* optimizer, fastbp_progress* progress, tuple dropout=None) except -1:
+                   fastbp_optimizer* optimizer, fastbp_progress* progress, tuple dropout=None,
+                   int threads=0) except -1:
         """Updates until all samples are done or one would leave the finite numbers."""
         cdef Workspace work
-        cdef bint counted
+        cdef bint counted, shared
+        cdef Crew crew
         demand_rate(self, optimizer.learning_rate)
         progress.error = progress.squares = progress.penalty = 0
         progress.done = progress.diverged = 0
@@ -212,15 +218,19 @@ cdef class Core(Traceable):
             work.random = progress.random
         if 3.0 * (stop - start) * self.model.n_params < LONG_WORK:
             counted = self.lock.enter_shortly(True)
-            self.kernels.train(&self.model, work, samples, start, stop, batch, self.mean, optimizer, &nobody, progress)
+            self.kernels.train(&self.model, work, samples, start, stop, batch, self.mean, optimizer, &nobody,
+                               NULL, progress)
             if counted:
                 self.lock.leave()
         else:
+            shared = shares_gradient(self, &crew, work, samples, min(batch, stop - start), threads, True)
             while start + progress.done < stop and not progress.diverged:
                 self.lock.enter(True)
+                crew.team = recruit(crew.threads) if shared else NULL
                 with nogil:
                     self.kernels.train(&self.model, work, samples, start + progress.done, stop, batch, self.mean,
-                                       optimizer, &self.lock.waiting, progress)
+                                       optimizer, &self.lock.waiting, &crew.calls if shared else NULL, progress)
+                dismiss(crew.team)
                 self.lock.leave()
         if work.drops:
             progress.random = work.random
@@ -268,11 +278,11 @@ cdef class Core(Traceable):
         return samples
 
     def _train_epoch(self, Samples samples not None, order, Py_ssize_t batch, Optimizer optimizer not None, epoch,
-                     tuple dropout=None, seed=0):
+                     tuple dropout=None, seed=0, int threads=0):
         """One epoch over the samples; (E, sum of squares).
 
         order: a numpy.random.Generator that makes a new one, an order, or None: as they stand. dropout: rates of the
-        hidden layers, whose masks follow from the seed.
+        hidden layers, whose masks follow from the seed. threads: 0 for as many as calls may use that are not told.
         """
         cdef fastbp_progress progress
         cdef fastbp_optimizer numbers
@@ -297,7 +307,7 @@ cdef class Core(Traceable):
                 state = optimizer.attach(self, &numbers, stop - start)      # the last batch has a rate of its own
             try:
                 if self.custom is None:
-                    self.train(&samples.data, start, stop, batch, &numbers, &progress, dropout)
+                    self.train(&samples.data, start, stop, batch, &numbers, &progress, dropout, threads)
                 else:
                     rows = slice(start, stop) if order is None else samples.order_array[start:stop]
                     self.custom_step(checked_samples(self, samples.x[rows], samples.t[rows], None, False), dropout,

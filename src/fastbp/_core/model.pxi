@@ -134,7 +134,7 @@ cdef class Model(Layout):
         if counted:
             self.lock.leave()
 
-    def predict(self, X, out=None):
+    def predict(self, X, out=None, *, threads=None):
         """Outputs of the network.
 
         Parameters
@@ -144,6 +144,8 @@ cdef class Model(Layout):
             read where it stands; anything else is converted first, a large memory map in blocks of rows.
         out : ndarray, shape (n_outputs,) or (M, n_outputs), optional
             Where to write the outputs: of the network's dtype, contiguous, writable, apart from X and the parameters.
+        threads : int, optional
+            How many threads may share the work, if there is enough of it; by default `fastbp.get_num_threads()`.
 
         Returns
         -------
@@ -163,13 +165,15 @@ cdef class Model(Layout):
         array([53.])
         """
         cdef cnp.ndarray x, y
-        cdef int ndim
+        cdef int ndim, count = 0
         cdef cnp.npy_intp shape[2]
+        if threads is not None:
+            count = thread_count("threads", threads)
         if is_ready(self, X):
             x = X
         elif isinstance(X, np.ndarray) and cnp.PyArray_NDIM(<cnp.ndarray>X) == 2 and is_large_map(
                 np.asarray(X), self.dtype):
-            return self.predict_blocks(np.asarray(X), out)
+            return self.predict_blocks(np.asarray(X), out, threads)
         else:
             x = as_reals(X, "X", self.dtype)
         demand_inputs(self, x, "X")
@@ -181,10 +185,10 @@ cdef class Model(Layout):
         else:
             y = checked_out(self, out, tuple([shape[i] for i in range(ndim)]))
             demand_apart(y, x, "X")
-        self.predict_rows(cnp.PyArray_DATA(x), 1 if ndim == 1 else shape[0], cnp.PyArray_DATA(y))
+        self.predict_rows(cnp.PyArray_DATA(x), 1 if ndim == 1 else shape[0], cnp.PyArray_DATA(y), count)
         return y
 
-    cdef object predict_blocks(self, cnp.ndarray X, out):
+    cdef object predict_blocks(self, cnp.ndarray X, out, threads):
         """The outputs for a memory map of which the core needs a copy, made of one block of rows at a time."""
         cdef Py_ssize_t start, rows
         demand_inputs(self, X, "X")
@@ -194,22 +198,29 @@ cdef class Model(Layout):
             raise ValueError("out must not overlap X")
         rows = rows_at_once(X, self.dtype)
         for start in range(0, len(X), rows):
-            self.predict(X[start:start + rows], y[start:start + rows])
+            self.predict(X[start:start + rows], y[start:start + rows], threads=threads)
         return y
 
     @cython.critical_section
-    cdef int predict_rows(self, const void* x, Py_ssize_t m, void* y) except -1:
+    cdef int predict_rows(self, const void* x, Py_ssize_t m, void* y, int threads=0) except -1:
         cdef Workspace work = self.predicting.take(self, m)
-        cdef bint counted
+        cdef bint counted, shared
+        cdef Crew crew
         if <double>m * self.model.n_params < LONG_WORK:
             counted = self.lock.enter_shortly(False)
             self.kernels.predict(&self.model, work, x, m, y)
             if counted:
                 self.lock.leave()
         else:
+            shared = is_shared(self, &crew, work, m, threads, False)
             self.lock.enter(False)
+            crew.team = recruit(crew.threads) if shared else NULL
             with nogil:
-                self.kernels.predict(&self.model, work, x, m, y)
+                if shared:
+                    share_prediction(&crew, x, m, y)
+                else:
+                    self.kernels.predict(&self.model, work, x, m, y)
+            dismiss(crew.team)
             self.lock.leave()
         self.predicting.give_back(work)
         return 0

@@ -28,6 +28,11 @@ cdef inline const real* rows_from(const fastbp_model* model, const void* x, ptrd
     return <const real*>x + start * model.layers[0].n_in
 
 
+cdef const void* gather_entry(const fastbp_model* model, Workspace work, const fastbp_samples* samples,
+                              ptrdiff_t start, ptrdiff_t m, ptrdiff_t row) noexcept nogil:
+    return gather(model, <TypedWorkspace>work, samples, start, m, row)
+
+
 cdef void forward_entry(const fastbp_model* model, Workspace work, const void* x, ptrdiff_t start,
                         ptrdiff_t m) noexcept nogil:
     cdef float_mode before = enter_float_mode()
@@ -49,9 +54,9 @@ cdef void apply_slope_entry(const fastbp_model* model, Workspace work, int l, pt
 
 
 cdef void weight_gradient_entry(const fastbp_model* model, Workspace work, int l, const void* x, ptrdiff_t start,
-                                ptrdiff_t m, bint accumulate) noexcept nogil:
+                                ptrdiff_t m, bint accumulate, fastbp_part part) noexcept nogil:
     cdef float_mode before = enter_float_mode()
-    weight_gradient(model, <TypedWorkspace>work, l, rows_from(model, x, start), m, accumulate)
+    weight_gradient(model, <TypedWorkspace>work, l, rows_from(model, x, start), m, accumulate, part)
     leave_float_mode(before)
 
 
@@ -94,19 +99,25 @@ cdef void jacobian_entry(const fastbp_model* model, Workspace work, const void* 
     leave_float_mode(before)
 
 
+cdef void add_gradient_entry(const fastbp_model* model, void* total, const void* g) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    add_gradient(model, <real*>total, <const real*>g)
+    leave_float_mode(before)
+
+
 cdef bint update_entry(const fastbp_model* model, Workspace work, fastbp_optimizer* optimizer, double scale,
                        double* penalty) noexcept nogil:
     cdef float_mode before = enter_float_mode()
-    cdef bint done = update(model, <TypedWorkspace>work, optimizer, scale, penalty)
+    cdef bint done = update(model, <TypedWorkspace>work, optimizer, scale, penalty, NULL)
     leave_float_mode(before)
     return done
 
 
 cdef void train_entry(const fastbp_model* model, Workspace work, const fastbp_samples* samples, ptrdiff_t start,
                       ptrdiff_t stop, ptrdiff_t batch, bint mean, fastbp_optimizer* optimizer, const int* waiting,
-                      fastbp_progress* progress) noexcept nogil:
+                      fastbp_crew* crew, fastbp_progress* progress) noexcept nogil:
     cdef float_mode before = enter_float_mode()
-    train(model, <TypedWorkspace>work, samples, start, stop, batch, mean, optimizer, waiting, progress)
+    train(model, <TypedWorkspace>work, samples, start, stop, batch, mean, optimizer, waiting, crew, progress)
     leave_float_mode(before)
 
 
@@ -114,11 +125,13 @@ cdef fastbp_kernels functions
 functions.abi = FASTBP_KERNELS_ABI
 functions.vector_bytes = V_BYTES
 functions.real_bytes = sizeof(real)
+functions.block_columns = widest_block()
 functions.all_finite = all_finite_entry
 functions.all_within = all_within_entry
 functions.packed_size = packed_size
 functions.copy_params = copy_params_entry
 functions.predict = predict_entry
+functions.gather = gather_entry
 functions.forward = forward_entry
 functions.output_error = output_error_entry
 functions.apply_slope = apply_slope_entry
@@ -129,6 +142,7 @@ functions.copy_rows = copy_rows_entry
 functions.set_errors = set_errors_entry
 functions.input_errors = input_errors_entry
 functions.jacobian = jacobian_entry
+functions.add_gradient = add_gradient_entry
 functions.update = update_entry
 functions.train = train_entry
 

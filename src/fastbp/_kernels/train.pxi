@@ -1,8 +1,9 @@
 # Training: forward, backward and update, batch after batch, without a Python object in sight.
 
 cdef const real* gather(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
-                        ptrdiff_t m) noexcept nogil:
-    """m rows of inputs from place `start` of the order: copied where the order scatters them, else where they stand."""
+                        ptrdiff_t m, ptrdiff_t row) noexcept nogil:
+    """m rows of inputs from place `start` of the order: copied, from `row` of the workspace on, where the order scatters
+    them, else where they stand."""
     cdef ptrdiff_t i, n = model.layers[0].n_in
     cdef const real* x = <const real*>samples.x
     cdef const ptrdiff_t* order
@@ -12,7 +13,7 @@ cdef const real* gather(const fastbp_model* model, TypedWorkspace work, const fa
     order = samples.order + start
     if m == 1:
         return x + order[0] * n
-    rows = &work.inputs[0]
+    rows = &work.inputs[row * n]
     for i in range(m):
         memcpy(rows + i * n, x + order[i] * n, n * sizeof(real))
     return rows
@@ -38,9 +39,9 @@ cdef bint is_plain(const fastbp_model* model, TypedWorkspace work, const fastbp_
 
 cdef void train(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
                 ptrdiff_t stop, ptrdiff_t batch, bint mean, fastbp_optimizer* optimizer, const int* waiting,
-                fastbp_progress* progress) noexcept nogil:
-    """One update for every `batch` samples; stops before the first update that would leave the finite numbers, and
-    between two updates where another thread is waiting for the model."""
+                fastbp_crew* crew, fastbp_progress* progress) noexcept nogil:
+    """One update for every `batch` samples, long ones by the crew if there is one; stops before the first update that
+    would leave the finite numbers, and between two updates where another thread is waiting for the model."""
     cdef ptrdiff_t done, m, in_batch
     cdef fastbp_progress sums
     cdef const real* x
@@ -54,14 +55,17 @@ cdef void train(const fastbp_model* model, TypedWorkspace work, const fastbp_sam
         scale = 1 / size if mean else 1.0
         sums.error = sums.squares = sums.penalty = 0
         done = 0
+        if crew != NULL and in_batch >= crew.least:
+            crew.gradient(crew, start, in_batch, scale, &sums)
+            done = in_batch
         while done < in_batch:
             m = min(in_batch - done, model.block_rows)
-            x = gather(model, work, samples, start + done, m)
+            x = gather(model, work, samples, start + done, m, 0)
             forward(model, work, x, m)
             output_error(model, work, samples, start + done, m, scale, model.fused, &sums)
             backward(model, work, x, m, done > 0)
             done += m
-        if not (isfinite(sums.error) and update(model, work, optimizer, scale, &sums.penalty)):
+        if not (isfinite(sums.error) and update(model, work, optimizer, scale, &sums.penalty, crew)):
             progress.diverged = True
             return
         progress.error += sums.error * (in_batch / size)

@@ -41,6 +41,7 @@ class Options(NamedTuple):
     checkpoint_every: int
     resume: str | os.PathLike[str] | None
     dropout: float | Sequence[float]
+    threads: int | None
 
     @classmethod
     def of(cls, keywords: Mapping[str, Any]) -> Options:

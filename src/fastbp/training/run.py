@@ -4,6 +4,7 @@ import time
 from math import inf, sqrt
 
 from fastbp import divergence, optimizers
+from fastbp._checks import thread_count
 from fastbp.training import random_states
 from fastbp.training.history import EpochState, History
 from fastbp.training.stopping import Stopping
@@ -17,6 +18,7 @@ class Run:
         self.net, self.options, self.rng = net, options, rng
         self.stopping = Stopping(options)
         self.optimizer = optimizers.make(options.optimizer, options.learning_rate)
+        self.threads = 0 if options.threads is None else thread_count("threads", options.threads)
         self.rates = None
         if options.schedule is not None:
             # Imported when it is asked for: the dataclasses of the schedules take a tenth of fastbp's import to make.
@@ -47,14 +49,14 @@ class Run:
         """Train for one epoch; why it must be the last one, or None."""
         if self.rates is not None:
             self.optimizer.learning_rate = self.next_rate(epoch)
-        error, squares = self.source.train(epoch)
+        error, squares = self.source.train(epoch, self.threads)
         rms = sqrt(squares / self.source.terms)
         if rms > self.runaway:
             raise divergence.of_an_epoch(self.net, epoch, self.records[1], rms, self.source.of_an_update(),
                                          self.optimizer)
         best_params, validation = self.best_params, ()
         if self.validation is not None:
-            validation = self.net._error_and_rms(*self.validation)
+            validation = self.net._error_and_rms(*self.validation, self.threads)
             if self.stopping.look(validation[0]) and self.stopping.patience < inf:
                 best_params = self.net.params
         seconds = time.perf_counter() - self.started
