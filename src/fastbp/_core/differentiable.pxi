@@ -27,7 +27,8 @@ cdef class Differentiable(Model):
                 if shared:
                     crew.calls.gradient(&crew.calls, 0, samples.m, scale, &progress)
                 else:
-                    self.propagate(work, &samples.data, samples.m, scale, gradient is None, &progress)
+                    self.kernels.propagate(&self.model, work, &samples.data, 0, samples.m, scale, gradient is None,
+                                           &progress)
             dismiss(crew.team)
             self.lock.leave()
         if gradient is not None:
@@ -37,21 +38,9 @@ cdef class Differentiable(Model):
         progress.error *= scale
         return progress
 
-    cdef void propagate(self, Workspace work, const fastbp_samples* samples, Py_ssize_t total, double scale,
-                        bint forward_only, fastbp_progress* progress) noexcept nogil:
-        """E and the sum of squares, by going forward; the gradient in the workspace, by going back."""
-        cdef Py_ssize_t start = 0, m
-        while start < total:
-            m = min(total - start, self.model.block_rows)
-            self.kernels.forward(&self.model, work, samples.x, start, m)
-            self.kernels.output_error(&self.model, work, samples, start, m, scale, self.model.fused, progress)
-            if not forward_only:
-                self.kernels.backward(&self.model, work, samples.x, start, m, start > 0)
-            start += m
-
     cdef int propagate_custom(self, Workspace work, Samples samples, double scale, bint forward_only,
                               fastbp_progress* progress) except -1:
-        """The same with a loss of the user's."""
+        """What the kernels' propagate does, with a loss of the user's."""
         cdef Py_ssize_t start = 0, m
         while start < samples.m:
             m = min(samples.m - start, self.model.block_rows)

@@ -87,7 +87,7 @@ cdef bint shares_gradient(Model net, Crew* crew, Workspace work, const fastbp_sa
     crew.samples, crew.places = samples, work.places
     crew.gradient = gradient_at(net.kernels, work) if wanted else NULL
     if is_small(&net.model) and work.partial is None:
-        work.partial = np.empty(PIECES * net.model.n_params, net.dtype)
+        work.partial = aligned_zeros(PIECES * net.model.n_params, net.dtype)
     if is_small(&net.model):
         crew.partial = cnp.PyArray_DATA(work.partial)
     return True
@@ -143,20 +143,12 @@ cdef void add_sums(Crew* crew, int n, fastbp_progress* progress) noexcept nogil:
 
 cdef void piece_of_rows(Crew* crew, Workspace work, int piece) noexcept nogil:
     cdef ptrdiff_t block = crew.model.block_rows, blocks = blocks_of(crew.model, crew.rows)
-    cdef ptrdiff_t first = cut(blocks, piece, crew.pieces, block, crew.rows), row = first
+    cdef ptrdiff_t first = cut(blocks, piece, crew.pieces, block, crew.rows)
     cdef ptrdiff_t end = cut(blocks, piece + 1, crew.pieces, block, crew.rows)
-    cdef ptrdiff_t size = crew.model.n_params * crew.kernels.real_bytes, m
-    cdef const void* x
+    cdef ptrdiff_t size = crew.model.n_params * crew.kernels.real_bytes
     memset(&crew.sums[piece], 0, sizeof(fastbp_progress))
-    while row < end:
-        m = min(end - row, block)
-        x = crew.kernels.gather(crew.model, work, crew.samples, crew.start + row, m, 0)
-        crew.kernels.forward(crew.model, work, x, 0, m)
-        crew.kernels.output_error(crew.model, work, crew.samples, crew.start + row, m, crew.scale, crew.model.fused,
-                                  &crew.sums[piece])
-        if crew.gradient != NULL:
-            crew.kernels.backward(crew.model, work, x, 0, m, row > first)
-        row += m
+    crew.kernels.propagate(crew.model, work, crew.samples, crew.start + first, end - first, crew.scale,
+                           crew.gradient == NULL, &crew.sums[piece])
     if crew.gradient != NULL:
         memcpy(<char*>crew.partial + piece * size, gradient_at(crew.kernels, work), size)
 

@@ -73,6 +73,13 @@ cdef void backward_entry(const fastbp_model* model, Workspace work, const void* 
     leave_float_mode(before)
 
 
+cdef void propagate_entry(const fastbp_model* model, Workspace work, const fastbp_samples* samples, ptrdiff_t start,
+                          ptrdiff_t m, double scale, bint forward_only, fastbp_progress* progress) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    propagate(model, <TypedWorkspace>work, samples, start, m, scale, forward_only, progress)
+    leave_float_mode(before)
+
+
 cdef void copy_rows_entry(const fastbp_model* model, Workspace work, fastbp_rows what, int l, ptrdiff_t m, void* to,
                           ptrdiff_t start) noexcept nogil:
     copy_rows(model, <TypedWorkspace>work, what, l, m, <real*>to, start)
@@ -138,6 +145,7 @@ functions.apply_slope = apply_slope_entry
 functions.weight_gradient = weight_gradient_entry
 functions.error_signal = error_signal_entry
 functions.backward = backward_entry
+functions.propagate = propagate_entry
 functions.copy_rows = copy_rows_entry
 functions.set_errors = set_errors_entry
 functions.input_errors = input_errors_entry

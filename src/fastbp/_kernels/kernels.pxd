@@ -36,6 +36,9 @@ ctypedef struct fastbp_kernels:
     # The last three for every layer: from the output's error signal to the gradient of all parameters.
     void (*backward)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
                      bint accumulate) noexcept nogil
+    # All of it for any number of samples from `start` of the order.
+    void (*propagate)(const fastbp_model*, Workspace work, const fastbp_samples*, ptrdiff_t start, ptrdiff_t m,
+                      double scale, bint forward_only, fastbp_progress*) noexcept nogil
     # m padded rows of a layer into compact rows from `start` on, and such rows into a layer's error signal.
     void (*copy_rows)(const fastbp_model*, Workspace work, fastbp_rows what, int l, ptrdiff_t m, void* to,
                       ptrdiff_t start) noexcept nogil

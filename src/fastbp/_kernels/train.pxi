@@ -30,6 +30,21 @@ cdef double total_weight(const fastbp_samples* samples, ptrdiff_t start, ptrdiff
     return total
 
 
+cdef void propagate(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
+                    ptrdiff_t m, double scale, bint forward_only, fastbp_progress* progress) noexcept nogil:
+    """E and the sum of squares of m samples, by going forward; their gradient in the workspace, by going back."""
+    cdef ptrdiff_t done = 0, rows
+    cdef const real* x
+    while done < m:
+        rows = min(m - done, model.block_rows)
+        x = gather(model, work, samples, start + done, rows, 0)
+        forward(model, work, x, rows)
+        output_error(model, work, samples, start + done, rows, scale, model.fused, progress)
+        if not forward_only:
+            backward(model, work, x, rows, done > 0)
+        done += rows
+
+
 cdef bint is_plain(const fastbp_model* model, TypedWorkspace work, const fastbp_optimizer* optimizer) noexcept nogil:
     """Whether an update is w - h g of every parameter and nothing else."""
     return (optimizer.method == FASTBP_SGD and optimizer.rates == NULL and not optimizer.batch_means
@@ -42,9 +57,8 @@ cdef void train(const fastbp_model* model, TypedWorkspace work, const fastbp_sam
                 fastbp_crew* crew, fastbp_progress* progress) noexcept nogil:
     """One update for every `batch` samples, long ones by the crew if there is one; stops before the first update that
     would leave the finite numbers, and between two updates where another thread is waiting for the model."""
-    cdef ptrdiff_t done, m, in_batch
+    cdef ptrdiff_t in_batch
     cdef fastbp_progress sums
-    cdef const real* x
     cdef double size, scale
     if batch == 1 and is_plain(model, work, optimizer):
         train_online(model, work, samples, start, stop, optimizer.learning_rate, waiting, progress)
@@ -54,17 +68,10 @@ cdef void train(const fastbp_model* model, TypedWorkspace work, const fastbp_sam
         size = total_weight(samples, start, in_batch) if optimizer.batch_means else in_batch
         scale = 1 / size if mean else 1.0
         sums.error = sums.squares = sums.penalty = 0
-        done = 0
         if crew != NULL and in_batch >= crew.least:
             crew.gradient(crew, start, in_batch, scale, &sums)
-            done = in_batch
-        while done < in_batch:
-            m = min(in_batch - done, model.block_rows)
-            x = gather(model, work, samples, start + done, m, 0)
-            forward(model, work, x, m)
-            output_error(model, work, samples, start + done, m, scale, model.fused, &sums)
-            backward(model, work, x, m, done > 0)
-            done += m
+        else:
+            propagate(model, work, samples, start, in_batch, scale, False, &sums)
         if not (isfinite(sums.error) and update(model, work, optimizer, scale, &sums.penalty, crew)):
             progress.diverged = True
             return
