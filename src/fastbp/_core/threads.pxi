@@ -1,8 +1,9 @@
 # Threads that help with long calls. They are started by the first call that wants them, shared by all calls, and sleep
 # between them; they know nothing of Python.
 #
-# A call recruits a team of helpers that are free and gives it one task after another, each cut into pieces. Whoever is
-# awake takes the next piece, the caller too, so a helper that comes late holds nobody up. Between two tasks of a call
+# A call recruits a team of helpers that are free and gives it one task after another, each cut into pieces. Each member
+# has a share of them, which is the same in the next task, so that what it has written is in its own cache. Who is done
+# with that goes on with the others' shares, the caller too, so a helper that comes late holds nobody up. Between two tasks of a call
 # a member looks for the next one for some ten microseconds and then sleeps; when the call ends, the helpers do so at
 # once. Threads and locks are Python's own (pythread.h): docs/architecture.md says why.
 
@@ -60,6 +61,7 @@ cdef struct Team:
     void* job
     int pieces                  # of the task
     int untaken, unfinished     # of them
+    int left[MOST_THREADS]      # of each member's share
     int finished, dismissed
 
 
@@ -164,6 +166,8 @@ cdef void run(Team* team, int pieces, fastbp_task task, void* job) noexcept nogi
         return
     team.task, team.job, team.pieces = task, job, pieces
     atomic_swap(&team.finished, 0)
+    for i in range(team.size):
+        team.left[i] = share_end(team, i) - share_end(team, i - 1)
     atomic_swap(&team.unfinished, pieces)
     atomic_swap(&team.untaken, pieces)          # whoever takes a piece sees all that was written before
     for i in range(1, team.size):
@@ -173,13 +177,20 @@ cdef void run(Team* team, int pieces, fastbp_task task, void* job) noexcept nogi
         wait(&team.caller, &team.finished, &team.finished)
 
 
+cdef inline int share_end(Team* team, int member) noexcept nogil:
+    """The piece behind its share."""
+    return team.pieces * (member + 1) // team.size
+
+
 cdef void take_pieces(Team* team, int member) noexcept nogil:
-    cdef int left
-    while atomic_get(&team.untaken) > 0:
-        left = atomic_add(&team.untaken, -1)
-        if left <= 0:
-            return
-        team.task(team.job, team.pieces - left, member)
+    cdef int owner = member, left
+    while atomic_get(&team.untaken) > 0 and atomic_add(&team.untaken, -1) > 0:
+        # There is a piece for everybody who comes this far.
+        left = atomic_add(&team.left[owner], -1)
+        while left <= 0:
+            owner = (owner + 1) % team.size
+            left = atomic_add(&team.left[owner], -1)
+        team.task(team.job, share_end(team, owner) - left, member)
         if atomic_add(&team.unfinished, -1) == 1:
             atomic_swap(&team.finished, 1)
             wake(&team.caller)
