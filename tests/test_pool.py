@@ -157,7 +157,7 @@ def test_the_number_of_the_process():
     net = fastbp.Network([1, 1], seed=1)
     for call in (lambda: net.predict([[1.0]], threads=0), lambda: net.gradient([[1.0]], [[1.0]], threads=0),
                  lambda: net.fit([[1.0]], [[1.0]], threads=0)):
-        with pytest.raises(ValueError, match="^threads must be at least 1, got 0$"):
+        with pytest.raises(ValueError, match=r"^threads must be at least 1, got 0$"):
             call()
 
 

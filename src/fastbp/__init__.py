@@ -17,7 +17,8 @@ from fastbp.training.history import EpochState, History
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "DivergenceError", "EpochState", "FormatError", "History", "Huber",
            "Nadam", "Network", "Quantile", "RMSprop", "Rprop", "Trace",
-           "UnreachableTargetsWarning", "__version__", "get_num_threads", "load", "set_num_threads", "show_config", "uniform"]
+           "UnreachableTargetsWarning", "__version__", "get_num_threads", "load", "set_num_threads", "show_config",
+           "uniform"]
 
 
 def __getattr__(name):

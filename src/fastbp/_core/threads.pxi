@@ -3,9 +3,9 @@
 #
 # A call recruits a team of helpers that are free and gives it one task after another, each cut into pieces. Each member
 # has a share of them, which is the same in the next task, so that what it has written is in its own cache. Who is done
-# with that goes on with the others' shares, the caller too, so a helper that comes late holds nobody up. Between two tasks of a call
-# a member looks for the next one for some ten microseconds and then sleeps; when the call ends, the helpers do so at
-# once. Threads and locks are Python's own (pythread.h): docs/architecture.md says why.
+# with that goes on with the others' shares, the caller too, so a helper that comes late holds nobody up. Between two
+# tasks of a call a member looks for the next one for some ten microseconds and then sleeps; when the call ends, the
+# helpers do so at once. Threads and locks are Python's own (pythread.h): docs/architecture.md says why.
 
 cdef extern from "pythread.h" nogil:
     unsigned long PyThread_start_new_thread(void (*function)(void*) noexcept nogil, void* argument)

@@ -2,8 +2,8 @@
 
 cdef const real* gather(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
                         ptrdiff_t m, ptrdiff_t row) noexcept nogil:
-    """m rows of inputs from place `start` of the order: copied, from `row` of the workspace on, where the order scatters
-    them, else where they stand."""
+    """m rows of inputs from place `start` of the order: where they stand, or copied into the workspace, from `row` on,
+    where the order scatters them."""
     cdef ptrdiff_t i, n = model.layers[0].n_in
     cdef const real* x = <const real*>samples.x
     cdef const ptrdiff_t* order
