@@ -208,8 +208,7 @@ cdef class Core(Traceable):
                    int threads=0) except -1:
         """Updates until all samples are done or one would leave the finite numbers."""
         cdef Workspace work
-        cdef bint counted, shared
-        cdef Crew crew
+        cdef bint counted
         demand_rate(self, optimizer.learning_rate)
         progress.error = progress.squares = progress.penalty = 0
         progress.done = progress.diverged = 0
@@ -223,19 +222,27 @@ cdef class Core(Traceable):
             if counted:
                 self.lock.leave()
         else:
-            shared = shares_gradient(self, &crew, work, samples, min(batch, stop - start), threads, True)
-            while start + progress.done < stop and not progress.diverged:
-                self.lock.enter(True)
-                crew.team = recruit(crew.threads) if shared else NULL
-                with nogil:
-                    self.kernels.train(&self.model, work, samples, start + progress.done, stop, batch, self.mean,
-                                       optimizer, &self.lock.waiting, &crew.calls if shared else NULL, progress)
-                dismiss(crew.team)
-                self.lock.leave()
+            self.train_for_long(work, samples, start, stop, batch, optimizer, progress, threads)
         if work.drops:
             progress.random = work.random
         if not progress.diverged:
             self.training.give_back(work)
+        return 0
+
+    cdef int train_for_long(self, Workspace work, const fastbp_samples* samples, Py_ssize_t start, Py_ssize_t stop,
+                            Py_ssize_t batch, fastbp_optimizer* optimizer, fastbp_progress* progress,
+                            int threads) except -1:
+        """train() by as many threads, without the GIL. Apart from it, because a crew is some kilobytes of stack."""
+        cdef Crew crew
+        cdef bint shared = shares_gradient(self, &crew, work, samples, min(batch, stop - start), threads, True)
+        while start + progress.done < stop and not progress.diverged:
+            self.lock.enter(True)
+            crew.team = recruit(crew.threads) if shared else NULL
+            with nogil:
+                self.kernels.train(&self.model, work, samples, start + progress.done, stop, batch, self.mean,
+                                   optimizer, &self.lock.waiting, &crew.calls if shared else NULL, progress)
+            dismiss(crew.team)
+            self.lock.leave()
         return 0
 
     @cython.critical_section

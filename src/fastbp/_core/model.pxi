@@ -204,23 +204,28 @@ cdef class Model(Layout):
     @cython.critical_section
     cdef int predict_rows(self, const void* x, Py_ssize_t m, void* y, int threads=0) except -1:
         cdef Workspace work = self.predicting.take(self, m)
-        cdef bint counted, shared
-        cdef Crew crew
+        cdef bint counted
         if <double>m * self.model.n_params < LONG_WORK:
             counted = self.lock.enter_shortly(False)
             self.kernels.predict(&self.model, work, x, m, y)
             if counted:
                 self.lock.leave()
         else:
-            shared = is_shared(self, &crew, work, m, threads, False)
-            self.lock.enter(False)
-            crew.team = recruit(crew.threads) if shared else NULL
-            with nogil:
-                if shared:
-                    share_prediction(&crew, x, m, y)
-                else:
-                    self.kernels.predict(&self.model, work, x, m, y)
-            dismiss(crew.team)
-            self.lock.leave()
+            self.predict_for_long(work, x, m, y, threads)
         self.predicting.give_back(work)
+        return 0
+
+    cdef int predict_for_long(self, Workspace work, const void* x, Py_ssize_t m, void* y, int threads) except -1:
+        """predict_rows() by as many threads, without the GIL. Apart from it for the crew's kilobytes of stack."""
+        cdef Crew crew
+        cdef bint shared = is_shared(self, &crew, work, m, threads, False)
+        self.lock.enter(False)
+        crew.team = recruit(crew.threads) if shared else NULL
+        with nogil:
+            if shared:
+                share_prediction(&crew, x, m, y)
+            else:
+                self.kernels.predict(&self.model, work, x, m, y)
+        dismiss(crew.team)
+        self.lock.leave()
         return 0
