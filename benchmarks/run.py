@@ -19,7 +19,7 @@ import pyperf
 from report import table
 
 from fastbp import __version__, _core, _dispatch
-from fastbp.bench import peers
+from fastbp.bench import named, peers
 from fastbp.bench.workloads import WORKLOADS
 
 HERE = Path(__file__).parent
@@ -50,10 +50,11 @@ def measure(workload, peer, core, file):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="how often each peer has its turn")
-    parser.add_argument("--only", nargs="*", default=["W"], help="beginnings of workloads' names")
+    parser.add_argument("--only", nargs="*", help="groups or beginnings of workloads' names; by default all")
     parser.add_argument("--core", type=int, default=max(os.sched_getaffinity(0)), help="the processor core to use")
     parser.add_argument("--output", type=Path, default=HERE / "results" / f"{date.today()}.json")
     arguments = parser.parse_args()
+    workloads = WORKLOADS if arguments.only is None else named(arguments.only)
 
     present, absent = [], []
     for name in peers.NAMES:
@@ -66,8 +67,8 @@ def main():
     values, versions, failures, seen = {}, {}, {}, []
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(arguments.rounds):
-            for workload in WORKLOADS:
-                for peer in present if workload.name.startswith(tuple(arguments.only)) else ():
+            for workload in workloads:
+                for peer in present:
                     if (workload.name, peer) in failures:
                         continue
                     file = Path(folder) / f"{len(seen)}.json"
@@ -92,7 +93,7 @@ def main():
     }
     arguments.output.parent.mkdir(exist_ok=True)
     arguments.output.write_text(json.dumps(results, indent=1))
-    print(table(results))
+    print(table(results, results["seconds"]))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""A fair race against NumPy: the same updates, one thread each, in turns, medians.
+"""A fair race against NumPy: both sides make the same updates, each in one thread.
 
-Both sides train an 8-32-32-1 network by mini-batches of 32 and plain descent, in float32. First they have to agree.
-Then they take turns, so that a processor that slows down or is shared slows both; the medians of the times count.
-`python -m fastbp bench` does this with more kinds of work and more libraries.
+Both sides train an 8-32-32-1 network by mini-batches of 32 and plain gradient descent, in float32. First they have to
+agree. Then they take turns, so that a processor that slows down or is shared slows both, and the medians are compared.
+`python -m fastbp bench` compares more workloads and more libraries.
 """
 
 import os

@@ -5,8 +5,9 @@ Two inputs, two hidden neurons, two outputs, all sigmoid. Each layer has
     net inputs     r = sum of a w, plus b        error signals  e = dE/da
     outputs        a = g(r)                      deltas         d = dE/dr = e g'(r)
 
-and the gradient of a weight is the output that enters it times the delta that it leads to. In the end every gradient is
-compared with the quotient (E(w + h) - E(w - h)) / 2h, which knows nothing of backpropagation.
+where E is half the sum of the squared errors. The gradient of a weight is the output that enters it times the delta
+that it leads to. At the end every gradient is compared with the difference quotient (E(w + h) - E(w - h)) / 2h, which
+does not use backpropagation.
 """
 
 import numpy as np
@@ -28,10 +29,10 @@ for l, layer in enumerate(["hidden layer", "output layer"]):
     print("  outputs        a =", trace.outputs[l])
     print("  error signals  e =", trace.error_signals[l])
     print("  deltas         d =", trace.deltas[l])
-    print("  gradients of the weights, by the outer product of what enters and d")
+    print("  gradients of the weights, the outer product of the layer's inputs and d")
     print(trace.weight_gradients[l])
 
-# What the network has done, in NumPy: first the output layer, then the error goes back through its weights.
+# The same in NumPy: first the output layer, then the error goes back through its weights.
 hidden, y = trace.outputs
 d_output = (y - t) * y * (1 - y)
 d_hidden = (net.weights[1] @ d_output) * hidden * (1 - hidden)
@@ -52,4 +53,4 @@ net.params = params
 print(f"largest difference from the quotients: {abs(gradient - quotients).max():.0e}")
 
 net.train_step(x, t, learning_rate=0.5)
-print(f"E after one update at the rate 0.5: {net.error(x, t):.9f} (0.291027774 where biases stay, as Mazur's do)")
+print(f"E after one update at the rate 0.5: {net.error(x, t):.9f} (0.291027774 if biases do not change, as in Mazur's)")

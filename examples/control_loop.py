@@ -1,11 +1,11 @@
 """A controller that learns the inverse of its plant while it runs.
 
-A valve u heats a tank of temperature y; neither its curve nor its gain is known. In the first thousand ticks u is
-random, to excite the plant. From then on the network is asked which u takes y to the reference of the next tick. After
-every tick it sees which y this u has really led to, and learns from that: whatever was wanted, u is what takes the one
-y to the other. Half-way the valve clogs, and the network follows.
+A valve at position u heats a tank of temperature y; its curve and its gain are unknown. In the first thousand ticks u
+is random, to excite the plant. From then on the network predicts which u takes y to the reference of the next tick.
+After every tick it sees the y that this u has really led to, and learns from that: even if y is not the reference, u is
+the right answer for this pair of temperatures. Half-way through, the valve clogs, and the network adapts.
 
-`bind` holds the buffers of the loop, so that a tick costs the network's arithmetic and hardly anything else.
+`bind` holds the buffers of the loop, so that a tick costs little more than the network's arithmetic.
 """
 
 import numpy as np

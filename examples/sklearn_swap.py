@@ -8,7 +8,7 @@ write
 
     from fastbp.interop.sklearn import MLPClassifier, MLPRegressor
 
-Here the same search runs with both classes. They choose the same parameters and reach the same scores, because the
+Here the same search runs with both libraries. It chooses the same parameters and reaches the same scores, because the
 models are the same: initial weights, order of samples and updates agree up to rounding.
 """
 

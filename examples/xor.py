@@ -1,7 +1,7 @@
-"""Exclusive or, which a single neuron cannot learn, by a network with six hidden neurons.
+"""Exclusive or, which a single neuron cannot learn, learnt by a network with six hidden neurons.
 
-It learns from each of a hundred seeds. With two hidden neurons, the fewest that can compute it, some thirty seeds of a
-hundred end in a local minimum where some of the four answers are wrong.
+The network learns it with each of a hundred seeds. With two hidden neurons, the fewest that can compute it, some thirty
+of a hundred seeds end in a local minimum where some of the four answers are wrong.
 """
 
 import numpy as np
@@ -24,4 +24,4 @@ for x, y in zip(X, net.predict(X), strict=True):
 
 nets = [learn(seed)[0] for seed in range(100)]
 learnt = sum(np.all(abs(net.predict(X) - T) < 0.1) for net in nets)
-print(f"{learnt} of 100 seeds have learnt it")
+print(f"learnt with {learnt} of 100 seeds")

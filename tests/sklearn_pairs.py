@@ -39,7 +39,7 @@ VERSION = tuple(map(int, sklearn.__version__.split(".")[:2]))
 
 
 def data_to_stop_early(name):
-    """From 1.6 to 1.8 scikit-learn cannot where labels are texts; that ours can, test_sklearn_versions.py shows."""
+    """scikit-learn 1.6 to 1.8 cannot stop early with text labels; test_sklearn_versions.py shows that fastbp can."""
     kind, X, y, arguments = DATA[name]
     if y.dtype.kind == "U" and (1, 6) <= VERSION <= (1, 8):
         y = np.unique(y, return_inverse=True)[1]

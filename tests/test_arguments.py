@@ -1,4 +1,4 @@
-"""Every argument of every public function with what a machine thinks of: wrong types, shapes, strides, byte orders,
+"""Every argument of every public function with generated values: wrong types, shapes, strides, byte orders,
 alignments, overlaps, nothing at all and far too much. The answer is right, or an exception names the argument.
 """
 
@@ -195,6 +195,44 @@ def test_any_form_becomes_an_aligned_contiguous_array(form, dtype):
     np.testing.assert_array_equal(made, X)
 
 
+LISTS = {
+    "floats": [[0.1, 1e300, -0.0], [1e-300, float("inf"), float("nan")]],
+    "a row": [0.1, 0.2, 0.3],
+    "ints and bools": [[0.1, 1, 2**53], [0.1, True, -7]],
+    "NumPy's numbers": [[0.1, np.float64(0.2), np.float32(0.3)], [np.int8(1), np.bool(True), np.longdouble(1)]],
+    "arrays": [np.array([0.1, 0.2, 0.3]), [0.1, 0.2, 0.3]],
+    "tuples": [(0.1, 0.2, 0.3), [0.1, 0.2, 0.3]],
+    "nothing": [],
+    "rows of nothing": [[], []],
+    "ragged": [[0.1, 0.2, 0.3], [0.1, 0.2]],
+    "deep": [[[0.1], [0.2], [0.3]]],
+    "row and number": [[0.1, 0.2, 0.3], 0.1],
+    "number and row": [0.1, [0.1, 0.2, 0.3]],
+    "text": [[0.1, 0.2, 0.3], [0.1, 0.2, "0.3"]],
+    "None": [[0.1, 0.2, 0.3], [0.1, None, 0.3]],
+    "complex": [[0.1, 0.2, 0.3], [0.1, 0.2, 1j]],
+    "large int": [0.1, 0.2, 10**400],
+}
+
+
+@pytest.mark.parametrize("form", LISTS)
+def test_lists_are_what_numpy_makes_of_them(form, dtype):
+    """Lists of floats are read by a loop of their own, all others by NumPy: with the same result, or the same error."""
+    net = fastbp.Network([3, 4, 2], "tanh", seed=1, dtype=dtype)
+    refused = None
+    try:
+        expected = net.predict(_arrays.as_reals(LISTS[form], "X", np.dtype(dtype)))
+    except (TypeError, ValueError) as error:
+        refused = error
+    if refused is None:
+        result = net.predict(LISTS[form])
+        assert (result.dtype, result.shape) == (expected.dtype, expected.shape)
+        np.testing.assert_array_equal(result, expected)
+    else:
+        with pytest.raises(type(refused), match=f"^{re.escape(str(refused))}$"):
+            net.predict(LISTS[form])
+
+
 @pytest.mark.filterwarnings("ignore:overflow encountered", "ignore:.*invalid value", "ignore:Casting complex")
 @pytest.mark.parametrize(("call", "argument", "form"), [*cases(WRONG)])
 def test_wrong_arrays(call, argument, form):
@@ -233,7 +271,7 @@ def test_every_overlap():
 
 
 def test_labels_are_a_copy():
-    """They are indices: what is written into the caller's array once they have been checked must not be one."""
+    """Labels are indices: what is written into the caller's array after the check must not become one."""
     labels = np.array([0, 1, 1, 0])
     net = fastbp.Network([3, 4, 2], "tanh", "softmax", loss="cross_entropy", seed=1)
     twin = net.copy()
@@ -484,7 +522,7 @@ def test_anything(call, argument, function):
 
 
 def test_a_second_init_of_an_optimizer():
-    """The first one's layer_rates are gone, and so must be what pointed to them."""
+    """The layer_rates of the first __init__ are gone, and so must be the pointers to them."""
     optimizer = fastbp.SGD(0.1, layer_rates=[0.0, 0.0])
     optimizer.__init__(0.1)
     net = fastbp.Network([3, 4, 2], seed=1)

@@ -65,18 +65,48 @@ def test_a_wrong_answer_gets_no_number():
         bench.check(workload, Wrong, oracle(workload))
 
 
-def test_the_table_shows_losses_and_who_has_no_number():
+def test_the_table_shows_losses_spreads_and_who_has_no_number():
     workload = WORKLOADS[0]
-    lines = bench.table(workload, {"fastbp": 2e-4, "other": 1e-4}, {"wrong": "wrong answer: off by 1.0"})
-    assert lines[1].split()[:3] == ["other", "100", "ns"]
-    assert "0.50 x fastbp's" in lines[1]
-    assert lines[2].split() == ["fastbp", "200", "ns"]
-    assert "wrong answer" in lines[3]
+    steady, restless = [1e-4] * bench.ROUNDS, [3e-4] * bench.ROUNDS + [2e-4] * bench.ROUNDS
+    lines = bench.table(workload, {"fastbp": restless, "other": steady}, 0.2, {"wrong": "wrong answer: off by 1.0"})
+    assert lines[1].split() == ["other", "100", "ns", "+0", "%", "0.50", "x", "fastbp's"]
+    assert lines[2].split() == ["fastbp", "200", "ns", "+25", "%", "(has", "not", "settled)"]
+    assert "had the processor for 20% of the time" in lines[3]
+    assert "wrong answer" in lines[4]
+
+
+@pytest.mark.parametrize(("seconds", "settled"), [([1.0, 2.0, 2.0, 1.0], True), ([1.0, 1.2, 1.2, 1.2], False),
+                                                  ([1.2, 1.2, 1.0, 1.2], False), ([1.0, 1.0], False)])
+def test_a_time_has_settled_where_both_halves_agree_on_the_least(monkeypatch, seconds, settled):
+    monkeypatch.setattr(bench, "ROUNDS", 4)
+    assert bench.has_settled(seconds) == settled
+
+
+def test_rounds_go_on_until_all_have_settled(monkeypatch):
+    turns = []
+    monkeypatch.setattr(bench, "TURN", 0)
+    monkeypatch.setattr(bench, "has_settled", lambda values: len(values) >= 3)
+    seconds, waited = bench.measured({"one": lambda: turns.append(1), "two": lambda: turns.append(2)}, shortest=0)
+    assert 0 <= waited <= 1
+    assert [len(values) for values in seconds.values()] == [3, 3]
+    assert turns == [1, 1, 2, 2] + [1, 2] * 3
+
+
+def test_a_name_means_a_group_or_the_beginning_of_a_name():
+    assert {workload.group for workload in bench.named(["W1"])} == {"W1"}
+    assert [workload.optimizer for workload in bench.named(["W3 8-32"])] == ["momentum", "adam"]
+
+
+def test_an_unknown_workload_is_refused_by_its_name(capsys):
+    with pytest.raises(SystemExit) as error:
+        cli.main(["bench", "W2", "W99"])
+    assert error.value.code == 2
+    assert "no workload is called 'W99'; there are W1 2-2-1 f32, " in capsys.readouterr().err
 
 
 def test_the_command_prints_a_table(monkeypatch, capsys):
     monkeypatch.setattr(bench, "QUICK_PEERS", ("fastbp", "numpy"))
-    monkeypatch.setattr(bench, "measured", lambda runs: dict.fromkeys(runs, 0.001))
+    monkeypatch.setattr(bench, "measured", lambda runs: ({name: [0.001, 0.001] for name in runs}, 0))
     monkeypatch.setattr(peers, "one_thread", lambda: None)
     assert cli.main(["bench", "W7 16"]) == 0
     printed = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Rules of the house that no other test would notice being broken."""
+"""Rules of this code base whose violation no other test would notice."""
 
 import ast
 import graphlib

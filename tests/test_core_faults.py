@@ -1,4 +1,4 @@
-"""Faults that use has found in the core, each with its kind.
+"""Faults found in use of the core, and others of the same kinds.
 
 Those of the lock and of optimizers are in test_lock.py and test_optimizer_state.py.
 """
@@ -120,7 +120,7 @@ class Named(fastbp.Network):
 
 
 class Anything(Named):
-    """With a __dict__."""
+    """A network with a __dict__."""
 
 
 TWINS = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": lambda thing: pickle.loads(pickle.dumps(thing))}
@@ -184,8 +184,8 @@ def test_rows_of_targets_need_not_sum_to_one():
 
 
 @pytest.mark.parametrize(("pair", "error", "message"), [
-    (([[None]], [0]), TypeError, "W of layer 0 .* NoneType None"),
-    (([[1]], [None]), TypeError, "b of layer 0 .* NoneType None"),
+    (([[None]], [0]), TypeError, "W of layer 0 .* got None"),
+    (([[1]], [None]), TypeError, "b of layer 0 .* got None"),
     (([[1j]], [0]), TypeError, "W of layer 0 .* complex"),
     ((np.array([["2020"]], "M8[Y]"), [0]), TypeError, "W of layer 0 .* datetime64"),
     (([["1"]], [0]), TypeError, "W of layer 0"),
@@ -242,7 +242,7 @@ def test_labels_among_objects():
     net = fastbp.Network([4, 3], "softmax", loss="cross_entropy", seed=1)
     numbers = [0, 1, np.int8(2), 0, 1, 2]
     assert net.error(X, np.array(numbers, object)) == net.error(X, np.array(numbers))
-    with pytest.raises(ValueError, match="T must hold labels that an int64 can hold"):
+    with pytest.raises(ValueError, match="T must hold labels that fit into an int64"):
         net.error(X, np.array([0, 1, 2, 0, 1, 2**70], object))
     with pytest.raises(TypeError, match=r"T must hold integer labels.*dtype object"):
         net.error(X, np.array([0, 1, 2, 0, 1, None], object))
@@ -251,7 +251,7 @@ def test_labels_among_objects():
 def test_a_generator_that_is_stuck():
     stuck = np.random.MT19937()
     stuck.state = {"bit_generator": "MT19937", "state": {"key": np.zeros(624, np.uint32), "pos": 0}}
-    with pytest.raises(ValueError, match="same again and again, a MT19937"):
+    with pytest.raises(ValueError, match="got a MT19937 that repeats one number"):
         fastbp.Network([4, 2], seed=1).fit(X, T, epochs=1, seed=np.random.Generator(stuck))
 
 
@@ -287,9 +287,9 @@ def test_objects_that_are_dates_are_no_numbers():
 
 
 @pytest.mark.parametrize(("error", "kind", "message"), [
-    ("1.5", TypeError, "got str '1.5'"), (None, TypeError, "got NoneType"), ([1.0], TypeError, r"got list \[1.0\]"),
+    ("1.5", TypeError, "got str '1.5'"), (None, TypeError, "got None"), ([1.0], TypeError, r"got list \[1.0\]"),
     (np.ones(1), TypeError, "got ndarray"), (1j, TypeError, "got complex"),
-    (10**400, ValueError, "that a float64 can hold"),
+    (10**400, ValueError, "that fits into a float64"),
 ])
 def test_what_a_loss_function_may_return_as_its_error(error, kind, message):
     net = fastbp.Network([4, 2], loss=lambda Y, T: (error, Y - T), seed=1)

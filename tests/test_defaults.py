@@ -1,4 +1,4 @@
-"""What a user gets who gives no learning rate, and what is said of targets and rates that cannot work."""
+"""The default learning rate, and what users are told about targets and rates that cannot work."""
 
 import pickle
 import warnings
@@ -84,7 +84,7 @@ def test_a_schedule_scales_the_default():
 
 def test_a_checkpoint_tells_a_default_from_a_rate(tmp_path):
     network().fit(X, T, epochs=1, batch_size=32, checkpoint=tmp_path / "c", seed=3)
-    with pytest.raises(ValueError, match="made with True as divided of the optimizer, this training has False"):
+    with pytest.raises(ValueError, match="made with True as divided of the optimizer, but this training has False"):
         network().fit(X, T, epochs=2, batch_size=32, optimizer=fastbp.SGD(0.1), resume=tmp_path / "c", seed=3)
     resumed, whole = network(), network()
     resumed.fit(X, T, epochs=3, batch_size=32, resume=tmp_path / "c", seed=3)
@@ -112,6 +112,41 @@ def test_batches_that_run_away():
     assert np.isfinite(net.params).all()
 
 
+@pytest.mark.parametrize("batches", [False, True])
+def test_a_first_epoch_that_runs_away(batches):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 10))
+    T = 2 * X[:, :1] + 0.1 * rng.normal(size=(200, 1))
+    net = fastbp.Network([10, 20, 1], "tanh", "identity", seed=0)
+    data = ([(x[None], t[None]) for x, t in zip(X, T, strict=True)], None) if batches else (X, T)
+    with pytest.raises(fastbp.DivergenceError, match=r"has grown in the first epoch to .*optimizer='adam' takes"):
+        net.fit(*data, epochs=1, learning_rate=0.3, seed=0)
+
+
+def test_causes_of_an_optimizer_whose_steps_do_not_grow_with_the_gradient():
+    with pytest.raises(fastbp.DivergenceError, match=r"The learning rate, 1e\+07, may be too large\.$"):
+        network().fit(X, T, epochs=50, batch_size="full", optimizer=fastbp.Adam(1e7))
+
+
+def test_the_size_of_a_smaller_last_batch():
+    T = np.zeros(33)
+    T[-1] = 1e200
+    net = fastbp.Network([4, 3, 1], "tanh", "identity", seed=0)
+    with pytest.raises(fastbp.DivergenceError, match=r"The learning rate, 0\.1, may be too large; targets are"):
+        net.fit(np.zeros((33, 4)), T, batch_size=32, shuffle=False, epochs=1)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_bound_number_that_is_not_finite(value):
+    with pytest.raises(ValueError, match=rf"^t must be finite, got {value}$"):
+        fastbp.Network([3, 1], seed=0).bind(np.ones(3), np.array(value)).step()
+
+
+def test_large_targets_are_a_likely_cause():
+    with pytest.raises(fastbp.DivergenceError, match=r"targets are as large as [0-9.]+e\+06: scale them"):
+        network().fit(X, 1e6 * T, epochs=50, learning_rate=10.0)
+
+
 def test_the_best_parameters_come_back():
     net, best = network(), []
 
@@ -126,7 +161,7 @@ def test_the_best_parameters_come_back():
     with pytest.raises(fastbp.DivergenceError) as caught:
         net.fit(X, T, epochs=200, batch_size="full", optimizer=fastbp.SGD(0.001), patience=200,
                 validation_data=(X, T), callbacks=[Faster()])
-    assert caught.value.__notes__ == ["The network has the parameters of the epoch with the least validation error."]
+    assert caught.value.__notes__ == ["The network has the parameters of the epoch with the lowest validation error."]
     np.testing.assert_array_equal(net.params, min(best, key=lambda epoch: epoch[0])[1])
 
 
@@ -213,8 +248,14 @@ def test_a_fit_looks_at_its_targets_after_many_steps():
     net = fastbp.Network([10, 1], seed=1)
     for _ in range(100):
         net.train_step(X[0], [0.5], 1e-6)
-    with pytest.warns(fastbp.UnreachableTargetsWarning, match="from -10 to -10"):
+    with pytest.warns(fastbp.UnreachableTargetsWarning, match=r"the targets are -10\. "):
         net.fit(X, np.full((70, 1), -10.0), epochs=1, learning_rate=1e-6)
+
+
+@pytest.mark.filterwarnings("always")
+def test_negative_targets_of_a_softmax():
+    with pytest.warns(fastbp.UnreachableTargetsWarning, match=r"are -4 to 5 in rows.*Targets must not be negative"):
+        fastbp.Network([10, 2], "softmax", seed=1).fit(X, np.tile([5.0, -4.0], (70, 1)), epochs=1)
 
 
 @pytest.mark.filterwarnings("always")

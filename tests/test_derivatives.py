@@ -184,7 +184,7 @@ def test_the_rate_of_what_is_bound_may_change(rng):
         with pytest.raises(ValueError, match="learning_rate must be positive and finite"):
             bound.learning_rate = rate
     assert bound.learning_rate == 0.02
-    with pytest.raises(ValueError, match="learning_rate must be None beside an optimizer"):
+    with pytest.raises(ValueError, match="learning_rate cannot be given together with an optimizer"):
         net.bind(X, T, learning_rate=0.1, optimizer=fastbp.Adam())
     with pytest.raises(TypeError, match="optimizer"):
         net.bind(X, T, optimizer="adam")

@@ -1,5 +1,6 @@
-"""Bad input: the right exception, a message with the argument, what came and what was expected, and no trace left."""
+"""Bad input: the right exception, which names the argument, what it needs and what it got, and nothing has changed."""
 
+import inspect
 import pickle
 import re
 
@@ -9,6 +10,7 @@ import pytest
 import fastbp
 from fastbp import activations, losses, optimizers
 from fastbp._checks import ELSEWHERE, simplified
+from fastbp.initial import RULES
 
 x, t = np.zeros(3), np.zeros(2)
 X, T = np.zeros((4, 3)), np.zeros((4, 2))
@@ -316,9 +318,15 @@ def test_nothing_is_suggested_where_nothing_is_alike():
 def test_suggestions_exist():
     """What the table of other libraries' names tells users to write is there, and no name of ours stands in it."""
     tables = {"activation": {**activations.TABLE, **activations.ALIASES}, "loss": losses.TABLE,
-              "optimizer": optimizers.NAMES, "batch_size": ("full",)}
-    assert ELSEWHERE.keys() == tables.keys()
-    for argument, known in ELSEWHERE.items():
+              "optimizer": optimizers.NAMES, "batch_size": ("full",), "init": RULES, "reduction": ("sum", "mean")}
+    # Of the optimizers' keywords, which are no texts.
+    keywords = {*inspect.signature(fastbp.Adam).parameters, *optimizers.COMMON, "decay", "AdamW", "s"}
+    elsewhere = dict(ELSEWHERE)
+    for theirs, suggested in elsewhere.pop("keyword").items():
+        assert theirs == simplified(theirs)
+        assert {*re.findall(r"\w+", suggested)} - {"and", "or"} <= keywords
+    assert elsewhere.keys() == tables.keys()
+    for argument, known in elsewhere.items():
         ours = {simplified(name) for name in tables[argument]}
         assert len(ours) == len(tables[argument])       # no two names become one
         for theirs, suggested in known.items():
@@ -367,9 +375,97 @@ def test_names_as_labels():
         assert net.error(X, np.unique(names, return_inverse=True)[1]) == net.error(X, [0, 1, 1, 0])
 
 
+@pytest.mark.parametrize(("labels", "hint"), [
+    (np.array([[0], [1], [1], [0]]), r"; numpy\.ravel\(T\) makes them one label for each sample"),
+    ([1, 2, 2, 1], r"; numpy\.unique\(T, return_inverse=True\)\[1\] counts from 0"),
+    ([0, 1, 2, 1], "; 3 outputs would be needed"),
+    ([-1, 1, 1, -1], r"; numpy\.unique\(T, return_inverse=True\)\[1\] counts from 0"),
+    ([0.0, np.inf, 1.0, 1.0], "dtype float64"),
+    ([False, True, True, False], r"; numpy\.asarray\(T\)\.astype\(int\) makes labels 0 and 1 of them"),
+], ids=["column", "from 1", "too many", "of two signs", "infinite", "bool"])
+def test_labels_that_are_nearly_right(labels, hint):
+    net = fastbp.Network([3, 2], "softmax", loss="cross_entropy", seed=0)
+    with pytest.raises((TypeError, ValueError), match=rf"\bT must .*{hint}$"):
+        net.fit(X, labels)
+
+
+def test_labels_of_another_loss():
+    with pytest.raises(ValueError, match=r"shape \(4, 2\), one row of 2 values per sample, got \(4,\); integer "
+                       r"labels need loss='cross_entropy' and output_activation='softmax'$"):
+        fastbp.Network([3, 2], seed=0).fit(X, [0, 1, 1, 0])
+
+
+def test_inputs_of_nearly_the_right_shape():
+    with pytest.raises(ValueError, match=r"got \(4,\); numpy\.reshape\(X, \(-1, 1\)\) makes each number a sample$"):
+        fastbp.Network([1, 2], seed=0).fit([0.1, 0.2, 0.3, 0.4], T)
+    with pytest.raises(ValueError, match=r"got \(3, 4\); numpy\.transpose\(X\) has that shape$"):
+        fastbp.Network([3, 2], seed=0).fit(X.T, T)
+
+
+@pytest.mark.parametrize(("sizes", "targets", "message"), [
+    ([3, 1], np.ones((1, 4)), r"\(4, 1\) or \(4,\), one row of 1 value .*; numpy\.transpose\(T\) has that shape$"),
+    ([3, 1], np.ones((1, 4), int), r"; numpy\.transpose\(T\) has that shape$"),
+    ([3, 2], np.ones((2, 4)), r"; numpy\.transpose\(T\) has that shape$"),
+    ([3, 4], np.ones((2, 2), int), r"got \(2, 2\)$"),
+], ids=str)
+def test_targets_of_nearly_the_right_shape(sizes, targets, message):
+    with pytest.raises(ValueError, match=message):
+        fastbp.Network(sizes, seed=0).fit(X, targets)
+
+
+def test_one_label_with_an_axis():
+    net = fastbp.Network([3, 2], "softmax", loss="cross_entropy", seed=0)
+    with pytest.raises(ValueError, match=r"got \(1,\)$"):
+        net.train_step(X[0], [1])
+
+
+def test_forgotten_targets():
+    net = fastbp.Network([3, 2], seed=0)
+    for samples in (X, X.tolist(), list(X)):
+        with pytest.raises(TypeError, match="T must hold the targets of the samples X, got None"):
+            net.fit(samples)
+    with pytest.raises(TypeError, match=r"write fit\(X, T\)"):
+        net.fit((X, T))
+
+
+def test_flags():
+    with pytest.raises(TypeError, match="shuffle must be True or False, got str 'no'"):
+        fastbp.Network([3, 2], seed=0).fit(X, T, shuffle="no")
+    with pytest.raises(TypeError, match=r"init must be an object, got the class uniform; write uniform\(\)"):
+        fastbp.Network([3, 2], init=fastbp.uniform)
+
+
+def test_labels_that_are_bound():
+    net = fastbp.Network([3, 2], "softmax", loss="cross_entropy", seed=0)
+    labels = np.array([0, 1, 1, 0])
+    with pytest.raises(TypeError, match=r'numpy\.eye\(2, dtype="float64"\)\[t\] makes rows of them$'):
+        net.bind(X, labels)
+    assert np.isfinite(net.bind(X, np.eye(2, dtype="float64")[labels]).step())
+
+
+def test_keywords_of_optimizers():
+    for make, name, suggested in (
+            (fastbp.SGD, "lr", "learning_rate"), (fastbp.Adam, "betas", "beta_1 and beta_2"),
+            (fastbp.RMSprop, "rhoo", "'rho'"), (fastbp.AdamW, "weight_decay", "l2, or AdamW's decay")):
+        message = rf"{make.__name__} takes no argument '{name}'\. Did you mean {suggested}\?$"
+        with pytest.raises(TypeError, match=message):
+            make(**{name: 0.1})
+
+
+@pytest.mark.parametrize("text", [
+    "SGD(momentum=0.0, nesterov=False)", "SGD(learning_rate=0.5, momentum=0.9, nesterov=True, l2=0.1)",
+    "Adam(learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-08)",
+    "AdamW(learning_rate=0.1, beta_1=0.9, beta_2=0.999, epsilon=1e-08, decay=0.5, clip_norm=1.0)"])
+def test_optimizers_are_shown_as_they_are_written(text):
+    def sort(shown):
+        return sorted(re.findall(r"\w+=[^,)]+", shown))
+
+    assert sort(repr(eval(f"fastbp.{text}"))) == sort(text)
+
+
 def test_texts():
     net = fastbp.Network([3, 4, 2], seed=0)
-    with pytest.raises(TypeError, match=r"X must hold real numbers, got .*<U3, with 'red' at index \(1, 2\)$"):
+    with pytest.raises(TypeError, match=r"X must hold real numbers, got .*<U3 with 'red' at index \(1, 2\)$"):
         net.predict([["1", "2", "3"], ["4", "5", "red"]])
     numbers = [["1", "2", "3"], ["4", "5", "6"]]
     with pytest.raises(TypeError, match=r"; numpy\.asarray\(X, float\) reads the numbers in them$"):
@@ -414,7 +510,7 @@ def test_columns_have_names():
 def test_changes_of_the_copy_that_params_is(change):
     net = fastbp.Network([3, 4, 2], seed=0)
     before = net.params
-    with pytest.raises(ValueError, match=r"write net\.params = net\.params \+ x, or change net\.weights\[l\]"):
+    with pytest.raises(ValueError, match=r"write net\.params = net\.params \+ x, or net\.weights\[l\]"):
         exec(change)
     np.testing.assert_array_equal(net.params, before)
     net.params = net.params + 1

@@ -25,7 +25,7 @@ from fastbp.training.stopping import Stopping
 
 
 class Watcher:
-    """A callback that keeps what it is told, with the parameters of each epoch."""
+    """A callback that keeps the states that it is given, with the parameters of each epoch."""
 
     def __init__(self, stop_after=math.inf):
         self.states, self.params, self.stop_after = [], [], stop_after
@@ -107,7 +107,7 @@ def test_rows_held_out_at_random_keep_targets_and_weights(dtype, rng, reduction)
 
 
 class Jolt:
-    """A callback that spoils the network from one epoch on."""
+    """A callback that damages the network from one epoch on."""
 
     def __init__(self, epoch):
         self.epoch, self.params = epoch, []
@@ -149,7 +149,8 @@ def test_without_patience_the_last_parameters_stay(data):
 
 
 def stopping_with(**options):
-    return Stopping(Options.of({**fastbp.Network.fit.__kwdefaults__, **options}))
+    defaults = {name: value for name, value in fastbp.Network.fit.__kwdefaults__.items() if name in Options._fields}
+    return Stopping(Options(**defaults | options))
 
 
 def test_an_error_that_is_exactly_what_is_desired_is_enough():
@@ -195,7 +196,7 @@ def test_validation_that_is_not_a_number_is_no_improvement():
 def test_time_limit(data, monkeypatch):
     # A clock that goes on by a second whenever it is looked at.
     clock = iter(range(1000))
-    monkeypatch.setattr(run, "time", types.SimpleNamespace(perf_counter=lambda: float(next(clock))))
+    monkeypatch.setattr(run, "perf_counter", lambda: float(next(clock)))
     history = network().fit(*data, epochs=100, time_limit=10)
     assert history.stop_reason == "time_limit"
     # The clock is looked at when the call begins and at the end of each epoch.
@@ -204,7 +205,7 @@ def test_time_limit(data, monkeypatch):
 
 def test_time_limit_begins_anew_when_training_is_resumed(data, monkeypatch, tmp_path):
     clock = iter(range(0, 1000, 2))
-    monkeypatch.setattr(run, "time", types.SimpleNamespace(perf_counter=lambda: float(next(clock))))
+    monkeypatch.setattr(run, "perf_counter", lambda: float(next(clock)))
     network().fit(*data, epochs=4, checkpoint=tmp_path / "checkpoint")
     history = network().fit(*data, epochs=100, time_limit=5, resume=tmp_path / "checkpoint")
     assert (history.stop_reason, len(history)) == ("time_limit", 4 + 3)
@@ -248,7 +249,7 @@ def test_interrupted_between_epochs(data):
 
 @pytest.fixture
 def ctrl_c():
-    """SIGINT is heard, also where the tests run in a shell's background, which ignores it."""
+    """SIGINT is handled even if the tests run in the background of a shell, where it is ignored."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -314,10 +315,11 @@ def test_best_parameters_come_back_whatever_has_ended_training(data, ctrl_c, how
 # ------------------------------------------------------------------------------------- what comes through the door
 
 
-def test_options_are_the_keywords_of_fit():
+def test_options_are_the_keywords_of_fit(data, monkeypatch):
+    # seed and rng become a generator.
     keywords = [name for name in fastbp.Network.fit.__kwdefaults__ if name not in ("seed", "rng")]
-    # The two become a generator.
-    assert [*Options._fields] == keywords
+    monkeypatch.setattr("fastbp.network.fit", lambda net, X, T, options, rng: options)
+    assert network().fit(*data, **{name: name for name in keywords})._asdict() == {name: name for name in keywords}
 
 
 class Counted:
@@ -472,7 +474,7 @@ def test_an_object_alone_is_a_callback(data):
 @pytest.mark.parametrize(("answer", "epochs"), [(True, 1), (np.True_, 1), (False, 3), (np.False_, 3), (None, 3),
                                                 ([1.0], 3), (np.ones(2), 3), (1, 3)])
 def test_only_true_stops(data, answer, epochs):
-    """What a lambda happens to return does not."""
+    """Whatever else a lambda happens to return does not stop training."""
     assert len(network().fit(*data, epochs=3, callbacks=lambda state: answer)) == epochs
 
 
@@ -606,7 +608,7 @@ def raise_os_error(x, t):
         (lambda x, t: (x[:0], t[:0]), ValueError, r"batch 1 of epoch 1: X .*none"),
         (lambda x, t: (x.astype(str), t), TypeError, r"batch 1 of epoch 1: X .*real"),
         (lambda x, t: (x, t, x), ValueError, r"X must give batches .*batch 1 of epoch 1 is tuple"),
-        (lambda x, t: None, ValueError, r"X must give batches .*batch 1 of epoch 1 is NoneType"),
+        (lambda x, t: None, ValueError, r"X must give batches .*batch 1 of epoch 1 is None"),
         (lambda x, t: (x, 1e308 * np.ones_like(t)), fastbp.DivergenceError, "epoch 1 at sample 4"),
         (raise_os_error, OSError, "the disk is gone"),
     ],
@@ -665,11 +667,11 @@ def test_history(data):
     for column in (plain.error, plain.rms, plain.learning_rate, plain.seconds):
         assert (column.shape, column.dtype) == ((3,), np.float64)
     assert (np.diff(plain.seconds) > 0).all()
-    assert repr(plain) == f"History(3 epochs, RMS {plain.rms[-1]:.6g}, stopped by epochs)"
+    assert repr(plain) == f"History(3 epochs, RMS {plain.rms[-1]:.6g}, stop_reason='epochs')"
 
     validated = network().fit(X, T, epochs=3, validation_data=(X, T))
     assert f"validation E {validated.validation_error[-1]:.6g}" in repr(validated)
-    assert f"least in epoch {validated.best_epoch}: {validated.validation_error.min():.6g}" in repr(validated)
+    assert f"lowest {validated.validation_error.min():.6g} in epoch {validated.best_epoch}" in repr(validated)
     for history in (plain, validated):
         as_dict = json.loads(json.dumps(history.to_dict()))
         assert as_dict["epochs"] == 3
@@ -693,7 +695,7 @@ def test_history_without_epochs(data):
 
     history = network().fit(Interrupt(), None, epochs=3, validation_data=data)
     assert (len(history), history.stop_reason, history.best_epoch) == (0, "interrupted", None)
-    assert repr(history) == "History(0 epochs, stopped by interrupted)"
+    assert repr(history) == "History(0 epochs, stop_reason='interrupted')"
 
 
 def test_lines_off_a_terminal(data, capsys):

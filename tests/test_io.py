@@ -343,7 +343,7 @@ def test_a_pickle_is_not_executed(refused):
 
 
 def forged(header, params):
-    """A file whose checksum is right and whose content lies."""
+    """A file with the right checksum and false content."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
     return io.pack(io.NETWORK, text, params)
 
@@ -428,9 +428,9 @@ HUBER = json.dumps(HONEST | {"loss": "huber", "loss_parameter": "HERE"})
         *((TEXT.encode(encoding), "not JSON in UTF-8")
           for encoding in ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")),
         (TEXT.replace("tanh", "\ud800").encode("utf-8", "surrogatepass"), "not JSON in UTF-8"),
-        (TEXT.replace("{", '{"dtype": "float64", ').encode(), "key stands twice"),
-        (TEXT.replace("{", '{"dtype": "float32", ').encode(), "key stands twice"),
-        (TEXT.replace('"tanh"', '{"a": 1, "a": 1}').encode(), "key stands twice"),
+        (TEXT.replace("{", '{"dtype": "float64", ').encode(), "key appears twice"),
+        (TEXT.replace("{", '{"dtype": "float32", ').encode(), "key appears twice"),
+        (TEXT.replace('"tanh"', '{"a": 1, "a": 1}').encode(), "key appears twice"),
         *((HUBER.replace('"HERE"', constant).encode(), f"{constant} is not a number")
           for constant in ("NaN", "Infinity", "-Infinity")),
         (HUBER.replace('"HERE"', "1e999").encode(), "delta must be above 0 and finite"),

@@ -38,7 +38,7 @@ def test_a_loss_that_forks_may_not_train_in_the_child_either():
 
 
 def test_who_waits_is_woken_by_whoever_leaves():
-    """No clock is in it: a loss keeps the network until all four are waiting, and then nobody else comes by."""
+    """The test needs no clock: a loss keeps the network until all four are waiting, and then nobody else comes."""
     held, order = threading.Event(), []
 
     def loss(Y, T):
@@ -121,7 +121,7 @@ net.params = net.params
 
 
 def test_predictions_come_in_between_the_updates_of_one_fit():
-    """Of a single epoch, which is a single call of the core; what it leaves is what it leaves alone."""
+    """The fit is of one epoch, which is one call of the core; its result is the same as without the predictions."""
     rng = np.random.default_rng(0)
     X, T = rng.normal(size=(20_000, 16)), rng.normal(size=(20_000, 4))
     net = fastbp.Network([16, 64, 64, 4], "tanh", reduction="mean", seed=1)

@@ -1,4 +1,4 @@
-"""The losses: E, gradients and training against the oracle; labels; what cannot be is refused."""
+"""The losses: E, gradients and training against the oracle; labels; impossible arguments are refused."""
 
 import numpy as np
 import pytest
@@ -144,7 +144,7 @@ def test_divergence_is_named(isa, dtype):
         ([0, -1, 1], ValueError, "got -1 to 1"),
         ([0, 1], ValueError, "one label for each sample, got 2"),
         ([0.0, 1.0, 2.0], TypeError, "integer labels"),
-        ([[0], [1], [2]], ValueError, "integer label for each sample"),
+        ([[0], [1], [2]], ValueError, "integer label per sample"),
         (["a", "b", "c"], TypeError, "integer labels"),
     ],
 )
@@ -337,7 +337,7 @@ def test_rms_beside_a_loss_of_ones_own(isa, dtype, rng):
 
 def test_a_loss_of_ones_own_must_not_use_the_network_in_training():
     net = fastbp.Network([2, 2], "identity", loss=lambda Y, T: (net.predict([0, 0]).sum(), Y), seed=0)
-    with pytest.raises(RuntimeError, match="must not use the network"):
+    with pytest.raises(RuntimeError, match="must not use its own network"):
         net.train_step([1.0, 2.0], [0.0, 0.0])
 
 

@@ -50,7 +50,7 @@ def test_repr_shows_the_architecture():
 
 
 def assert_drawn_evenly(values, bound):
-    """Even from -bound to bound; each limit would be missed by less than one seed in a million."""
+    """Uniform from -bound to bound; each limit would be missed by less than one seed in a million."""
     n, deviation = values.size, bound / math.sqrt(3)
     assert bound * (1 - 14 / n) < abs(values).max() <= bound
     assert abs(values.mean()) < 6 * deviation / math.sqrt(n)
@@ -77,7 +77,7 @@ def test_published_rules_do_not_depend_on_the_activation(activation, init, bound
 
 
 def test_rules_draw_the_same_numbers_from_a_seed():
-    """So that a comparison of rules by seeds compares the rules."""
+    """With the same seeds, a comparison of rules then compares only the rules."""
     auto, lecun = (fastbp.Network([3, 5, 2], init=init, seed=4) for init in ("auto", "lecun"))
     for W, V, n_in, n_out in zip(auto.weights, lecun.weights, (3, 5), (5, 2), strict=True):
         np.testing.assert_allclose(W / math.sqrt(6 / (n_in + n_out)), V / math.sqrt(3 / n_in))
@@ -109,7 +109,7 @@ def test_one_rule_is_that_of_each_layer():
 
 @pytest.mark.parametrize(("activation", "most"), [("tanh", 0.08), ("sigmoid", 0.16), ("relu", 0.17)])
 def test_a_curve_is_learnt_away_from_the_origin(activation, most):
-    """Of one input, where initial biases of 0 leave 0.18, 0.25 and 0.31 after the same training (docs/method.md)."""
+    """With one input, where initial biases of 0 leave 0.18, 0.25 and 0.31 after the same training (docs/method.md)."""
     curve, errors = np.linspace(-2, 2, 400)[:, None], []
     for seed in range(9):
         rng = np.random.default_rng(seed)

@@ -71,7 +71,7 @@ def subnormals(dtype):
 
 @pytest.mark.parametrize("sizes", [[1, 1], [1, 40], [40, 1], [40, 40]], ids=str)
 def test_subnormal_numbers_are_zero(isa, dtype, sizes):
-    """As inputs, as results, as gradients and as updates; the least normal number is one."""
+    """They are 0 as inputs, results, gradients and updates; the smallest normal number is not."""
     least = np.finfo(dtype).smallest_normal
     net = fastbp.Network(sizes, "identity", dtype=dtype, init=[(np.eye(*sizes), np.zeros(sizes[1]))])
     n = min(sizes)
@@ -88,7 +88,7 @@ def test_subnormal_numbers_are_zero(isa, dtype, sizes):
 
 
 def test_the_process_keeps_its_floating_point_mode(isa, dtype):
-    """Whatever the call, however it ends, in a loss of the user's and in other threads."""
+    """It does so in every call, however it ends, in a loss of the user's and in other threads."""
     seen = []
 
     def computes_with_them():

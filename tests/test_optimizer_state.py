@@ -178,7 +178,7 @@ def test_a_first_step_that_is_refused_leaves_no_state(name):
     np.testing.assert_array_equal(net.params, twin.params)
 
 
-@pytest.mark.filterwarnings("ignore:The targets")
+@pytest.mark.filterwarnings("ignore:The output activation")
 @pytest.mark.parametrize("momentum", [0.9, 0.999999, 0.99999994, 1 - 2**-53])
 @pytest.mark.parametrize("nesterov", [False, True])
 def test_velocities_do_not_lose_parameters(isa, momentum, nesterov):

@@ -326,7 +326,7 @@ def power_of_ten(share, dtype):
 
 
 def numbers(rng, shape, spread):
-    """Of either sign, with sizes from 10^-spread to 1."""
+    """Numbers of either sign, with sizes from 10^-spread to 1."""
     return rng.choice([-1, 1], shape) * 10 ** rng.uniform(-spread, 0, shape)
 
 
@@ -338,7 +338,7 @@ def limited(x, largest):
 
 
 def assert_same_numbers(actual, expected, dtype):
-    """Relatively the same, number by number; what is lost below the normal numbers is no fault."""
+    """Each number is relatively the same; what is lost below the normal numbers does not count."""
     info = np.finfo(dtype)
     np.testing.assert_allclose(actual, np.asarray(expected, float), rtol=30 * info.eps, atol=100 * info.tiny)
 

@@ -1,4 +1,4 @@
-"""Threads that share the work of a call: the same bits whatever their number, and no trace of them between calls."""
+"""Threads that share the work of a call: the same bits for any number of them, which sleep between calls."""
 
 import os
 import subprocess
@@ -11,11 +11,16 @@ import pytest
 import fastbp
 
 COUNTS = (1, 2, 3, 8)
-# A small network, whose pieces of rows have gradients of their own; others, whose one gradient is cut; a single output;
-# a matrix wider than a product packs at a time; fewer rows than groups of them for eight threads.
+# Networks whose rows are cut into pieces, each with its own gradient: narrow ones, whose samples stand along the lanes in
+# long batches, and one that is too large for small blocks (50-50-50-10); others, whose one gradient is cut; a single
+# output; a matrix wider than a product packs at a time; fewer rows than groups of them for eight threads.
 PROBLEMS = [
-    ((20, 50, 1), 2000, "identity", "squared_error"),
-    ((4, 32, 16, 4), 3333, "tanh", "log_cosh"),
+    *[((2, 3, 1), m, "identity", "squared_error") for m in (1000, 10000, 30001)],
+    *[((20, 50, 1), m, "identity", "squared_error") for m in (1000, 2000, 10000)],
+    *[((4, 32, 16, 4), m, "tanh", "log_cosh") for m in (1000, 3333, 10000)],
+    ((50, 50, 50, 10), 1610, "identity", "squared_error"),
+    ((9,) * 24, 1610, "identity", "squared_error"),
+    ((96, 80, 3), 1110, "identity", "squared_error"),
     ((64, 64, 64, 1), 1601, "tanh", "huber"),
     ((300, 120, 10), 555, "softmax", "cross_entropy"),
     ((200, 700, 5), 97, "sigmoid", "binary_cross_entropy"),
@@ -57,8 +62,9 @@ def test_bits_do_not_depend_on_the_number_of_threads(sizes, m, output, loss, dty
     def everything(threads):
         net = fastbp.Network(sizes, "tanh", output, loss=loss, dtype=dtype, reduction="mean", seed=1)
         yield net.predict(X, threads=threads).tobytes()
-        error, gradient = net.gradient(X, T, sample_weight=weights, threads=threads)
-        yield error, gradient.tobytes()
+        for sample_weight in (None, weights):
+            error, gradient = net.gradient(X, T, sample_weight=sample_weight, threads=threads)
+            yield error, gradient.tobytes()
         for optimizer, batch in (("adam", "full"), (fastbp.SGD(0.01, momentum=0.9, nesterov=True), m // 2 - 3),
                                  (fastbp.Adam(0.01, l2=1e-3, clip_norm=1.0), m // 3), ("rprop", "full")):
             history = net.fit(X, T, epochs=2, batch_size=batch, optimizer=optimizer, seed=2, threads=threads,
@@ -69,6 +75,16 @@ def test_bits_do_not_depend_on_the_number_of_threads(sizes, m, output, loss, dty
     alone = [*everything(1)]
     for threads in COUNTS[1:]:
         assert [*everything(threads)] == alone
+
+
+@pytest.mark.parametrize("sizes", [(20, 50, 1), (9,) * 24, (50, 50, 50, 10), (64, 128, 4)], ids=str)
+def test_cuts_of_a_prediction_of_any_length(sizes, dtype, isa):
+    X, _ = problem(sizes, 1700, "identity", dtype)
+    net = fastbp.Network(sizes, "tanh", dtype=dtype, seed=1)
+    for m in (*range(1000, 1050, 7), 1151, 1279, 1535, 1700):
+        alone = net.predict(X[:m], threads=1)
+        for threads in COUNTS[1:]:
+            np.testing.assert_array_equal(net.predict(X[:m], threads=threads), alone)
 
 
 def test_labels_and_batches_that_are_read(dtype):

@@ -1,4 +1,4 @@
-"""What holds for every network, on networks and arrays that hypothesis thinks of."""
+"""What holds for every network, on networks and arrays that hypothesis generates."""
 
 import numpy as np
 from hypothesis import given, settings

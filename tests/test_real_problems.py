@@ -20,7 +20,7 @@ OPTIMIZERS = {
 
 
 def halves(X, T):
-    """Standardised inputs; even rows to learn from, odd ones to be asked about."""
+    """Standardised inputs, with the even rows to train on and the odd ones to test with."""
     X = (X - X.mean(axis=0)) / (X.std(axis=0) + 1e-3)
     return X[::2], T[::2], X[1::2], T[1::2]
 

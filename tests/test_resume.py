@@ -1,4 +1,4 @@
-"""Checkpoints, and trainings that go on from them as if they had never been interrupted."""
+"""Checkpoints, and trainings that continue from them as if they had never been interrupted."""
 
 import json
 import os
@@ -165,7 +165,7 @@ def test_checkpoint_changes_nothing(data, path):
 
 
 class Killed(BaseException):
-    """No handler of fastbp's own may take it for an error."""
+    """An exception that no handler in fastbp may take for an error."""
 
 
 def test_killed_between_temporary_file_and_replace(data, path, monkeypatch):
@@ -367,7 +367,7 @@ def test_bytes_that_no_array_claims_are_refused(data, path):
 def test_more_than_a_training_has_is_refused(data, path, part):
     network().fit(*data, epochs=1, checkpoint=path)
     rewrite(path, lambda header: header[part].update(more=1))
-    refused(ValueError, f"resume: the checkpoint was made with 1 as more of the {part}, this training has None",
+    refused(ValueError, f"resume: the checkpoint was made with 1 as more of the {part}, but this training has None",
             network(), data, path)
 
 
@@ -606,7 +606,7 @@ def test_learning_rate_that_a_callback_has_changed_goes_on(data, path):
 
 
 class Plain:
-    """A user's schedule, an object of which Python knows no more than where it is."""
+    """A user's schedule, an object whose repr tells no more than its address."""
 
     def factors(self, epochs):
         for epoch in range(epochs):
@@ -639,7 +639,7 @@ def test_schedule_goes_on_after_an_interruption(data, path, name, crash):
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_more_epochs_than_were_planned(data, path, name):
-    """Training goes on bit for bit as if they had been planned, or not at all."""
+    """Training continues bit for bit as if they had been planned, or is refused."""
     network().fit(*data, epochs=5, schedule=SCHEDULES[name](), checkpoint=path)
     options = {"epochs": 9, "schedule": SCHEDULES[name]()}
     if name in DEPEND_ON_EPOCHS:
@@ -680,7 +680,7 @@ def test_schedule_that_ends_too_early_is_refused_before_anything_changes(data, p
 
 
 class Loss:
-    """A loss of one's own, an object of which Python knows no more than where it is."""
+    """A user's loss, an object whose repr tells no more than its address."""
 
     def __call__(self, Y, T):
         return ((Y - T) ** 2).sum() / 2, Y - T

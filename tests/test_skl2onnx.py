@@ -59,9 +59,9 @@ def test_a_step_of_a_pipeline():
 
 @pytest.mark.parametrize(("name", "arguments", "message"), [
     ("regression", {"activation": ["tanh", "gelu"]}, "one activation of .* for all hidden layers"),
-    ("regression", {"activation": "gelu"}, "this one has 'gelu'"),
+    ("regression", {"activation": "gelu"}, "but this one has 'gelu'"),
     ("poisson", {}, "poisson"),
-    ("three outputs", {}, "this one has 3"),
+    ("three outputs", {}, "but this one has 3"),
 ])
 def test_what_skl2onnx_cannot_write(name, arguments, message):
     estimator, X = fitted(name, **arguments)

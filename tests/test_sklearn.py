@@ -121,7 +121,7 @@ def test_warm_start(solver):
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 @pytest.mark.parametrize("name", DATA)
 def test_warm_start_with_early_stopping(name, solver, duplicate):
-    """Also where no score of the second fit exceeds the best of the first."""
+    """The two agree even if no score of the second fit exceeds the best of the first."""
     kind, X, y, arguments = data_to_stop_early(name)
     estimators = pair(kind, **arguments | {"warm_start": True, "early_stopping": True, "n_iter_no_change": 3,
                                            "solver": solver, "learning_rate_init": 0.02, "validation_fraction": 0.2})
@@ -148,7 +148,7 @@ def test_partial_fit(name, solver, rows):
 
 @pytest.mark.parametrize("solver", ["sgd", "adam"])
 def test_partial_fit_with_changes_between(solver):
-    """Arguments, sparse data, pickles and copies in between: each goes on from the moments of the last."""
+    """Arguments, sparse data, pickles and copies in between: each call continues from the moments of the last."""
     sparse = pytest.importorskip("scipy.sparse")
     kind, X, y, _ = DATA["multiclass"]
     estimators = pair(kind, solver=solver)
@@ -178,7 +178,7 @@ def test_a_solver_set_between_partial_fits_waits_for_the_next_fit(first, second)
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-3), ("float64", 1e-6)])
 def test_lbfgs_between_partial_fits(dtype, tolerance):
-    """scikit-learn's regressor takes it there, for a whole fit; SciPy's vector turns float32 into float64."""
+    """scikit-learn's regressor takes lbfgs there, for a whole fit; SciPy's vector turns float32 into float64."""
     _, X, y, _ = DATA["regression"]
     X = X.astype(dtype)
     estimators = pair("MLPRegressor", activation="tanh", max_iter=3)

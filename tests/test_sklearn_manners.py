@@ -1,4 +1,4 @@
-"""fastbp.interop.sklearn beside scikit-learn itself: the same manners, its own tests, errors before a change."""
+"""fastbp.interop.sklearn beside scikit-learn itself: the same behaviour, its own tests, errors before any change."""
 
 import os
 import pickle
@@ -200,7 +200,7 @@ def test_callbacks_added_between_partial_fits():
 
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_a_batch_without_weight_is_refused(early_stopping):
-    """scikit-learn has a ZeroDivisionError there."""
+    """scikit-learn raises a ZeroDivisionError for it."""
     _, X, y, _ = DATA["regression"]
     estimator = ours.MLPRegressor(hidden_layer_sizes=(3,), shuffle=False, batch_size=8, early_stopping=early_stopping,
                                   random_state=0)
@@ -267,7 +267,7 @@ def test_verbose(capsys):
 
 
 def test_pickles_from_when_it_was_one_module():
-    """They name the classes by the address from which they are still imported."""
+    """They name the classes by the module from which they can still be imported."""
     for kind in (ours.MLPClassifier, ours.MLPRegressor):
         assert pickle.loads(f"cfastbp.interop.sklearn\n{kind.__name__}\n.".encode()) is kind
 

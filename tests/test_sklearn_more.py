@@ -37,7 +37,7 @@ def test_more_solvers(solver):
 
 
 def test_rprop_stays_until_the_next_fit():
-    """And with it the full batch."""
+    """So does its full batch."""
     sparse = pytest.importorskip("scipy.sparse")
     X, y = np.tile(DIABETES[0], (2, 1)), np.tile(scale(DIABETES[1]), 2)
     stays, changes = (ours.MLPRegressor(solver="rprop", random_state=0).partial_fit(X, y) for _ in range(2))
@@ -46,7 +46,7 @@ def test_rprop_stays_until_the_next_fit():
         for _ in range(3):
             estimator.partial_fit(X, y)
     assert_same_model(stays, changes, 0)
-    with pytest.raises(ValueError, match="goes on with the solver 'rprop'"):
+    with pytest.raises(ValueError, match="continues with the solver 'rprop'"):
         changes.partial_fit(sparse.csr_array(X), y)
     assert_same_model(stays.partial_fit(X, y), changes.partial_fit(X, y), 0)
 
@@ -94,7 +94,7 @@ def test_every_activation_by_its_name(activation):
 
 
 def test_sigmoid_is_logistic():
-    """Also in the initial weights, which scikit-learn makes smaller for it."""
+    """This includes the initial weights, which scikit-learn makes smaller for it."""
     _, X, y, _ = DATA["multiclass"]
     models = [ours.MLPClassifier((7, 4), activation=value, max_iter=5, random_state=1)
               for value in ("logistic", "sigmoid", ["sigmoid", "logistic"])]
@@ -229,7 +229,7 @@ def test_callbacks():
 
 
 def test_callbacks_of_network_and_estimator_are_told_the_same():
-    """The same training, that goes on from the parameters of an estimator."""
+    """The network's training continues from the parameters of an estimator."""
     X, Y = DATA["three outputs"][1:3]
     of_estimator, of_network = [], []
     estimator = ours.MLPRegressor(hidden_layer_sizes=(4,), activation="tanh", solver="sgd", learning_rate_init=0.1,
@@ -291,7 +291,7 @@ def test_callback_that_raises():
 
 
 def test_network_is_fastbps():
-    """Not the stand-in of a test: the parameters are views of a compiled network's."""
+    """The parameters are views of those of a compiled network, not of a stand-in."""
     _, X, y, _ = DATA["multiclass"]
     estimator = ours.MLPClassifier(max_iter=1)
     with pytest.warns(ConvergenceWarning):

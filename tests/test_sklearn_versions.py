@@ -145,7 +145,7 @@ def test_poisson_without_hidden_layers_is_a_generalised_linear_model():
 
 
 def test_labels_that_are_texts_and_early_stopping():
-    """scikit-learn 1.6 to 1.8 have a TypeError there."""
+    """scikit-learn 1.6 to 1.8 raise a TypeError for them."""
     _, X, y, _ = DATA["multiclass"]
     numbers = np.unique(y, return_inverse=True)[1]
     of_texts, of_numbers = (ours.MLPClassifier(early_stopping=True, max_iter=20, random_state=1) for _ in range(2))
@@ -174,7 +174,7 @@ def test_a_version_from_the_future_gives_a_warning():
                  "print(MLPRegressor.__module__, MLPRegressor(max_iter=1).fit([[0], [1]], [0, 1]).network_)")
     assert result.stdout.startswith("fastbp.interop.sklearn.estimators Network([1, 100, 1]")
     assert "<string>:2: UserWarning: fastbp.interop.sklearn was tested with scikit-learn 1.5 to 1.9, " in result.stderr
-    assert "and this is 1.10.dev0: check that its models are those of sklearn.neural_network" in result.stderr
+    assert "but this is 1.10.dev0: check that its models are those of sklearn.neural_network" in result.stderr
 
 
 PRIVATE = "sklearn.neural_network._"
@@ -198,7 +198,7 @@ def test_a_name_that_the_future_has_taken_away(change):
 def test_a_version_that_is_too_old():
     result = run("import sklearn; sklearn.__version__ = '1.4.2'\n"
                  "try:\n    import fastbp.interop.sklearn\nexcept ImportError as error:\n    print(error)")
-    assert result.stdout.startswith("fastbp.interop.sklearn needs scikit-learn 1.5 or later, and this is 1.4.2")
+    assert result.stdout.startswith("fastbp.interop.sklearn needs scikit-learn 1.5 or later, but this is 1.4.2")
 
 
 def test_the_version_here_gives_no_warning():

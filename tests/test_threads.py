@@ -142,7 +142,7 @@ def outputs_of_each_step(net, X, T, steps):
 
 
 def test_predictions_beside_training_are_of_one_set_of_parameters(net, rng):
-    """Eight threads predict while one trains. A prediction in the middle of an update would be of no set."""
+    """Eight threads predict while one trains. A prediction in the middle of an update would belong to no set."""
     X, T = rng.uniform(-1, 1, (64, 16)), rng.uniform(0, 1, (64, 4))
     twin, seen, stop = net.copy(), [set() for _ in range(8)], time.monotonic() + times(1)
     steps = predictions = 0

@@ -56,7 +56,10 @@ def test_fit_and_train_step_take_the_same_steps(isa, dtype, data, batch_size):
     for _ in range(2):
         for batch in in_batches(batch_size):
             stepped.train_step(X[batch], T[batch], learning_rate=0.2)
-    np.testing.assert_array_equal(fitted.params, stepped.params)
+    if batch_size == 1:     # the same but for rounding (_kernels/chain.pxi)
+        assert_close(fitted.params, stepped.params, dtype, terms=2 * M)
+    else:
+        np.testing.assert_array_equal(fitted.params, stepped.params)
 
 
 # --------------------------------------------------------------------------------------------- order and randomness
@@ -187,7 +190,8 @@ def test_a_real_divergence_leaves_finite_parameters(isa, dtype, data):
         net.fit(1000 * X, 1000 * T, epochs=1000, batch_size=4, learning_rate=0.5, seed=0)
     assert np.isfinite(net.params).all()
     assert 0 <= caught.value.epoch < 1000
-    assert 0 <= caught.value.sample < M
+    # None where the first epoch came to its end, with an error that was out of all proportion.
+    assert caught.value.sample is None or 0 <= caught.value.sample < M
 
 
 # -------------------------------------------------------------------------------------------------------- workspaces

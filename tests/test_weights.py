@@ -92,7 +92,7 @@ def test_class_weights_of_one_output(shape):
     [
         ([1, 1], [0.5, 1], "balanced", None, "class_weight needs targets"),
         ([1, 2], [[1, 1], [0, 1]], "balanced", None, "class_weight needs targets"),
-        ([1, 1], [0, 1], {0: 1}, None, "class_weight must name every label in T, got none for 1"),
+        ([1, 1], [0, 1], {0: 1}, None, "class_weight must have a weight for every label in T, got none for 1"),
         ([1, 1], [0, 1], {0: 1, 1: 1, 2: 1}, None, "class_weight must have labels"),
         ([1, 1], [0, 1], {0: 1, 1: -1}, None, "class_weight"),
         ([1, 1], [0, 1], "balanced", [1, 2, 3], "sample_weight"),
@@ -107,5 +107,5 @@ def test_class_weights_refuse(sizes, targets, class_weight, sample_weight, name)
 
 def test_class_weights_are_not_told_to_a_loss_of_ones_own():
     net = fastbp.Network([1, 1], loss=lambda Y, T: (0.5 * ((Y - T) ** 2).sum(), Y - T))
-    with pytest.raises(ValueError, match="class_weight must be None beside a loss function of one's own"):
+    with pytest.raises(ValueError, match="class_weight cannot be used with a loss function of your own"):
         net.fit([[0.0], [1.0]], [[0.0], [1.0]], class_weight="balanced")

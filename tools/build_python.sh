@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds a CPython that neither Debian 12 nor PyPI has, from Debian 13's sources, which apt-get fetches and verifies:
-# tools/build_python.sh free-threaded|musl DIRECTORY. One that is there already is kept. Some two minutes on two cores.
+# tools/build_python.sh free-threaded|musl DIRECTORY. An existing one is kept. Takes some two minutes on two cores.
 # Needs gcc, make, xz-utils and Debian's keyring; free-threaded also zlib1g-dev, libbz2-dev, libffi-dev and libssl-dev;
 # musl also autoconf, automake, libtool and libltdl-dev. The latter brings its own musl, and no ssl: its pip cannot
 # download.
@@ -14,7 +14,7 @@ trap '(($? == 0)) || tail -n 50 "$work/log" >&2; rm -rf "$work"' EXIT
 cd "$work"
 : >log
 
-# Wherever this machine has its Debian from, the next one is, too.
+# Debian 13 comes from the same mirror as this machine's Debian.
 . /etc/os-release
 mirror=$(apt-get --print-uris update | sed -n "s|^'\(.*\)/dists/$VERSION_CODENAME/InRelease' .*|\1|p" | head -n 1)
 mkdir -p lists/partial cache/archives/partial

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Disassembles the compiled modules of an installed fastbp (x86-64): what every processor runs holds no AVX, and each
-# level keeps to its own registers. Argument: the directory of the package.
+# Disassembles the compiled modules of an installed fastbp (x86-64) and checks that what every processor runs has no
+# AVX, and that each level keeps to its own registers. Argument: the directory of the package.
 set -uo pipefail
 package=$1
 status=0
 
-# count PATTERN OPERANDS: how many instructions of each module that matches hold such an operand.
+# count PATTERN OPERANDS: how many instructions in each matching module have such an operand.
 count() {
     local module
     for module in "$package"/$1; do

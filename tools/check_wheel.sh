@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Builds the sdist, from it the wheel, without git, and looks at both: metadata, contents, symbols, size; then installs
+# Builds the sdist without git and the wheel from it, and checks both: metadata, contents, symbols, size. Then installs
 # the wheel into a fresh environment and runs the tests that every wheel runs. Needs "pip install build twine
-# check-wheel-contents auditwheel". Both are copied to the directory that is given, if one is.
+# check-wheel-contents auditwheel". Copies both to a directory if one is given.
 set -euo pipefail
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=${PYTHON:-python}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 unset PYTHONPATH FASTBP_ISA FASTBP_DEBUG FASTBP_SANITIZE
-limit=590000    # bytes; docs/wheels.md says of what, and why it is not 400000
+limit=590000    # bytes; docs/wheels.md says what takes them, and why it is not 400000
 
 mkdir "$work/tree"
 tar -C "$tree" --exclude .git --exclude build --exclude '*.so' --exclude '*.egg-info' -c . | tar -C "$work/tree" -x

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# With the one compiler that PyPI has, ziglang's: a manylinux wheel for glibc 2.17, audited, installed into a fresh
-# environment and tested; a wheel linked with musl, of which only the libraries that it asks for are checked (nox's
-# session musllinux runs one that gcc has linked); and the C for macOS and Windows compiled, not linked and not run.
+# Compiles with ziglang, the one compiler on PyPI: a manylinux wheel for glibc 2.17, which is audited, installed into a
+# fresh environment and tested; a wheel linked with musl, of which only the libraries that it asks for are checked (nox
+# runs one that gcc has linked, in the session musllinux); and the C code for macOS and Windows, neither linked nor run.
 # Needs "pip install ziglang auditwheel Cython numpy setuptools".
 set -euo pipefail
 tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -63,7 +63,7 @@ for target in aarch64-macos x86_64-macos; do
     done
 done
 
-echo "=== Windows, compiled only: our headers, for Python's are not to be had; and by clang, not by MSVC"
+echo "=== Windows, compiled only: our headers without Python's, which are not available; by clang, not by MSVC"
 printf '#include "%s"\n' cpu.h activation.h tile.h row.h float_mode.h >headers.c
 for double in 0 1; do
     compile aarch64-windows-gnu 0 $double headers.c '-DFASTBP_FLAGS=""'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests of the x86_v4 kernels on an AVX2 processor, each AVX-512 intrinsic emulated by SIMDe (Debian's
-# libsimde-dev). It checks what the kernels compute, not what the compiler makes of them for AVX-512. Needs a build in
-# place (CONTRIBUTING.md); leaves it as it is.
+# libsimde-dev). It checks what the kernels compute, not the compiler's AVX-512 code. Needs a build in place
+# (CONTRIBUTING.md), which it does not change.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 python=${PYTHON:-python}
@@ -44,5 +44,5 @@ for dtype in float32 float64; do
         -DFASTBP_LEVEL=4 -DFASTBP_DOUBLE="$double" -I"$work" -Isrc/fastbp/_kernels -I"$include" \
         "build/cython/src/fastbp/_kernels/x86_v4_$dtype.c" -o "$work/fastbp/_kernels/x86_v4_$dtype$suffix"
 done
-# test_dispatch asks new processes, which are not emulated.
+# test_dispatch starts new processes, which are not emulated.
 PYTHONPATH=$work "$python" -m pytest -p emulated -k x86_v4 --ignore tests/test_dispatch.py "$@"

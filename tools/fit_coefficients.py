@@ -93,6 +93,15 @@ def exp_weight(r):
     return abs(r**2 / mp.expm1(r) if abs(r) > TINY else r) + mpf(10) ** -6
 
 
+def exp2_term(f):
+    """(2**f - 1) / f"""
+    return mp.expm1(f * mp.log(2)) / f if abs(f) > TINY else mp.log(2)
+
+
+def exp2_weight(f):
+    return 1 / exp2_term(f)
+
+
 def log_term(t):
     """(2 atanh(s) / s - 2) / s**2 in t = s**2"""
     return (2 * mp.atanh(mp.sqrt(t)) / mp.sqrt(t) - 2) / t if t > TINY else mpf(2) / 3 + 2 * t / 5
@@ -122,6 +131,7 @@ def main():
     for float64 in (False, True):
         fits = [
             ("EXP_SERIES, after its 1", exp_term, exp_weight, -half_ln2, half_ln2, 9 if float64 else 4),
+            ("EXP2_SERIES", exp2_term, exp2_weight, -mpf("0.6"), mpf("0.6"), 11 if float64 else 5),
             ("LOG_COEFFICIENTS", log_term, log_weight, 0, mpf(1) / 9, 9 if float64 else 3),
             ("SIN_3 and SIN_COEFFICIENTS", sin_term, sin_weight, 0, half_pi_squared, 8 if float64 else 3),
         ]

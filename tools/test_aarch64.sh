@@ -31,7 +31,7 @@ fi
 emulated=$root/usr/bin/emulated
 version=$("$emulated" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 [[ $("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])') == "$version" ]] ||
-    { echo "PYTHON must be a Python $version, as Debian's for arm64 is" >&2; exit 1; }
+    { echo "PYTHON must be a Python $version, like Debian's for arm64" >&2; exit 1; }
 if [[ ! -d $arm/site ]]; then
     "$python" -m pip install -q --target "$arm/site" --only-binary :all: --platform manylinux2014_aarch64 \
         --platform manylinux_2_28_aarch64 --python-version "$version" numpy pytest hypothesis

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Runs the tests that every wheel runs on emulated x86-64 processors without AVX and with AVX2 only (Debian's qemu-user),
-# and on the one that is there: each must choose its level and meet no illegal instruction. NumPy sets the lower bound:
-# its wheels need x86-64-v2 from 2.4 on. PYTHON: one that has a wheel of fastbp installed, and pytest.
+# Runs the tests that every wheel runs on emulated x86-64 processors without AVX and with AVX2 only (Debian's
+# qemu-user), and on the real one: each must choose its level and meet no illegal instruction. NumPy sets the lower
+# limit: its wheels need x86-64-v2 from 2.4 on. PYTHON must have a wheel of fastbp and pytest installed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../tests"
 python=$(command -v "${PYTHON:-python}")
-unset PYTHONPATH FASTBP_ISA OPENBLAS_CORETYPE # the last would have NumPy use what the processor lacks
+unset PYTHONPATH FASTBP_ISA OPENBLAS_CORETYPE # the last could make NumPy use what the processor lacks
 
 # expect LEVEL COMMAND...: the command is a Python on which fastbp chooses the level.
 expect() {

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from fastbp._checks import warn
+from fastbp._checks import came, kind, warn
 
 # Bytes of a memory map that are converted at once, if it is not of the network's dtype or not contiguous.
 AT_ONCE = 2**24
@@ -14,7 +14,7 @@ FLOATS = np.dtype("float32"), np.dtype("float64")
 
 def as_reals(values, name, dtype):
     """`values` as a contiguous array of the dtype; a TypeError or ValueError that names the argument if it is none."""
-    if "numpy.ma" in sys.modules:       # as it is where there are masked arrays
+    if "numpy.ma" in sys.modules:       # it is imported where there are masked arrays
         refuse_masked(values, name)
     try:
         array = np.asarray(values)
@@ -53,6 +53,11 @@ def is_large_map(array, dtype):
     if array.size * dtype.itemsize <= AT_ONCE or (
             array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned):
         return False
+    return is_map(array)
+
+
+def is_map(array):
+    """Whether the numbers of the array stand in a memory map."""
     mmap = sys.modules.get("mmap")      # whoever has memory maps has imported it
     base = array.base
     while isinstance(base, (np.ndarray, memoryview)):
@@ -69,8 +74,8 @@ def refuse_map(array, name, dtype):
     contiguous = array.flags.c_contiguous
     remedy = (f'Make the network with dtype="{array.dtype}", or pass' if contiguous and array.dtype in FLOATS
               else "Pass")
-    raise ValueError(f"{name} must be a contiguous memory map of {dtype}, for all of it would have to be copied into "
-                     f"memory otherwise; got one of {array.dtype}{'' if contiguous else ' that is not contiguous'}. "
+    raise ValueError(f"{name} must be a contiguous memory map of {dtype}, because otherwise all of it would be copied "
+                     f"into memory; got one of {array.dtype}{'' if contiguous else ' that is not contiguous'}. "
                      f"{remedy} batches of rows, or numpy.array({name}, \"{dtype}\") if there is room for it.")
 
 
@@ -83,21 +88,21 @@ def objects_as_reals(array, name, values):
         raise TypeError(f"{name} must be a dense array, got the sparse {type(values).__name__} of shape "
                         f"{values.shape}; {name}.toarray() makes one")
     for index, value in np.ndenumerate(array):
-        # None, which is NaN for NumPy, has no `__float__`; NumPy's texts have one, and pandas' NA one that refuses.
+        # NumPy would make NaN of None, which has no `__float__`. NumPy's strings have one; that of pandas' NA raises.
         if isinstance(value, (str, bytes)) or not hasattr(type(value), "__float__") or isinstance(
                 value, (np.ndarray, complex, np.complexfloating, np.datetime64, np.timedelta64)):
-            raise TypeError(f"{name} must hold real numbers, got {type(value).__name__} {value!r:.80}"
+            raise TypeError(f"{name} must hold real numbers, got {came(value)}"
                             f"{place(index, values)}{what_to_do(value) if index else ''}")
     try:
         return array.astype(np.float64)
     except OverflowError:
-        raise ValueError(f"{name} must hold numbers that a float64 can hold, got an int beyond all floats") from None
+        raise ValueError(f"{name} must hold numbers that fit into a float64, got a larger int") from None
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must hold real numbers, got an array of objects: {error}") from None
 
 
 def what_to_do(value):
-    """The end of an error about what pandas has in the place of a number that is missing."""
+    """The end of an error about a missing number, for which pandas has several marks."""
     missing = type(value).__name__ in ("NoneType", "NAType", "NaTType")
     return "; fill in what is missing, or leave those samples out" if missing else ""
 
@@ -121,8 +126,26 @@ def about_texts(array, name, values):
         try:
             float(text)
         except ValueError:
-            return f", with {str(text)!r:.80}{place(index, values)}"
+            return f" with {str(text)!r:.80}{place(index, values)}"
     return f"; numpy.asarray({name}, float) reads the numbers in them"
+
+
+def about_inputs(x, name, n_inputs):
+    """The end of an error about the shape of inputs: what may have been meant."""
+    if n_inputs == 1 and x.ndim == 1:
+        return f"; numpy.reshape({name}, (-1, 1)) makes each number a sample"
+    return f"; numpy.transpose({name}) has that shape" if x.ndim == 2 and len(x) == n_inputs else ""
+
+
+def about_targets(t, given, name, samples, n_outputs, loss):
+    """The end of an error about the shape of targets: what may have been meant. `t` is an array of what was given."""
+    if t.ndim == 2 and t.shape == (n_outputs, samples):
+        return f"; numpy.transpose({name}) has that shape"
+    if t.shape not in ((samples,), (samples, 1)) or np.asarray(given).dtype.kind not in "iu" or n_outputs == 1:
+        return ""
+    if loss != "cross_entropy":
+        return "; integer labels need loss='cross_entropy' and output_activation='softmax'"
+    return f"; numpy.ravel({name}) makes them one label for each sample" if t.ndim == 2 else ""
 
 
 def total_of(weights):
@@ -131,8 +154,8 @@ def total_of(weights):
         total = float(np.sum(weights, dtype=np.float64))
     least, largest = float(np.finfo(weights.dtype).tiny), float(np.finfo(weights.dtype).max)
     if np.any(weights < 0) or not total > 0:
-        raise ValueError("sample_weight must hold no negative number and at least one positive, got a sum of "
-                         f"{total} and a least of {np.min(weights)}")
+        raise ValueError("sample_weight must hold no negative number and at least one positive one, got a sum of "
+                         f"{total} and a minimum of {np.min(weights)}")
     if np.any((weights != 0) & (weights < least)):
         raise ValueError(f"sample_weight must hold no subnormal number of {weights.dtype}, which would count as 0, got "
                          f"{np.min(weights[weights != 0])}")
@@ -152,8 +175,11 @@ def labels(values, name, samples, n_outputs):
         array = objects_as_integers(array, name)
     if array.dtype.kind not in "iu":
         hint = ""
-        if array.dtype.kind == "f" and np.array_equal(array, np.trunc(array)):
+        if array.dtype.kind == "f" and np.isfinite(array).all() and np.array_equal(
+                array, np.trunc(array)):
             hint = f"; numpy.asarray({name}).astype(int) makes integers of them"
+        elif array.dtype.kind == "b":
+            hint = f"; numpy.asarray({name}).astype(int) makes labels 0 and 1 of them"
         elif array.size and isinstance(array.flat[0], str):
             hint = f"; numpy.unique({name}, return_inverse=True)[1] makes labels of names"
         raise TypeError(f"{name} must hold integer labels or rows of {n_outputs} targets, got an array of "
@@ -161,7 +187,13 @@ def labels(values, name, samples, n_outputs):
     if array.size != samples:
         raise ValueError(f"{name} must hold one label for each sample, got {array.size}")
     if array.size and not (array.min() >= 0 and array.max() < n_outputs):
-        raise ValueError(f"{name} must hold labels from 0 to {n_outputs - 1}, got {array.min()} to {array.max()}")
+        hint = ""
+        if len(np.unique(array)) == n_outputs:
+            hint = f"; numpy.unique({name}, return_inverse=True)[1] counts from 0"
+        elif array.min() >= 0:
+            hint = f"; {array.max() + 1} outputs would be needed"
+        raise ValueError(f"{name} must hold labels from 0 to {n_outputs - 1}, "
+                         f"got {span(array.min(), array.max())}{hint}")
     return np.ascontiguousarray(array, np.intp).reshape(array.shape)
 
 
@@ -170,7 +202,7 @@ def objects_as_integers(array, name):
     try:
         return array.astype(np.int64)
     except OverflowError:
-        raise ValueError(f"{name} must hold labels that an int64 can hold, got an int beyond them") from None
+        raise ValueError(f"{name} must hold labels that fit into an int64, got a larger int") from None
 
 
 def apply_loss(loss, outputs, targets, scale):
@@ -178,7 +210,7 @@ def apply_loss(loss, outputs, targets, scale):
     shape = outputs.shape   # before anybody can change the array
     result = loss(outputs, targets)
     if not isinstance(result, tuple) or len(result) != 2:
-        raise TypeError(f"loss must return (E, dE/dY), got {type(result).__name__}")
+        raise TypeError(f"loss must return (E, dE/dY), got {kind(result)}")
     error = error_of(result[0])
     slopes = as_reals(result[1], "loss: dE/dY", outputs.dtype)
     if slopes.shape != shape:
@@ -190,42 +222,46 @@ def apply_loss(loss, outputs, targets, scale):
 def error_of(value):
     """What a loss function returned as E, as a float; it may be infinite or NaN, which ends a training."""
     if isinstance(value, (str, bytes)) or not hasattr(type(value), "__float__") or np.ndim(value) > 0:
-        raise TypeError(f"loss: E must be a number, got {type(value).__name__} {value!r:.80}")
+        raise TypeError(f"loss: E must be a number, got {came(value)}")
     try:
         return float(value)
     except OverflowError:
-        raise ValueError("loss: E must be a number that a float64 can hold, got an int beyond all floats") from None
+        raise ValueError("loss: E must be a number that fits into a float64, got a larger int") from None
 
 
 class UnreachableTargetsWarning(UserWarning):
     """Targets lie beyond what the activation of the output layer can give; the error cannot fall to 0."""
 
 
+def span(low, high):
+    """`low` to `high`, for an error about numbers that may all be equal."""
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
 def warn_of_targets(targets, activation, low, high):
-    """Whether there was a reason to warn: `activation` gives outputs from `low` to `high`, and of a softmax rows that
-    sum to 1."""
+    """Whether there was a reason to warn: `activation` gives outputs from `low` to `high`, and a softmax rows that sum
+    to 1."""
     reach = f"{low:.4g} to {high:.4g}"
-    least, largest = float(np.min(targets)), float(np.max(targets))
+    given = span(f"{np.min(targets):.4g}", f"{np.max(targets):.4g}")
     if activation == "softmax":
         sums = np.sum(targets, axis=-1)
         furthest = float(sums.flat[np.argmax(np.abs(sums - 1))])
-        if abs(furthest - 1) < 1e-3:
+        if abs(furthest - 1) < 1e-3 and np.min(targets) >= -1e-3:
             return False
-        came = f"of {least:.4g} to {largest:.4g} in rows that sum to {furthest:.4g}"
+        given += f" in rows that sum to {furthest:.4g}"
         reach += " in rows that sum to 1"
-        remedy = "Divide each row of targets by its sum"
+        remedy = "Divide each row of targets by its sum" if furthest != 1 else "Targets must not be negative"
     else:
-        came = f"from {least:.4g} to {largest:.4g}"
         remedy = "Scale the targets into that range, or write output_activation='identity'"
-    warn(f"The targets, {came}, are out of reach: the output activation {activation!r} gives {reach}. {remedy}",
+    warn(f"The output activation {activation!r} gives {reach}, but the targets are {given}. {remedy}",
          UnreachableTargetsWarning)
     return True
 
 
 class Parameters(np.ndarray):
-    """What `Network.params` is read as: a read-only copy, whose refusal to be changed says what to write instead.
+    """The type of `Network.params`: a read-only copy, whose errors say what to write instead of changing it.
 
-    What is computed from it, or pickled, is an array like any other, and a copy of it can be changed.
+    What is computed from it or unpickled is an ordinary array, and a copy of it can be changed.
     """
 
     __slots__ = ()
@@ -241,11 +277,11 @@ class Parameters(np.ndarray):
 
 
 def _explained(change):
-    """A method of an ndarray that changes it, with the sentence that is meant for `Network.params`."""
+    """A method that changes an ndarray, with an error for `Network.params`."""
     def method(self, *args):
         if not self.flags.writeable:
             raise ValueError("net.params is a read-only copy, in which a change would be lost; write "
-                             "net.params = net.params + x, or change net.weights[l] and net.biases[l] in place")
+                             "net.params = net.params + x, or net.weights[l][...] += x")
         return change(self, *args)
     return method
 

@@ -1,4 +1,4 @@
-"""Checks of arguments that are not arrays. Each error says which argument, what it needs and what came."""
+"""Checks of arguments that are not arrays. Each error names the argument and says what it needs and what it got."""
 
 import operator
 import sys
@@ -24,8 +24,18 @@ def _float(argument, value):
     except (TypeError, ValueError):
         pass
     except OverflowError:
-        return inf      # an int beyond all floats
-    raise TypeError(f"{argument} must be a number, got {type(value).__name__} {value!r}")
+        return inf      # an int too large for a float
+    raise TypeError(f"{argument} must be a number, got {came(value)}")
+
+
+def came(value):
+    """What an argument was, for an error: its type and its value, which for None are one word."""
+    return "None" if value is None else f"{kind(value)} {value!r:.80}"
+
+
+def kind(value):
+    """The type of an argument that may be large, for an error."""
+    return "None" if value is None else type(value).__name__
 
 
 def positive_integer(argument, value):
@@ -33,7 +43,7 @@ def positive_integer(argument, value):
     try:
         result = operator.index(value)
     except TypeError:
-        raise TypeError(f"{argument} must be an integer, got {type(value).__name__} {value!r}") from None
+        raise TypeError(f"{argument} must be an integer, got {came(value)}") from None
     if result < 1:
         raise ValueError(f"{argument} must be at least 1, got {value!r}")
     return result
@@ -47,8 +57,14 @@ def thread_count(argument, value):
     return result
 
 
+def check_flag(argument, value):
+    """A TypeError for what is neither true nor false, 0 nor 1."""
+    if isinstance(value, (str, bytes)) or value not in (0, 1):
+        raise TypeError(f"{argument} must be True or False, got {came(value)}")
+
+
 def one_of(argument, value, names, also=""):
-    """The one of the names that `value` is; upper case, spaces, hyphens and underscores do not count.
+    """The one of the names that `value` means; upper case, spaces, hyphens and underscores do not count.
 
     `also` is what else the argument may be, for the error.
     """
@@ -62,7 +78,7 @@ def one_of(argument, value, names, also=""):
     wanted = f"{also} or {listed}" if also else listed
     if not isinstance(value, str):
         refuse_class(argument, value)
-        raise TypeError(f"{argument} must be {wanted}, got {type(value).__name__} {value!r}")
+        raise TypeError(f"{argument} must be {wanted}, got {came(value)}")
     raise ValueError(f"{argument} must be {wanted}; got {value!r:.80}{suggestion(argument, value, names)}")
 
 
@@ -72,25 +88,34 @@ def refuse_class(argument, value):
         raise TypeError(f"{argument} must be an object, got the class {value.__name__}; write {value.__name__}()")
 
 
-# What other libraries call a thing, simplified, and what it is called here, where the two are not alike.
+# Names that other libraries use, simplified, and the names here, where the two do not look alike.
 ELSEWHERE = {
     "activation": {
-        "hardlim": "'threshold'", "heaviside": "'threshold'", "logsig": "'sigmoid'", "none": "'identity'",
+        "hardlim": "'threshold'", "heaviside": "'threshold'", "lin": "'identity'", "logsig": "'sigmoid'",
+        "lrelu": "'leaky_relu'", "none": "'identity'",
         "poslin": "'relu'", "purelin": "'identity'", "radbas": "'gaussian'", "tansig": "'tanh'",
     },
     "batch_size": dict.fromkeys(("all", "batch"), "'full', which takes all samples at once"),
+    "init": {"glorotuniform": "'glorot'", "heuniform": "'he'", "kaiming": "'he'", "xavier": "'glorot'"},
+    "keyword": {
+        "beta1": "beta_1", "beta2": "beta_2", "betas": "beta_1 and beta_2", "eps": "epsilon", "eta0": "learning_rate",
+        "lr": "learning_rate", "weightdecay": "l2, or AdamW's decay",
+    },
     "loss": {
         "bce": "'binary_cross_entropy'", "categoricalcrossentropy": "'cross_entropy'", "l1": "'absolute_error'",
         "l2": "'squared_error'", "logistic": "'cross_entropy', or 'binary_cross_entropy' for a single output",
         "logloss": "'cross_entropy', or 'binary_cross_entropy' for a single output",
         "mae": "'absolute_error'", "meanabsoluteerror": "'absolute_error'",
         "meansquarederror": "'squared_error' with reduction='mean'", "mse": "'squared_error' with reduction='mean'",
-        "nll": "'cross_entropy'", "pinball": "'quantile'", "smoothl1": "'huber'",
+        "nll": "'cross_entropy'", "pinball": "'quantile'", "rmse": "'squared_error' with reduction='mean'",
+        "smoothl1": "'huber'",
         "sparsecategoricalcrossentropy": "'cross_entropy'",
     },
+    "reduction": {"average": "'mean'", "avg": "'mean'"},
     "optimizer": {
         "bfgs": "fastbp.interop.scipy.minimize, which trains by L-BFGS", "gradientdescent": "'sgd'",
-        "lbfgs": "fastbp.interop.scipy.minimize, which trains by L-BFGS", "momentum": "fastbp.SGD(momentum=0.9)",
+        "lbfgs": "fastbp.interop.scipy.minimize, which trains by L-BFGS",
+        "lbfgsb": "fastbp.interop.scipy.minimize, which trains by L-BFGS", "momentum": "fastbp.SGD(momentum=0.9)",
         "nesterov": "fastbp.SGD(momentum=0.9, nesterov=True)", "trainrp": "'rprop'",
     },
 }
@@ -114,7 +139,7 @@ IGNORED = dict.fromkeys(map(ord, " -_"))
 
 
 def warn(message, category=UserWarning):
-    """Warn of a line of the user's: the first that is neither fastbp's nor scikit-learn's, which may call fastbp."""
+    """Warn about the user's line: the first outside of fastbp and of scikit-learn, which may call fastbp."""
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in ("fastbp", "sklearn"):
         frame, level = frame.f_back, level + 1

@@ -1,7 +1,7 @@
 """Chooses the kernels of the best instruction set that this processor has.
 
-The kernel modules are loaded by name after the processor was asked, never imported otherwise: a module compiled for
-AVX-512 is allowed to use it anywhere. ``FASTBP_ISA`` in the environment forces a level.
+The kernel modules are loaded by name once the processor is known, and never imported otherwise, because a module
+compiled for AVX-512 may use it anywhere. ``FASTBP_ISA`` in the environment forces a level.
 """
 
 import importlib
@@ -22,7 +22,7 @@ def available() -> tuple[str, ...]:
 
 
 def automatic() -> tuple[str, ...]:
-    """The levels in force by default: the best, and before it x86_v3 for the networks that fit into its vectors."""
+    """The default levels: the best one, preceded by x86_v3 for the networks that fit into its vectors."""
     return tuple(name for name in available() if name != "baseline") or available()
 
 
@@ -32,12 +32,12 @@ def chosen() -> tuple[str, ...]:
 
 
 def use(*levels: str) -> tuple[str, ...]:
-    """Make networks created from now on use the kernels of these one or two levels; returns the levels before."""
+    """Make networks created from now on use the kernels of these one or two levels; returns the previous levels."""
     global _chosen
     for level in levels:
         if level not in available():
-            raise ImportError(f"FASTBP_ISA: {level!r} is not one of the levels of this processor: "
-                              f"{', '.join(available())}")
+            raise ImportError("FASTBP_ISA must be one of the levels that this processor has, "
+                              f"{', '.join(available())}; got {level!r}")
     for dtype in ("float32", "float64"):
         _core.install([importlib.import_module(f"fastbp._kernels.{level}_{dtype}").table for level in levels])
     before, _chosen = _chosen, levels
@@ -45,7 +45,7 @@ def use(*levels: str) -> tuple[str, ...]:
 
 
 def show_config() -> None:
-    """Print what this installation is: version, instruction sets, compiler, NumPy; include it in a bug report.
+    """Print the version, instruction sets, compiler and NumPy of this installation; include it in a bug report.
 
     Examples
     --------

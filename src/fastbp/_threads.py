@@ -1,4 +1,4 @@
-"""How many threads a call may use: the number of the process, and threadpoolctl's way to it."""
+"""How many threads a call may use: the process's number, and threadpoolctl's access to it."""
 
 import os
 import sys
@@ -9,10 +9,10 @@ from fastbp._version import __version__
 
 
 def set_num_threads(n: int) -> None:
-    """Let calls that are not told share long work among up to n threads; 1, at first, means that none is started.
+    """Let calls share long work among up to n threads by default; the initial 1 means that no thread is started.
 
-    Results do not depend on it. FASTBP_NUM_THREADS in the environment is the number at import. threadpoolctl sees and
-    limits it, once this has been called or where threadpoolctl was imported before fastbp.
+    Results do not depend on n. The environment variable FASTBP_NUM_THREADS sets it at import. threadpoolctl sees and
+    limits it once this function has been called, or if threadpoolctl was imported before fastbp.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def set_num_threads(n: int) -> None:
     Raises
     ------
     ValueError, TypeError
-        If it is not.
+        If n is not an integer from 1 to 256.
 
     Examples
     --------

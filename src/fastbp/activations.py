@@ -1,4 +1,4 @@
-"""The activations: what Python has to know of each. Numbers and formulas are in _kernels/activations.h."""
+"""The activations: what Python has to know about each. Numbers and formulas are in _kernels/activations.h."""
 
 from math import inf
 from typing import NamedTuple
@@ -7,10 +7,10 @@ from typing import NamedTuple
 class Activation(NamedTuple):
     """One row of `TABLE`."""
 
-    low: float = -inf  # what the outputs lie between
+    low: float = -inf  # the outputs lie between low and high
     high: float = inf
     aliases: tuple[str, ...] = ()
-    # Keeps about half of a symmetric net input: the initial weights follow He, not Glorot.
+    # It lets through about half of a symmetric net input, so the initial weights follow He, not Glorot.
     halves: bool = False
 
 

@@ -35,10 +35,15 @@ def main(argv=None):
     demo_parser = commands.add_parser("demo", help="watch small networks learn")
     demo_parser.add_argument("part", nargs="?", choices=demo.PARTS, help="one part only; without it, all but 'worked'")
     commands.add_parser("info", help="print version, instruction set, compiler and NumPy")
-    bench_parser = commands.add_parser("bench", help="compare with NumPy and what else is installed, in a minute")
-    bench_parser.add_argument("workload", nargs="*", default=bench.QUICK,
-                              help=f"beginnings of names, as W1 or 'W3 8-32'; by default {', '.join(bench.QUICK)}")
+    bench_parser = commands.add_parser("bench", help="compare with NumPy and what else is installed, in two minutes")
+    bench_parser.add_argument("workload", nargs="*", default=bench.QUICK, help="groups or beginnings of names, such as "
+                              f"W1 or 'W3 8-32'; by default {', '.join(bench.QUICK)}")
     arguments = parser.parse_args(argv)
+    if arguments.command == "bench":
+        try:
+            workloads = bench.named(arguments.workload)
+        except ValueError as error:
+            bench_parser.error(str(error))
 
     learnt = True
     try:
@@ -47,10 +52,10 @@ def main(argv=None):
         elif arguments.command == "info":
             show_config()
         elif arguments.command == "bench":
-            bench.main(arguments.workload)
+            bench.main(workloads)
         else:
             parser.print_help()
-        print(end="", flush=True)   # here, because at exit nobody could catch that the reader has left
+        print(end="", flush=True)   # here, because at exit nobody could catch the error of a reader that has left
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)  # a terminal has just written ^C
         return INTERRUPTED

@@ -17,18 +17,18 @@ from fastbp.network import Network
 INTRODUCTION = """\
 Three small networks learn while you watch, for a few seconds. Ctrl-C ends it.
 
-  1. Seven neurons learn exclusive or, which a single neuron cannot.
+  1. Seven neurons learn exclusive or, which a single neuron cannot learn.
   2. One neuron finds a line that separates two kinds of points.
   3. A network learns to read handwritten digits, and is shown some that it has
      never seen.
 
-An epoch is one presentation of everything that there is to learn from.
+An epoch is one pass over all the samples that a network learns from.
 """
 WHAT_NEXT = """\
 What to type next:
 
   python -m fastbp demo worked   every number of backpropagation for one sample
-  python -m fastbp bench         the speed on this machine, beside that of NumPy
+  python -m fastbp bench         the speed on this machine, compared with NumPy
   python -m fastbp info          the version, the compiler, the instruction set
 
 or, in Python, the first of these networks:
@@ -74,9 +74,9 @@ def xor():
     """Exclusive or, which no single neuron computes."""
     X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=float)
     T = np.array([[0], [1], [1], [0]], dtype=float)
-    show("Exclusive or: 1 where one of two inputs is 1, and 0 where both or none are.\n"
+    show("Exclusive or: 1 where one of two inputs is 1, and 0 where both or neither are.\n"
          "Six hidden neurons and an output neuron learn it from its four cases. The error\n"
-         "is the root of the mean square of what they say minus what they should say.\n", pause=0.5)
+         "is the root mean square of the differences between outputs and targets.\n", pause=0.5)
 
     net = Network([2, 6, 1], "tanh", "sigmoid", seed=0)
     for epoch in range(0, 401, 25):
@@ -127,7 +127,7 @@ def digits():
     """Handwritten digits: learn from three quarters of them, read the rest.
 
     Over 20 seeds of split and network, between 2.2 and 7.3 % of the rest were misread, 4.3 % on average. The same 13
-    people wrote both parts; the hand of a fourteenth would be harder to read.
+    people wrote both parts; the handwriting of a fourteenth would be harder to read.
     """
     pixels, labels = load_digits()
     order = np.random.default_rng(0).permutation(len(labels))
@@ -146,14 +146,14 @@ def digits():
         show(f"  epoch {epoch:2}   misread {misread:6.1%}  {bar(misread)}", pause=0.07)
     show(f"\nAll {epoch} epochs took {seconds:.2f} seconds of computing, "
          f"{epoch * len(labels[seen]) / seconds:,.0f} digits a second.\n"
-         "Of the digits that it has never seen, the network reads these right:\n", pause=0.5)
+         "Unseen digits that the network reads correctly:\n", pause=0.5)
 
     Y = net.predict(X[new])
     right = Y.argmax(axis=1) == labels[new]
     for kind in (right, ~right):
         draw(X[new][kind][:4], Y[kind][:4], labels[new][kind][:4])
         if kind is right:
-            show("and these wrong:\n", pause=0.3)
+            show("and incorrectly:\n", pause=0.3)
     return bool(misread < 0.06)
 
 
@@ -191,7 +191,7 @@ def worked():
     for A, (w3, w4), e in [(1, W2[0], e1), (2, W2[1], e2)]:
         print(f"  layer 1   e_{A} = e_3 g'(r_3) w_{{{A},3}} + e_4 g'(r_4) w_{{{A},4}}")
         print(f"                = {e3:+.6f} * {slope3:.6f} * {w3:+.1f} {e4:+.6f} * {slope4:.6f} * {w4:+.1f} = {e:+.6f}")
-    print("A gradient is error times slope times what came in")
+    print("The gradient of a weight: error signal times slope times input")
     gradient = trace.weight_gradients[2][0, 0]
     print(f"  dE/dw_{{3,5}} = e_5 g'(r_5) g(r_3) = {gradient:+.6f}")
 
@@ -200,7 +200,7 @@ def worked():
 
 
 def train(net, X, T, **options):
-    """`Network.fit`, but Ctrl-C ends the demo and not this training alone."""
+    """`Network.fit`, but Ctrl-C ends the whole demo and not this call alone."""
     history = net.fit(X, T, **options)
     if history.stop_reason == "interrupted":
         raise KeyboardInterrupt
@@ -208,7 +208,7 @@ def train(net, X, T, **options):
 
 
 def show(text="", pause=0.0):
-    """Print; on a terminal, give the reader so many seconds to look at it."""
+    """Print; on a terminal, then wait for `pause` seconds."""
     print(text, flush=True)
     if sys.stdout is not None and sys.stdout.isatty():
         time.sleep(pause)
@@ -230,7 +230,7 @@ def bar(fraction):
 
 
 def draw(images, Y, labels):
-    """Digits side by side, with what the network says of each, and what it should say where that differs."""
+    """Digits side by side, with what the network says about each, and what it should say where that differs."""
     ink = np.array(list(shades()))[np.round(images.reshape(-1, 8, 8) * 4).astype(int)]
     lines = [["".join(np.repeat(image[row], 2)) for image in ink] for row in range(8)]
     lines.append([f"says {y.argmax()}, {y.max():.0%} sure" for y in Y])

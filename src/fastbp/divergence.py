@@ -1,25 +1,25 @@
-"""What is said where training would leave the finite numbers, and why that may have happened."""
+"""The errors for training that leaves the finite numbers, with the likely causes."""
 
 import numpy as np
 
-# A training whose RMS error has grown so many times since its first epoch is taken for one that will not come back.
+# Training whose RMS error has grown by this factor since its first epoch is taken to have diverged.
 RUNAWAY = 1e6
 
 
 class DivergenceError(ArithmeticError):
     """Training left the finite numbers, or was about to; the network keeps finite parameters.
 
-    After `Network.fit` with `patience` they are those of the epoch with the least validation error, else the last
-    finite ones. Where the samples or the parameters were not finite before, the error is a ValueError, too.
+    After `Network.fit` with `patience` they are those of the epoch with the lowest validation error, otherwise the last
+    finite ones. If the samples or the parameters were not finite beforehand, the error is a ValueError too.
 
     Attributes
     ----------
     epoch : int
         Epoch in which it happened, from 0.
     sample : int or None
-        Row of X with which the refused update began, from 0; None where a whole epoch had run away.
+        Row of X with which the refused update began, from 0; None where the error of a whole epoch was too large.
     what : str
-        What has happened, and the likely causes.
+        What happened, and the likely causes.
     """
 
     def __init__(self, epoch: int, sample: int | None,
@@ -39,41 +39,59 @@ class NotFiniteError(DivergenceError, ValueError):
         return self.what
 
 
-def of_an_update(net, epoch, sample, samples, learning_rate, size):
-    """The exception for an update that was refused; `samples` has the inputs and the targets by their names."""
+def of_an_update(net, epoch, sample, samples, learning_rate, size, descends):
+    """The exception for an update of `size` samples that was refused.
+
+    `samples` has the inputs and the targets by their names; `descends` says whether steps grow with the gradient.
+    """
     for name, array in samples.items():
-        if where := place_of_nonfinite(array):
-            return NotFiniteError(epoch, sample, f"{name} must be finite, got {array[where]} at index {where}")
+        if (where := place_of_nonfinite(array)) is not None:
+            at = f" at index {where}" if where else ""
+            return NotFiniteError(epoch, sample, f"{name} must be finite, got {array[where]}{at}")
     for name, arrays in (("weights", net.weights), ("biases", net.biases)):
         for l, array in enumerate(arrays):
-            if where := place_of_nonfinite(array):
+            if (where := place_of_nonfinite(array)) is not None:
                 return NotFiniteError(epoch, sample, "the network's parameters must be finite to be trained, got "
                                       f"{array[where]} at net.{name}[{l}]{list(where)}; set them anew")
-    inputs = next(iter(samples.values()))
     return DivergenceError(epoch, sample, "the error or its gradient is no longer finite. The network's parameters are "
-                           f"finite. {likely_causes(net, inputs, learning_rate, size)}")
+                           f"finite. {likely_causes(net, *samples.values(), learning_rate, size, descends)}")
 
 
-def of_an_epoch(net, epoch, first, rms, samples, optimizer):
-    """The exception for an epoch in which the error had run away; `samples` are inputs, and the size of an update."""
-    inputs, size = samples
+def refuse_runaway(net, epoch, first, rms, samples, optimizer):
+    """Raise the exception for an epoch, if its error is too large in view of that of the first epoch, or in the first
+    epoch in view of the samples. `samples` holds the inputs, the targets and the size of an update."""
+    x, t, size = samples
+    if rms <= RUNAWAY * max(1.0, *[magnitude(net, x), magnitude(net, t)] if first is None else [first]):
+        return
     rate = optimizer.learning_rate / (size if optimizer.divided and net.reduction == "sum" else 1)
-    return DivergenceError(epoch, None, f"the RMS error has grown from {first:.3g} in the first epoch to {rms:.3g}. "
-                           f"{likely_causes(net, inputs, rate, size)}")
+    grown = f"in the first epoch to {rms:.3g}" if first is None else f"from {first:.3g} in the first epoch to {rms:.3g}"
+    raise DivergenceError(epoch, None, f"the RMS error has grown {grown}. "
+                          f"{likely_causes(net, x, t, rate, size, optimizer.descends)}")
 
 
 def place_of_nonfinite(array):
-    """The index of the first number that is not finite, as plain integers; () if there is none."""
+    """The index of the first number that is not finite, as plain integers; None if there is none."""
     places = np.argwhere(~np.isfinite(array))
-    return tuple(places[0].tolist()) if len(places) else ()
+    return tuple(places[0].tolist()) if len(places) else None
 
 
-def likely_causes(net, inputs, learning_rate, size):
-    """What a user may change, as sentences."""
+def magnitude(net, array):
+    """The largest absolute value; integer labels stand for 0 and 1."""
+    return float(np.max(np.abs(array))) if array.dtype == net.dtype else 1.0
+
+
+def likely_causes(net, x, t, learning_rate, size, descends):
+    """What the user may change, as sentences."""
     causes = [f"The learning rate, {learning_rate:.3g}, may be too large"]
-    if net.reduction == "sum" and size > 1 and learning_rate * size > 0.1:
-        causes.append(f"the gradient is a sum over {size} samples: reduction='mean', or the rate divided by {size}, "
-                      "makes it their mean")
-    if (largest := float(np.max(np.abs(inputs)))) > 10:
-        causes.append(f"inputs are as large as {largest:.3g}: scale them to about -1 to 1")
+    # By rounding, the default rate times its divisor may come out a little above 0.1.
+    if descends and net.reduction == "sum" and size > 1 and learning_rate * size > 0.1001:
+        causes.append(f"the gradient is a sum over {size} samples: divide the rate by {size}, or make the network with "
+                      "reduction='mean'")
+    for name, array in (("inputs", x), ("targets", t)):
+        if (largest := magnitude(net, array)) > 10:
+            causes.append(f"{name} are as large as {largest:.3g}: scale them to about -1 to 1")
+    if net.loss is not None and callable(net.loss):
+        causes.append("the loss function may have returned numbers that are not finite")
+    if descends:
+        causes.append("optimizer='adam' takes steps that do not grow with the gradient")
     return "; ".join(causes) + "."

@@ -1,12 +1,12 @@
-"""Second derivatives of a network's outputs by its inputs: `Network.hessian`."""
+"""Second derivatives of a network's outputs with respect to its inputs: `Network.hessian`."""
 
 import numpy as np
 
-# Numbers of the second derivatives within the network that a block of rows may take: 64 MB.
+# How many second derivatives within the network a block of rows may hold: 64 MB.
 BLOCK = 2**23
 ROOT = np.sqrt(2 / np.pi)
 
-# g''(r) from the net input r, the output a and the slope s = g'(r). What is missing has none somewhere.
+# g''(r) from the net input r, the output a and the slope s = g'(r). Activations that lack one somewhere are missing.
 SECOND = {
     "identity": lambda r, a, s: np.zeros_like(r),
     "sigmoid": lambda r, a, s: s * (1 - 2 * a),
@@ -17,7 +17,7 @@ SECOND = {
     "gaussian": lambda r, a, s: (4 * r * r - 2) * a,
     "sin": lambda r, a, s: -a,
     "exp": lambda r, a, s: a,
-    "softmax": None,    # no function of a single r
+    "softmax": None,    # not a function of a single r
 }
 
 
@@ -30,7 +30,7 @@ def hessian(net, X):
     """(n_outputs, n_inputs, n_inputs) for a sample, (M, n_outputs, n_inputs, n_inputs) for M of them."""
     for l, activation in enumerate(net.activations):
         if activation not in SECOND:
-            raise ValueError(f"hessian needs activations with a second derivative, {', '.join(SECOND)}; got "
+            raise ValueError(f"hessian needs activations with a second derivative ({', '.join(SECOND)}), got "
                              f"{activation!r} in layer {l + 1}")
     single, *layers = net._layers(X, finite=True)
     n, m = net.n_inputs, len(layers[0][0])

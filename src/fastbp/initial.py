@@ -8,8 +8,8 @@ import numpy as np
 from fastbp._checks import number, one_of
 from fastbp.activations import TABLE
 
-# What a layer's weights are drawn from, and what its biases are: each evenly from -bound to bound. `halves` is what
-# activations.TABLE says of the layer's activation.
+# The bounds of a layer's weights and of its biases, each drawn uniformly from -bound to bound. `halves` is what
+# activations.TABLE says about the layer's activation.
 RULES = {
     "auto": lambda n_in, n_out, halves: (sqrt(6 / (n_in if halves else n_in + n_out)), sqrt(6 / n_in)),
     "glorot": lambda n_in, n_out, halves: (sqrt(6 / (n_in + n_out)), 0),
@@ -21,7 +21,7 @@ RULES = {
 
 @dataclass(frozen=True)
 class uniform:
-    """Initial weights and biases drawn evenly from ``low <= w < high``; for the `init` of `Network`.
+    """Initial weights and biases drawn uniformly from ``low <= w < high``; for the `init` of `Network`.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class uniform:
 
 
 def intervals(rule, n_in, n_out, activation, dtype):
-    """What the weights and the biases of a layer are drawn from: two pairs (low, high)."""
+    """The intervals for the weights and the biases of a layer: two pairs (low, high)."""
     if isinstance(rule, uniform):
         largest = float(np.finfo(dtype).max)
         if not -largest <= rule.low < rule.high <= largest:

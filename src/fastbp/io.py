@@ -1,7 +1,7 @@
-"""Networks as bytes, and files of them.
+"""Networks as bytes and in files.
 
-The format is described in docs/file-format.md. Nothing in a file is executed on loading, and nothing is
-allocated on a file's word alone: the sizes that the header names must be those of the bytes that are there.
+The format is described in docs/file-format.md. Nothing in a file is executed on loading, and no memory is allocated
+for what a file merely claims: the sizes in the header must fit the bytes that are there.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Kind(NamedTuple):
-    """A kind of file, by the first bytes of which it is known."""
+    """A kind of file, recognised by its first bytes."""
 
     name: str
     magic: bytes
@@ -45,11 +45,11 @@ STORED_DTYPES = {"float32": "<f4", "float64": "<f8"}
 
 
 class FormatError(ValueError):
-    """The bytes are not what this version of fastbp can read; the message says why."""
+    """This version of fastbp cannot read the bytes; the message says why."""
 
 
 class Description(NamedTuple):
-    """What a file says of a network; `Network.from_description` makes one of it.
+    """What a file says about a network; `Network.from_description` makes one from it.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ def dumps(net: Network | Description) -> bytes:
     Raises
     ------
     ValueError
-        If its loss is a function of one's own.
+        If its loss is a function of your own.
 
     Examples
     --------
@@ -118,14 +118,14 @@ def loads(data: bytes | bytearray | memoryview) -> Description:
     Returns
     -------
     Description
-        Its parameters are bit for bit those that were stored, NaNs included. Whether its names are those of
-        activations and losses is left to `Network.from_description`.
+        Its parameters are bit for bit those that were stored, NaNs included. `Network.from_description` checks the
+        names of activations and loss.
 
     Raises
     ------
     FormatError
-        If the data are not from fastbp, of another format version, truncated, followed by other bytes, damaged,
-        or do not describe a network.
+        If the data are not from fastbp, have another format version, are truncated, damaged or followed by other
+        bytes, or do not describe a network.
     """
     return described(*unpack(NETWORK, data))
 
@@ -144,13 +144,13 @@ def described(header, body):
     if len(sizes) < 2 or not all(type(size) is int and size > 0 for size in sizes):
         raise FormatError(f"header: layer_sizes must be two or more positive integers, got {sizes!r:.80}")
     if len(activations) != len(sizes) - 1 or not all(isinstance(name, str) for name in activations):
-        raise FormatError(f"header: activations must be {len(sizes) - 1} of the names, got {activations!r:.80}")
+        raise FormatError(f"header: activations must be {len(sizes) - 1} names, got {activations!r:.80}")
     if dtype not in STORED_DTYPES:
         raise FormatError(f"header: dtype must be one of {', '.join(STORED_DTYPES)}, got {dtype!r:.80}")
     loss, parameter = header["loss"], header["loss_parameter"]
     if (parameter is not None) != (loss in losses.DEFAULTS):
         wanted = "a number" if loss in losses.DEFAULTS else "null"
-        raise FormatError(f"header: loss_parameter must be {wanted} beside the loss {loss!r:.80}, got {parameter!r}")
+        raise FormatError(f"header: loss_parameter must be {wanted} for the loss {loss!r:.80}, got {parameter!r}")
     try:
         loss = losses.from_header(loss, parameter)
     except ValueError as error:
@@ -175,16 +175,16 @@ def pack(kind, header, body):
 
 
 def unpack(kind, data):
-    """The header, of which no more is known than that it is JSON, and the body."""
+    """The header, which is known only to be JSON, and the body."""
     data = memoryview(data).cast("B")
     prefix, rest = bytes(data[:PREFIX.size]), data[PREFIX.size:]
     return contents(prefix, rest, *promised(kind, prefix))
 
 
 def read(kind, path):
-    """`unpack` for a file, of which not a byte more is read than its prefix promises, and one to see its end.
+    """`unpack` for a file, of which only the bytes that its prefix announces are read, and one more to see its end.
 
-    So an endless device is left alone once its first bytes are seen.
+    An endless device is therefore refused after its first bytes.
     """
     with open(os.fsdecode(path), "rb", buffering=0) as file:
         prefix = read_at_most(file, PREFIX.size)
@@ -193,7 +193,7 @@ def read(kind, path):
 
 
 def read_at_most(file, size):
-    """No more than so many bytes; what is allocated is in proportion to what is there, not to `size`."""
+    """At most `size` bytes; memory is allocated in proportion to what is there, not to `size`."""
     pieces, at_once = [], 2**16
     if size > at_once:      # pipes and devices have the size 0
         at_once = max(at_once, os.fstat(file.fileno()).st_size)
@@ -237,12 +237,12 @@ def contents(prefix, rest, header_size, body_size):
 def each_key_once(pairs):
     result = dict(pairs)
     if len(result) < len(pairs):
-        raise ValueError(f"a key stands twice in {list(dict(pairs))!r:.80}")
+        raise ValueError(f"a key appears twice in {list(dict(pairs))!r:.80}")
     return result
 
 
 def refuse_constant(name):
-    raise ValueError(f"{name} is not a number of JSON's")
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 # Python's own decoder takes more than JSON.
@@ -251,7 +251,7 @@ DECODER = json.JSONDecoder(object_pairs_hook=each_key_once, parse_constant=refus
 
 @contextlib.contextmanager
 def naming(name):
-    """Have a FormatError begin with this name."""
+    """Make a FormatError begin with this name."""
     try:
         yield
     except FormatError as error:
@@ -259,7 +259,7 @@ def naming(name):
 
 
 def replaceable(path, argument):
-    """The file that a path leads to; refused if it is a device, a pipe or a directory, which no file may replace."""
+    """The file that a path leads to; a device, a pipe or a directory is refused, because no file may replace it."""
     # A link stays a link: the file that it points to is replaced.
     target = os.path.realpath(path)
     if os.path.exists(target) and not os.path.isfile(target):
@@ -277,7 +277,7 @@ def write(path, content, argument="path"):
     temporary = os.path.join(os.path.dirname(target), f".fastbp-{os.urandom(8).hex()}.tmp")
     try:
         with open(temporary, "xb") as file:
-            # Before the content is there, which those who may not read the old file may not read either.
+            # Before the content is there, because those who may not read the old file may not read the new one either.
             with contextlib.suppress(FileNotFoundError):
                 os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
             file.write(content)
@@ -287,7 +287,7 @@ def write(path, content, argument="path"):
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        if isinstance(error, OSError):  # The system names the temporary file, or none.
+        if isinstance(error, OSError):  # The system's error names the temporary file, or none.
             raise OSError(error.errno, f"{argument} cannot be written: {error.strerror or error}",
                           os.fsdecode(path)) from error
         raise

@@ -1,4 +1,4 @@
-"""The losses: what Python has to know of each, and the classes of those with a parameter.
+"""The losses: what Python has to know about each, and the classes of those with a parameter.
 
 Their numbers are in _kernels/kernels.h, their formulas in _kernels/loss.pxi.
 """
@@ -13,8 +13,8 @@ from fastbp._checks import number, one_of
 class Facts(NamedTuple):
     """One row of `TABLE`."""
 
-    activation: str | None = None  # that the outputs must have, if any: with it the delta is y - t
-    targets: tuple[float, float] = (-inf, inf)  # between which the loss is defined
+    activation: str | None = None  # the one that the outputs must have, if any: with it the delta is y - t
+    targets: tuple[float, float] = (-inf, inf)  # the range in which the loss is defined
 
 
 TABLE = {
@@ -44,7 +44,7 @@ class Huber:
     Raises
     ------
     ValueError, TypeError
-        If delta is not.
+        If delta is not positive and finite.
 
     Examples
     --------
@@ -68,19 +68,19 @@ class Huber:
 
 @dataclass(frozen=True)
 class Quantile:
-    """The loss whose expectation a quantile of the targets makes least (Koenker and Bassett 1978).
+    """The loss whose expectation is least at a quantile of the targets (Koenker and Bassett 1978).
 
     ``q (t - y)`` where ``t > y``, else ``(1 - q) (y - t)``.
 
     Parameters
     ----------
     q : float, default 0.5
-        Above 0, below 1. 0.5 asks for the median.
+        Above 0, below 1. 0.5 gives the median.
 
     Raises
     ------
     ValueError, TypeError
-        If q is not.
+        If q is not above 0 and below 1.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def to_header(loss):
     if isinstance(loss, WITH_PARAMETER):
         return loss.kind, loss.parameter
     if callable(loss):
-        raise ValueError(f"a network with a loss function of one's own cannot be saved, got {loss!r}; pickle it")
+        raise ValueError(f"a network with a loss function of your own cannot be saved, got {loss!r}; pickle it instead")
     return loss, None
 
 

@@ -1,4 +1,4 @@
-"""Network: the Python face of the compiled core; everything that happens once per network, not once per call."""
+"""Network: the Python side of the compiled core, with all that happens once per network and not once per call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from fastbp import activations as activation_table
 from fastbp import io, losses
 from fastbp._arrays import as_reals
-from fastbp._checks import one_of, positive_integer, refuse_class
+from fastbp._checks import came, one_of, positive_integer, refuse_class
 from fastbp._core import Core
 from fastbp.initial import intervals, uniform
 from fastbp.training.fit import fit
@@ -37,7 +37,7 @@ class Trace:
     Attributes
     ----------
     net_inputs, outputs, slopes : list of ndarray, shape (M, n_out)
-        r, a = g(r) and g'(r). A softmax has a whole matrix of slopes for each sample; given is its diagonal,
+        r, a = g(r) and g'(r). A softmax has a whole matrix of slopes for each sample, of which this is the diagonal,
         ``a (1 - a)``.
     error_signals, deltas : list of ndarray, shape (M, n_out)
         e = dE/da and d = dE/dr = e g'(r).
@@ -46,7 +46,7 @@ class Trace:
     bias_gradients : list of ndarray, shape (n_out,)
         dE/db.
     error : float
-        E.
+        E, the error: by default half the sum of squared differences between outputs and targets.
     """
 
     net_inputs: list[Floats]
@@ -72,8 +72,9 @@ class Trace:
 class Network(Core):
     """A fully connected network that learns by backpropagation.
 
-    Neuron B of a layer computes ``a_B = g(sum_A a_A w_AB + b_B)``; learning is gradient descent on
-    ``E = 1/2 sum (y - t)**2``, as docs/method.md has it.
+    Neuron B of a layer computes ``a_B = g(sum_A a_A w_AB + b_B)`` from the outputs a_A of the layer before. Learning is
+    gradient descent on the error E, by default half the sum of squared differences between outputs y and targets t:
+    ``E = 1/2 sum (y - t)**2``.
 
     Parameters
     ----------
@@ -87,35 +88,34 @@ class Network(Core):
     output_activation : str, optional
         Another activation for the last layer.
     loss : str, Huber, Quantile or callable, default "squared_error"
-        E of one output y and its target t, summed over outputs and samples: "squared_error" ``(y - t)**2 / 2``,
+        What is summed over outputs y and samples to give E: "squared_error" ``(y - t)**2 / 2``,
         "absolute_error" ``|y - t|``, "huber", "log_cosh" ``log(cosh(y - t))``, "quantile"; "poisson", half the
         deviance ``y - t + t log(t / y)``, for exp outputs and ``t >= 0``; "binary_cross_entropy"
         ``-t log(y) - (1 - t) log(1 - y)`` for sigmoid outputs and t from 0 to 1; "cross_entropy" ``-t log(y)`` for a
         softmax, whose targets are a row of probabilities for each sample or its integer label. `Huber` and `Quantile`
-        have a parameter. A function ``(Y, T) -> (E, dE/dY)`` is called with up to 512 samples at a time and must be a
-        sum over them. docs/method.md has the formulas and their sources.
+        have a parameter. A function ``(Y, T) -> (E, dE/dY)`` is called with up to 512 samples at a time, and its E must
+        be a sum over them. docs/method.md has the formulas and their sources.
     reduction : {"sum", "mean"}, default "sum"
         "mean" divides E and its gradient by the number of samples.
     dtype : {"float64", "float32"}, default "float64"
-        Of parameters and all arithmetic.
+        The type of the parameters and of all arithmetic.
     init : str, uniform, sequence of one for each layer, or array_like of shape (n_params,), default "auto"
-        "auto" draws the weights into a layer evenly from +-sqrt(6 / (n_in + n_out)) (Glorot and Bengio 2010), for
-        the relu family from +-sqrt(6 / n_in) (He et al. 2015), and its biases from +-sqrt(6 / n_in). The rules as they
-        were published, whatever the activation, with biases of 0 and weights drawn evenly: "glorot" and "he", from the
-        intervals above; "lecun", from +-sqrt(3 / n_in) (LeCun et al. 1998). "zeros" is 0 for weights and biases;
-        neurons of a hidden layer would then stay alike, so it is for networks of one layer. `uniform` draws weights and
-        biases from an interval of your own. A sequence holds one of these, or (W, b), for each layer; a vector is what
-        `params` is to be.
+        "auto" draws the weights into a layer uniformly from +-sqrt(6 / (n_in + n_out)) (Glorot and Bengio 2010), or
+        from +-sqrt(6 / n_in) for the relu family (He et al. 2015), and its biases from +-sqrt(6 / n_in). Three rules as
+        published, with biases of 0 and whatever the activation, are "glorot" and "he" with the intervals above and
+        "lecun" with +-sqrt(3 / n_in) (LeCun et al. 1998). "zeros" sets weights and biases to 0; the neurons of a hidden
+        layer would then stay alike, so it is for networks of one layer. `uniform` draws weights and biases from an
+        interval of your own. A sequence holds one of these, or (W, b), for each layer; a vector sets `params`.
     seed, rng : int or numpy.random.Generator, optional
-        For the initial weights and the order of samples in `fit`; entropy of the system by default. The two are one
-        argument under two names, `rng` being that of SPEC 7; give one of them.
+        Seed or generator for the initial weights and the order of samples in `fit`; by default the system's entropy.
+        The two are names for one argument (`rng` is that of SPEC 7); give only one of them.
 
     Attributes
     ----------
     weights, biases : tuple of ndarray, shapes (n_in, n_out) and (n_out,)
-        Live views: what is written there counts from the next call on.
+        Live views: what is written into them takes effect at the next call.
     params : ndarray, shape (n_params,)
-        All of them as a new read-only vector; assign a vector to set them.
+        All weights and biases as a new read-only vector; assign a vector to set them.
     layer_sizes, activations : tuple
     loss, reduction : str
     dtype : numpy.dtype
@@ -130,9 +130,9 @@ class Network(Core):
 
     Notes
     -----
-    Threads may share a network, in a free-threaded Python, too: predictions, gradients and Jacobians run side by side,
-    and wait for one update of a training at most. Writing into `weights` while another thread trains is the caller's
-    own race. Subnormal numbers count as 0 in every call.
+    Threads may share a network, in a free-threaded Python too: predictions, gradients and Jacobians run side by side,
+    and wait for at most one update of a training. Nothing guards against writing into `weights` while another thread
+    trains. Subnormal numbers count as 0 in every call.
 
     Examples
     --------
@@ -144,7 +144,7 @@ class Network(Core):
     [0.0, 1.0, 1.0, 0.0]
     """
 
-    __slots__ = ("__weakref__", "_random")     # the latter a Generator, or how to make one
+    __slots__ = ("__weakref__", "_random")     # _random: a Generator, or what one is made from
 
     def __init__(self, layer_sizes: Iterable[int], activation: str | Iterable[str] = "sigmoid",
                  output_activation: str | None = None, *,
@@ -155,22 +155,22 @@ class Network(Core):
         self._initialise(init)
 
     def _build(self, layer_sizes, activation, output_activation, loss, reduction, dtype):
-        """All but the random numbers and the parameters."""
+        """Set up all but the random numbers and the parameters."""
         sizes = _layer_sizes(layer_sizes)
         activations = _activations(activation, output_activation, len(sizes) - 1)
         loss, kind, parameter = _loss(loss, activations[-1])
         facts, outputs = losses.TABLE.get(kind, losses.Facts()), activation_table.TABLE[activations[-1]]
         if activations[-1] == "softmax" and sizes[-1] == 1:
             raise ValueError("output_activation 'softmax' needs two or more outputs, got 1, which would always be 1; "
-                             "'sigmoid' is the one for two classes")
+                             "use 'sigmoid' for two classes")
         super().__init__(sizes, activations, loss, kind, parameter, facts.activation is not None, facts.targets,
                          (outputs.low, outputs.high), one_of("reduction", reduction, ("sum", "mean")), _dtype(dtype))
 
     @property
     def _rng(self):
-        """For the initial weights, and for `fit` where it is given no seed.
+        """The generator for the initial weights, and for `fit` without a seed.
 
-        A copy makes its generator when it is asked for: that takes as long as all the rest of a copy.
+        A copy makes its generator only when it is needed, because that takes as long as the rest of copying.
         """
         if isinstance(self._random, tuple):
             made, state = self._random
@@ -180,6 +180,7 @@ class Network(Core):
         return self._random
 
     def _initialise(self, init):
+        refuse_class("init", init)
         if isinstance(init, (str, uniform)):
             init = [init] * len(self.weights)
         elif isinstance(init, np.ndarray) or not _is_layer_by_layer(init):
@@ -191,7 +192,7 @@ class Network(Core):
         if len(init) != len(self.weights):
             raise ValueError(f"init must hold a name, a fastbp.uniform or (W, b) for each of the {len(self.weights)} "
                              f"layers, got {len(init)} of them")
-        weights, biases = [], []    # of layers that are drawn, each with its interval
+        weights, biases = [], []    # the arrays to draw, each with its interval
         for l, rule in enumerate(init):
             if isinstance(rule, (str, uniform)):
                 of_W, of_b = intervals(rule, *self.layer_sizes[l:l + 2], self.activations[l], self.dtype)
@@ -199,7 +200,7 @@ class Network(Core):
                 biases.append((self.biases[l], of_b))
             else:
                 self._set_layer(l, rule)
-        # Weights come first: what a seed makes of them does not depend on how biases are drawn.
+        # Weights are drawn first, so that those of a seed do not depend on how biases are drawn.
         for values, (low, high) in weights + biases:
             values[...] = self._rng.uniform(low, high, values.shape)
 
@@ -208,7 +209,7 @@ class Network(Core):
             W, b = pair
         except (TypeError, ValueError):
             raise TypeError("init must hold a name, a fastbp.uniform or (W, b) for each layer, "
-                            f"got {type(pair).__name__} {pair!r:.80} for layer {l}") from None
+                            f"got {came(pair)} for layer {l}") from None
         for name, target, values in (("W", self.weights[l], W), ("b", self.biases[l], b)):
             values = as_reals(values, f"init: {name} of layer {l}", self.dtype)
             if values.shape != target.shape:
@@ -221,12 +222,12 @@ class Network(Core):
         Parameters
         ----------
         X : array_like, shape (n_inputs,) or (M, n_inputs)
-            Inputs; NaN and infinity are let through.
+            Inputs; NaN and infinity are allowed.
 
         Returns
         -------
         list of ndarray, shape (n_out,) or (M, n_out)
-            Of the first layer of neurons, ..., of the last, which is what `predict` gives.
+            The outputs of each layer of neurons in turn; the last are what `predict` gives.
 
         Raises
         ------
@@ -244,10 +245,10 @@ class Network(Core):
         return [rows[0] for rows in outputs] if single else outputs
 
     def hessian(self, X: ArrayLike) -> Floats:
-        """Second derivatives of the outputs by the inputs, d2y/dx2, of a network with smooth activations.
+        """Second derivatives d2y/dx2 of the outputs with respect to the inputs, for smooth activations.
 
-        They are carried through the layers from the inputs on, along with the first ones: a layer makes
-        ``W.T J`` and ``W.T H`` of J and H, and an activation g'(r) J, and ``g'(r) H + g''(r) J J.T`` of J and H.
+        The first derivatives J and the second ones H are carried through the layers from the inputs on: weights turn
+        them into ``W.T J`` and ``W.T H``, and an activation into ``g'(r) J`` and ``g'(r) H + g''(r) J J.T``.
 
         Parameters
         ----------
@@ -262,8 +263,8 @@ class Network(Core):
         Raises
         ------
         ValueError, TypeError
-            If X has the wrong shape, length or dtype, or is not finite; if an activation has no second derivative
-            everywhere: threshold, relu, leaky_relu, elu, softsign.
+            If X has the wrong shape, length or dtype, or is not finite; or if an activation lacks a second derivative
+            somewhere: threshold, relu, leaky_relu, elu, softsign.
 
         Examples
         --------
@@ -272,19 +273,19 @@ class Network(Core):
         >>> net.hessian([0.0])
         array([[[4.]]])
         """
-        # Imported when it is asked for, which few do.
+        # Imported here, because few programs need it.
         from fastbp.hessians import hessian
         return hessian(self, X)
 
     def backprop(self, X: ArrayLike, T: ArrayLike) -> Trace:
-        """Forward and backward, with everything that is computed on the way; the parameters stay.
+        """Run forward and backward, and return all that is computed on the way; the parameters do not change.
 
         Parameters
         ----------
         X : array_like, shape (n_inputs,) or (M, n_inputs)
             Inputs, finite; at least one sample.
         T : array_like, shape (n_outputs,) or (M, n_outputs)
-            Targets, finite; (M,), or a number for one sample, is taken too where there is one output.
+            Targets, finite; with one output also (M,), or a number for a single sample.
 
         Returns
         -------
@@ -331,103 +332,105 @@ class Network(Core):
         Parameters
         ----------
         X : array_like, shape (M, n_inputs); or batches
-            Inputs, finite; at least one sample. A contiguous array of the network's dtype, a memory map too, is read
-            where it stands. Where T is left out: an iterable of batches (X, T), gone through anew in each epoch, or a
-            function without arguments that returns one. Each batch is one update.
+            Inputs, finite; at least one sample. A contiguous array or memory map of the network's dtype is read in
+            place. Without T, X is an iterable of batches (X, T) that is gone through anew in each epoch, or a function
+            without arguments that returns one. Each batch is one update.
         T : array_like, shape (M, n_outputs), optional
-            Targets, finite; (M,) is taken too where there is one output. Left out beside batches, which have their own.
+            Targets, finite; with one output also (M,). Leave T out with batches, which have their own.
         epochs : int, default 100
-            How often all samples are presented, at most.
+            Number of passes over all samples, at most.
         batch_size : int or "full", optional
-            Samples for each update: 1, the default, is on-line learning, "full" batch learning, and the default of
-            Rprop, which warns of less. The last batch may be smaller. Batches come in their own sizes.
+            Samples for each update: 1, the default, is on-line learning, and "full" is batch learning. "full" is the
+            default for Rprop, which warns of less. The last batch may be smaller. Leave it out where X gives batches.
         learning_rate : float, optional
-            h in ``w <- w - h dE/dw``; positive and finite. By default that of the optimizer, which for "sgd" is 0.1,
-            divided by the samples of an update where the reduction is "sum".
+            h in ``w <- w - h dE/dw``; positive and finite. By default that of the optimizer. For "sgd" it is 0.1
+            divided by the number of samples that an update sums over, or 0.1 where the reduction is "mean".
         optimizer : str or optimizer, default "sgd"
-            "sgd", "rprop", "rmsprop", "adagrad", "adam", "adamw" or "nadam", or an object of their classes. A name
-            makes a new one with its default numbers; an object goes on from its last step, with its own rate.
+            "sgd", "rprop", "rmsprop", "adagrad", "adam", "adamw" or "nadam", or an object, as from
+            ``fastbp.Adam(0.01)``. A name stands for a new one with default settings; an object continues from its last
+            step, with its own rate.
         shuffle : bool, default True
-            Whether each epoch presents the samples in a new random order. Batches come in their own.
+            Whether each epoch presents the samples in a new random order. Batches are taken as they come.
         seed, rng : int or numpy.random.Generator, optional
-            For that order, for `validation_fraction` and for `dropout`; by default the generator that the network was
-            made with goes on. The two are one argument under two names; give one of them.
+            Seed or generator for that order, for `validation_fraction` and for `dropout`; by default the network's own
+            generator. The two are names for one argument; give only one of them.
         desired_error : float, optional
             Stop after the first epoch whose RMS error is not above this.
         verbose : bool or "tqdm", default False
-            Print the progress: one line that is rewritten on a terminal, else ten lines in all; or tqdm's bar, which
-            needs ``pip install "fastbp[progress]"``.
+            Print the progress: on a terminal in one line that is rewritten, elsewhere in ten lines; "tqdm" shows its
+            bar, and needs ``pip install "fastbp[progress]"``.
         sample_weight : array_like, shape (M,), optional
-            Factors of each sample's error; none negative. Validation errors are not weighted.
+            A factor for each sample's error, not negative. Validation errors are not weighted.
         class_weight : dict or "balanced", optional
-            Factor of the samples of each class, by its label: an integer target, the position of the 1 in a row, or
-            the 0 or 1 of a single output. "balanced" is M / (number of classes * samples of the class). `sample_weight`
-            is multiplied with it.
+            A factor for the samples of each class, by its label: an integer target, the position of the 1 in a row, or
+            the 0 or 1 of a single output. "balanced" is M / (number of classes * samples of the class). It is
+            multiplied by `sample_weight`.
         validation_data : tuple (X, T), optional
-            Samples to compute the error of after each epoch, and not to train on.
+            Samples whose error is computed after each epoch, and which are not trained on.
         validation_fraction : float, optional
-            Hold out this part of the samples for it: random rows, or the last ones with ``shuffle=False``. The rows
-            are copied if they are random, so a memory map must be cut by hand or in order.
+            Hold out this part of the samples for validation: random rows, or the last ones with ``shuffle=False``.
+            Random rows are copied, so they are refused for a memory map.
         patience : int, optional
-            Stop when the validation error has not fallen by more than `min_delta` below its least for so many epochs in
-            a row. The network gets back the parameters of the least validation error, whatever has ended training: any
-            reason to stop, Ctrl-C, a DivergenceError, or what a callback raised.
+            Stop when for this many epochs in a row the validation error has not fallen by more than `min_delta` below
+            its lowest. However training ends, also by Ctrl-C, a DivergenceError or an exception in a callback, the
+            network gets back the parameters of the epoch with the lowest validation error.
         min_delta : float, default 0.0
             See `patience`.
         time_limit : float, optional
-            Stop after the first epoch that ends this many seconds after the call, or later. A training that is resumed
-            has them all again.
+            Stop after the first epoch that ends this many seconds or more after the call. A training that is resumed
+            has the whole time again.
         callbacks : callable, object or sequence of them, optional
-            A function is called after each epoch with an `EpochState`, of an object the method ``on_epoch``; training
-            stops when one returns True. What it raises ends training and goes through; the network keeps the finished
-            epoch, unless `patience` gives it its best.
+            Functions, or objects with a method ``on_epoch``, that are called with an `EpochState` after each epoch.
+            Training stops when one returns True. An exception in one ends training and reaches the caller; the network
+            keeps the finished epoch's parameters, or with `patience` the best ones.
         schedule : str, object of fastbp.schedules or callable, optional
             What the optimizer's learning rate is multiplied by in each epoch: "constant", "invscaling", "adaptive",
-            "step", "cosine", "warmup", an object with parameters as ``fastbp.schedules.Step(every=20)``, or a function
-            of the epoch (from 0). A factor must be positive and finite; a rate below the least normal number of the
-            network's dtype is raised to it. The optimizer has its own rate again when training has ended.
+            "step", "cosine", "warmup", an object such as ``fastbp.schedules.Step(every=20)``, or a function of the
+            epoch, counted from 0. A factor must be positive and finite; a rate below the smallest normal number of the
+            network's dtype is raised to it. The optimizer gets its own rate back when training has ended.
         checkpoint : str or os.PathLike, optional
-            File to write the state of the training to, after every `checkpoint_every` epochs and after the last; it is
-            replaced once the new one is complete on disk.
+            File to write the state of the training to, after every `checkpoint_every` epochs and after the last; an
+            older file is replaced once the new one is complete on disk.
         checkpoint_every : int, default 1
             See `checkpoint`.
         resume : str or os.PathLike, optional
-            Checkpoint to continue from. Parameters, optimizer, random numbers, History, early stopping and schedule go
-            on bit for bit as if training had never been interrupted; the data and all other arguments must be given
-            again, `epochs` counts from the first beginning. What contradicts the checkpoint is refused, and so is a
-            schedule that would have had other rates with these `epochs`; the reasons to stop may change.
+            Checkpoint to continue from. Parameters, optimizer, random numbers, History, early stopping and schedule
+            continue bit for bit as if training had never been interrupted. Give the data and all other arguments again;
+            `epochs` counts from the very beginning. Arguments that contradict the checkpoint are refused, and so is a
+            schedule that would have had other rates with these `epochs`; only the conditions for stopping may change.
         dropout : float or sequence of float, default 0.0
             Probability, below 1, with which each output of a hidden layer is left out of an update (Srivastava et al.
             2014); one for all hidden layers or one for each.
         threads : int, optional
-            How many threads may share a batch that is work enough, without dropout and with a loss of fastbp's; by
-            default `get_num_threads()`. The results are the same.
+            How many threads may share a batch, if there is enough work in it; by default `get_num_threads()`. With
+            dropout or a loss of your own it is always one. The results do not depend on it.
 
         Returns
         -------
         History
-            E and RMS of every epoch, and why training stopped. Ctrl-C stops it too; the network keeps what it learnt,
-            unless `patience` gives it its best.
+            The error E and the RMS error of every epoch, and why training stopped. Ctrl-C stops it too; the network
+            then keeps what it has learnt, or with `patience` its best parameters.
 
         Raises
         ------
         ValueError, TypeError
-            If an argument is out of range, of the wrong shape, length or type, or contradicts another; the parameters
-            have not changed then. If a batch or a schedule's factor is wrong: they are those that the network had
-            before its epoch, or the best ones with `patience`. If E is not finite because the parameters were not.
+            If an argument is out of range, has the wrong shape, length or type, or contradicts another; the parameters
+            have not changed then. If a batch or a schedule's factor is wrong; the parameters are then those from before
+            that epoch, or with `patience` the best ones. If E is not finite because the parameters were not.
         DivergenceError
-            If E or an update is not finite; its `sample` is a row of X, or of the epoch's batches one after another.
-            If the RMS error of an epoch is a million times that of the first one; its `sample` is None.
-            The parameters are the last finite ones, with batches those before the epoch, with `patience` the best.
+            If E or an update is not finite; `sample` is a row of X, or of the epoch's batches one after another.
+            If the RMS error of an epoch is a million times that of the first one; `sample` is then None.
+            The network keeps its last finite parameters, with batches those from before the epoch, or with `patience`
+            the best.
         FormatError
-            If the file to resume from is not a checkpoint, is damaged or is of another version. It is a ValueError.
+            If the file to resume from is not a checkpoint, is damaged or has another version. This is a ValueError.
         OSError
             If a checkpoint cannot be written or read.
 
         Warns
         -----
         UnreachableTargetsWarning
-            Once a network, if targets are beyond what the outputs can reach.
+            Once for each network, if targets lie outside the range of the outputs.
 
         Examples
         --------
@@ -438,7 +441,11 @@ class Network(Core):
         'desired_error'
         """
         rng = self._rng if seed is None and rng is None else _generator(seed, rng)
-        return fit(self, X, T, Options.of(locals()), rng)
+        # Not locals(), which is slower: a short training takes as long as a few calls of Python.
+        return fit(self, X, T, Options(
+            epochs, batch_size, learning_rate, optimizer, shuffle, desired_error, verbose, sample_weight, class_weight,
+            validation_data, validation_fraction, patience, min_delta, time_limit, callbacks, schedule, checkpoint,
+            checkpoint_every, resume, dropout, threads), rng)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to a file that `fastbp.load` reads; docs/file-format.md describes it.
@@ -451,9 +458,9 @@ class Network(Core):
         Raises
         ------
         OSError
-            If it cannot be written, or `path` is there and is not a regular file; an existing file is then what it was.
+            If it cannot be written, or `path` exists and is not a regular file; an existing file is left as it was.
         ValueError
-            If the loss is a function of one's own.
+            If the loss is a function of your own.
 
         Examples
         --------
@@ -480,7 +487,7 @@ class Network(Core):
         Raises
         ------
         FormatError
-            If it is not one that `fastbp.io.dumps` can have made of a network. It is a ValueError.
+            If `fastbp.io.dumps` cannot have made it from a network. This is a ValueError.
 
         Examples
         --------
@@ -494,14 +501,14 @@ class Network(Core):
             net = cls(sizes, activations, loss=loss, reduction=reduction, dtype=dtype, init=params)
         except (TypeError, ValueError) as error:
             raise io.FormatError(f"this does not describe a network: {error}") from error
-        # Users may write names in other ways; a file has them as networks have them.
+        # Users may spell a name in several ways; a file must have it as a network does.
         for name, got in (("activations", activations), ("loss", loss), ("reduction", reduction)):
             if getattr(net, name) != got:
-                raise io.FormatError(f"{name} must be {getattr(net, name)}, as a network has it, got {got}")
+                raise io.FormatError(f"{name} must be spelled {getattr(net, name)}, got {got}")
         return net
 
     def copy(self) -> Network:
-        """A network of its own with the same parameters; its random numbers go on from where these stand.
+        """An independent network with the same parameters; its random numbers continue from this one's state.
 
         Returns
         -------
@@ -517,7 +524,7 @@ class Network(Core):
         bits = self._rng.bit_generator
         net = _rebuild(type(self), self._arguments(), self.params)
         of_dict, of_slots = object.__getstate__(self)
-        # Those of a subclass, too.
+        # A subclass may have attributes of its own.
         for name, value in {**(of_dict or {}), **of_slots, "_random": (type(bits), bits.state)}.items():
             setattr(net, name, value)
         return net
@@ -528,7 +535,7 @@ class Network(Core):
         return _rebuild, (type(self), self._arguments(), self.params), object.__getstate__(self)
 
     def _arguments(self):
-        """What `Network` must be called with to make one of this architecture."""
+        """The arguments that make a `Network` of this architecture."""
         return {"layer_sizes": self.layer_sizes, "activation": self.activations, "loss": self.loss,
                 "reduction": self.reduction, "dtype": self.dtype.name}
 
@@ -543,7 +550,7 @@ def load(path: str | os.PathLike[str]) -> Network:
     Parameters
     ----------
     path : str or os.PathLike
-        Of a file, or of a pipe. No more is read than its first bytes announce.
+        A file or a pipe. No more is read than its first bytes announce.
 
     Returns
     -------
@@ -552,8 +559,8 @@ def load(path: str | os.PathLike[str]) -> Network:
     Raises
     ------
     FormatError
-        If the file is not from fastbp, of another format version, truncated, followed by other bytes, damaged, or
-        does not describe a network. It is a ValueError.
+        If the file is not from fastbp, has another format version, is truncated, damaged or followed by other bytes,
+        or does not describe a network. This is a ValueError.
     OSError
         If the file cannot be read.
 
@@ -566,7 +573,7 @@ def load(path: str | os.PathLike[str]) -> Network:
 
 
 def _rebuild(cls, arguments, params):
-    """A network without `__init__`, for that of a subclass may take other arguments; `_random` is yet to come."""
+    """A network made without `__init__`, as a subclass's may take other arguments; `_random` is not set yet."""
     net = cls.__new__(cls)
     net._build(output_activation=None, **arguments)
     net.params = params
@@ -577,9 +584,11 @@ def _layer_sizes(sizes):
     try:
         sizes = tuple(sizes)
     except TypeError:
-        raise TypeError(f"layer_sizes must be a sequence of integers, got {type(sizes).__name__}") from None
+        raise TypeError("layer_sizes must be a sequence of integers, for example [3, 10, 1], got "
+                        f"{came(sizes)}") from None
     if len(sizes) < 2:
-        raise ValueError(f"layer_sizes must name the inputs and at least one layer, got {list(sizes)}")
+        raise ValueError(f"layer_sizes must hold the number of inputs and the size of at least one layer, got "
+                         f"{list(sizes)}")
     return tuple(positive_integer(f"layer_sizes[{l}]", size) for l, size in enumerate(sizes))
 
 
@@ -594,7 +603,7 @@ def _activations(activation, output_activation, n_layers):
         if len(names) != n_layers:
             raise ValueError(f"activation must hold one name for each of the {n_layers} layers, got {len(names)}")
         if output_activation is not None:
-            raise ValueError("output_activation must be None where activation names every layer's, "
+            raise ValueError("output_activation must be left out where activation is a sequence, "
                              f"got {output_activation!r}")
     if output_activation is not None:
         names[-1] = output_activation
@@ -632,7 +641,7 @@ def _dtype(dtype):
 def _generator(seed, rng):
     """The generator that one of the two stands for, or a new one."""
     if seed is not None and rng is not None:
-        raise ValueError(f"seed and rng are two names of one argument; give one of them, got {seed!r} and {rng!r}")
+        raise ValueError(f"seed and rng are two names for one argument; give one of them, got {seed!r} and {rng!r}")
     argument, value = ("seed", seed) if rng is None else ("rng", rng)
     try:
         return np.random.default_rng(value)

@@ -1,7 +1,7 @@
 """The optimizers: small classes that hold numbers; the loops are in _kernels/update.pxi.
 
 An optimizer's state begins at the first step and belongs to one network's architecture; `reset` forgets it. All take
-the same keywords, which `SGD` explains.
+the keywords that `SGD` explains.
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from fastbp._checks import number, one_of
+from fastbp._checks import number, one_of, suggestion
 from fastbp._core import Optimizer
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from fastbp._types import Common
+
+
+COMMON = {"l1", "l2", "clip_norm", "max_norm", "layer_rates"}
 
 
 def _share(name, value):
@@ -30,6 +33,9 @@ class _Regularised(Optimizer):
 
     def __init__(self, method, learning_rate, numbers, common):
         if common:
+            for name in common.keys() - COMMON:
+                known = [*vars(self), "learning_rate", *sorted(COMMON)]
+                raise TypeError(f"{type(self).__name__} takes no argument {name!r}{suggestion('keyword', name, known)}")
             numbers = numbers | self._take(**common)
         super().__init__(method, learning_rate, **numbers)
 
@@ -47,28 +53,35 @@ class _Regularised(Optimizer):
         return {"l1": self.l1, "l2": self.l2, "clip": self.clip_norm or 0.0, "max_norm": self.max_norm or 0.0,
                 "rates": self.layer_rates}
 
+    def __repr__(self):
+        numbers = {name: value for name, value in vars(self).items()
+                   if name not in COMMON or value != getattr(_Regularised, name)}
+        if not self.divided or self.learning_rate != 0.1:
+            numbers = {"learning_rate": self.learning_rate, **numbers}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in numbers.items())})"
+
 
 class SGD(_Regularised):
-    """Gradient descent, ``w <- w - h g``, on request with momentum: ``v <- mu v - h g, w <- w + v``.
+    """Gradient descent, ``w <- w - h g``, optionally with momentum: ``v <- mu v - h g, w <- w + v``.
 
     Parameters
     ----------
     learning_rate : float, optional
-        h; positive and finite. By default 0.1, divided by the samples of an update where the reduction is "sum": a sum
-        and a mean then take the same steps.
+        h; positive and finite. By default 0.1, divided by the number of samples in an update where the reduction is
+        "sum", so that a sum and a mean take the same steps.
     momentum : float, default 0.0
         mu; at least 0, below 1.
     nesterov : bool, default False
         Nesterov's form of the momentum, ``w <- w + mu v - h g`` with the new v (Sutskever et al. 2013).
     **common : float or sequence
-        What follows, which every optimizer takes.
+        The keywords below, which every optimizer takes.
     l1, l2 : float, default 0.0
-        The gradient is that of the loss plus ``l1 sum |w| + l2 / 2 sum w**2`` over all weights; biases are exempt, and
-        the E that training reports is without it. At least 0.
+        ``l1 sum |w| + l2 / 2 sum w**2`` over all weights is added to the loss, but not to the error E that training
+        reports; biases are exempt. At least 0.
     clip_norm : float, optional
-        A gradient of a larger Euclidean norm, over all parameters, is scaled down to it (Pascanu et al. 2013).
+        The Euclidean norm, over all parameters, to which a larger gradient is scaled down (Pascanu et al. 2013).
     max_norm : float, optional
-        After an update, weights into a neuron of a larger Euclidean norm are scaled down to it (Srebro et al. 2004).
+        The Euclidean norm to which larger weights into a neuron are scaled down after an update (Srebro et al. 2004).
     layer_rates : sequence of float, optional
         A factor of the learning rate for each layer; 0 freezes a layer.
 
@@ -98,10 +111,6 @@ class SGD(_Regularised):
                          {"divided": learning_rate is None, **({"momentum": self.momentum} if momentum else {})},
                          common)
 
-    def __repr__(self):
-        rate = "" if self.divided else f"{self.learning_rate}, "
-        return f"SGD({rate}momentum={self.momentum}, nesterov={self.nesterov})"
-
 
 class _Moments(_Regularised):
     """What Adam and its kin share: running means of the gradient and of its square."""
@@ -113,10 +122,6 @@ class _Moments(_Regularised):
         self.epsilon = number("epsilon", epsilon, 0, inf)
         super().__init__(self.method, learning_rate, {
             "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon, "decay": decay}, common)
-
-    def __repr__(self):
-        return (f"{type(self).__name__}({self.learning_rate}, beta_1={self.beta_1}, beta_2={self.beta_2}, "
-                f"epsilon={self.epsilon})")
 
 
 class Adam(_Moments):
@@ -184,14 +189,14 @@ class Nadam(_Moments):
 
 
 class AdamW(_Moments):
-    """Adam whose weights decay apart from the gradient, ``w <- w - h decay w`` (Loshchilov and Hutter 2019).
+    """Adam with weight decay apart from the gradient, ``w <- w - h decay w`` (Loshchilov and Hutter 2019).
 
     Parameters
     ----------
     learning_rate, beta_1, beta_2, epsilon : float
         As for `Adam`.
     decay : float, default 0.01
-        Of the weights, not of the biases; at least 0, and below 1 / learning_rate.
+        Decay of the weights, not of the biases; at least 0, and below 1 / learning_rate.
     **common : float or sequence
         l1, l2, clip_norm, max_norm and layer_rates, as for `SGD`.
 
@@ -249,9 +254,6 @@ class RMSprop(_Regularised):
         self.rho, self.epsilon = _share("rho", rho), number("epsilon", epsilon, 0, inf)
         super().__init__("rmsprop", learning_rate, {"rho": self.rho, "epsilon": self.epsilon}, common)
 
-    def __repr__(self):
-        return f"RMSprop({self.learning_rate}, rho={self.rho}, epsilon={self.epsilon})"
-
 
 class Adagrad(_Regularised):
     """``w <- w - h g / (sqrt(s) + e)``, s the sum of the gradient's squares (Duchi, Hazan and Singer 2011).
@@ -283,15 +285,12 @@ class Adagrad(_Regularised):
         self.epsilon = number("epsilon", epsilon, 0, inf)
         super().__init__("adagrad", learning_rate, {"epsilon": self.epsilon}, common)
 
-    def __repr__(self):
-        return f"Adagrad({self.learning_rate}, epsilon={self.epsilon})"
-
 
 class Rprop(_Regularised):
-    """Resilient backpropagation, iRprop- (Igel and Huesken 2000): for batch learning, and needs no tuning there.
+    """Resilient backpropagation, iRprop- (Igel and Huesken 2000), for batch learning, where it needs no tuning.
 
-    Each parameter has a step of its own, which it goes against the sign of its gradient. The step grows while the sign
-    stays and shrinks where it changes. Mini-batches make signs noisy: use ``batch_size="full"``.
+    Each parameter moves by a step of its own against the sign of its gradient. The step grows while the sign stays the
+    same and shrinks where it changes. Mini-batches make signs noisy: use ``batch_size="full"``.
 
     Parameters
     ----------
@@ -300,7 +299,7 @@ class Rprop(_Regularised):
     grow, shrink : float, default 1.2 and 0.5
         Factors of a step: above 1, and below 1.
     least, largest : float, default 1e-6 and 50.0
-        Bounds of a step.
+        The smallest and the largest step.
     **common : float or sequence
         l1, l2, clip_norm, max_norm and layer_rates, as for `SGD`.
 
@@ -328,10 +327,6 @@ class Rprop(_Regularised):
         super().__init__("rprop", learning_rate, {
             "grow": self.grow, "shrink": self.shrink, "least": self.least, "largest": self.largest}, common)
 
-    def __repr__(self):
-        return (f"Rprop({self.learning_rate}, grow={self.grow}, shrink={self.shrink}, least={self.least}, "
-                f"largest={self.largest})")
-
 
 NAMES = {"sgd": SGD, "rprop": Rprop, "rmsprop": RMSprop, "adagrad": Adagrad, "adam": Adam, "adamw": AdamW,
          "nadam": Nadam}
@@ -341,7 +336,8 @@ def make(optimizer, learning_rate):
     """The optimizer that `fit` was asked for: a new one by name, or the object itself."""
     if isinstance(optimizer, Optimizer):
         if learning_rate is not None:
-            raise ValueError(f"learning_rate must be None beside an optimizer, which has its own; got {learning_rate}")
+            raise ValueError("learning_rate cannot be given together with an optimizer object, which has its own; got "
+                             f"{learning_rate}")
         return optimizer
     make = NAMES[one_of("optimizer", optimizer, NAMES, "an optimizer object")]
     return make() if learning_rate is None else make(learning_rate)

@@ -1,8 +1,8 @@
-"""Learning-rate schedules: small classes that say, epoch by epoch, by what to multiply the optimizer's own rate.
+"""Learning-rate schedules: small classes that say by what to multiply the optimizer's own rate in each epoch.
 
-`factors` of each is a generator: it gives the factor of an epoch and is sent that epoch's training error E. So a
-resumed training finds its place in the schedule by sending the errors that are in the checkpoint. A user's schedule may
-give anything: its factors are checked where they are used, in training/rates.py.
+`factors` of each is a generator: it gives the factor of an epoch and is sent that epoch's training error E. A resumed
+training finds its place in the schedule by sending the errors that are in the checkpoint. A user's schedule may give
+anything: its factors are checked where they are used, in training/rates.py.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from fastbp._types import Schedule
 
 
-# What falls for ever ends here instead of at 0, which is no factor.
+# The smallest factor: one that keeps falling stays here instead of reaching 0, which would be refused.
 LEAST = sys.float_info.min
 
 
 def power(base, exponent):
-    """The factor ``base**exponent``; infinity, which is refused in the epoch that it comes in, beyond all numbers."""
+    """The factor ``base**exponent``; where it overflows, infinity, which the epoch that it is for refuses."""
     try:
         return max(float(base) ** float(exponent), LEAST)
     except OverflowError:
@@ -35,7 +35,7 @@ def power(base, exponent):
 
 @dataclass(frozen=True)
 class InvScaling:
-    """``1 / k**power`` in the k-th epoch, the first being 1.
+    """The factor is ``1 / k**power`` in the k-th epoch, counted from 1.
 
     Parameters
     ----------
@@ -63,18 +63,18 @@ class InvScaling:
 
 @dataclass(frozen=True)
 class Adaptive:
-    """Multiplied by `factor` whenever the training error has not fallen for a while.
+    """The rate is multiplied by `factor` whenever the training error has not fallen for a while.
 
     Parameters
     ----------
     factor : float, default 0.2
         Above 0, below 1.
     patience : int, default 10
-        After so many epochs in a row in which E was not below the least E so far by more than `tol`.
+        The number of epochs in a row in which the training error E did not fall more than `tol` below its lowest.
     tol : float, default 1e-4
         At least 0.
     minimum : float, default 1e-6
-        The least that the optimizer's own rate is multiplied by; above 0, at most 1.
+        The smallest that the optimizer's own rate is multiplied by; above 0, at most 1.
     """
 
     factor: float = 0.2
@@ -101,7 +101,7 @@ class Adaptive:
 
 @dataclass(frozen=True)
 class Step:
-    """Multiplied by `factor` again after every so many epochs.
+    """The rate is multiplied by `factor` after every `every` epochs.
 
     Parameters
     ----------
@@ -124,12 +124,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Cosine:
-    """Half a period of a cosine, from 1 in the first epoch down towards `final` (Loshchilov and Hutter 2017).
+    """The factor falls along a cosine from 1 in the first epoch towards `final` (Loshchilov and Hutter 2017).
 
     Parameters
     ----------
     final : float, default 0.0
-        Where it would be in the epoch after the last one; at least 0.
+        The factor that the epoch after the last one would have; at least 0.
     """
 
     final: float = 0.0
@@ -144,7 +144,7 @@ class Cosine:
 
 @dataclass(frozen=True)
 class Warmup:
-    """Rises evenly to 1 over the first epochs, ``k / epochs`` in the k-th; then follows another schedule.
+    """The factor rises evenly to 1 over the first epochs, ``k / epochs`` in the k-th; then another schedule follows.
 
     Parameters
     ----------

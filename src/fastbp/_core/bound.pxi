@@ -1,7 +1,7 @@
 # What Network.bind makes.
 
 cdef class Bound:
-    """A network with its arrays in hand; see `Network.bind`."""
+    """A network and the arrays that it was bound to; see `Network.bind`."""
     cdef Core net
     cdef readonly cnp.ndarray x, t, out
     cdef tuple held                 # while a memoryview looks at an array, NumPy refuses to resize it
@@ -15,8 +15,11 @@ cdef class Bound:
         for array, name in ((x, "x"), (t, "t")):
             if array is not None and not is_ready(net, array):
                 came = f" of {array.dtype} with strides {array.strides}" if isinstance(array, np.ndarray) else ""
-                raise TypeError(f"{name} must be an aligned, C-contiguous numpy.ndarray of {net.dtype} to be bound, "
-                                f"because it is read anew by every call; got {type(array).__name__}{came}. "
+                if array is t and net.model.loss == FASTBP_CROSS_ENTROPY and np.ndim(t) == np.ndim(x) - 1:
+                    raise TypeError(f"t must hold rows of {net.n_outputs} targets where arrays are bound, got labels; "
+                                    f'numpy.eye({net.n_outputs}, dtype="{net.dtype}")[t] makes rows of them')
+                raise TypeError(f"{name} must be an aligned, C-contiguous numpy.ndarray of {net.dtype}, because "
+                                f"every predict() and step() reads it anew; got {kind(array)}{came}. "
                                 f'numpy.array({name}, "{net.dtype}", order="C") makes one.')
         self.x = checked_inputs(net, x, "x")
         self.m = count_of(self.x)
@@ -38,7 +41,7 @@ cdef class Bound:
 
     @property
     def learning_rate(self):
-        """Of the next step; the optimizer's, where there is one."""
+        """The rate of the next step; the optimizer's, where there is one."""
         return self.descent.learning_rate if self.optimizer is None else self.optimizer.learning_rate
 
     @learning_rate.setter
@@ -54,13 +57,13 @@ cdef class Bound:
         return self.out
 
     def step(self):
-        """One step of gradient descent on what `x` and `t` hold now; returns E before the update."""
+        """One step of gradient descent on what `x` and `t` hold now; returns the error E before the update."""
         cdef fastbp_progress progress
         cdef fastbp_optimizer numbers
         cdef fastbp_optimizer* descent = &self.descent
         cdef tuple state = None
         if self.t is None:
-            raise ValueError("step needs targets: bind(x, t)")
+            raise ValueError("step needs targets: use bind(x, t)")
         if self.optimizer is not None:
             descent = &numbers
             state = self.optimizer.attach(self.net, &numbers, self.m)
@@ -72,5 +75,6 @@ cdef class Bound:
         if self.optimizer is not None:
             self.optimizer.went_on(&numbers, state)
         if progress.diverged:
-            raise divergence.of_an_update(self.net, 0, 0, {"x": self.x, "t": self.t}, descent.learning_rate, self.m)
+            raise divergence.of_an_update(self.net, 0, 0, {"x": self.x, "t": self.t}, descent.learning_rate, self.m,
+                                          descends(descent.method))
         return progress.error / self.m if self.net.mean else progress.error

@@ -1,20 +1,20 @@
-"""The compiled core: owns parameters, hands out workspaces, checks every array at the door, calls the kernels.
+"""The compiled core: owns parameters, hands out workspaces, checks every incoming array, calls the kernels.
 
 A network is a model, which is constant while it is read, and each call that runs it has a workspace of its own. Its
 lock says who may read it and who may change it. The parts:
 
     layout.pxi          Layout: where the parameters stand
     lock.pxi            Lock: who may work with a network
-    threads.pxi         threads that help with long calls
+    threads.pxi         the threads that help with long calls
     workspaces.pxi      Workspace, Pool: what a caller needs to run a model
-    pieces.pxi          work that threads share
+    pieces.pxi          the work that threads share
     door.pxi            the checks of every array that comes in
-    samples.pxi         Samples: what has passed the door
+    samples.pxi         Samples: inputs and targets that have been checked
     model.pxi           Model(Layout): layers, loss, parameters, outputs
     differentiable.pxi  Differentiable(Model): error, gradient
     traceable.pxi       Traceable(Differentiable): layers, traces, derivatives by the inputs
     core.pyx            Core(Traceable): updates
-    bound.pxi           Bound: a network with its arrays in hand
+    bound.pxi           Bound: a network and the arrays that it was bound to
     optimizer.pxi       Optimizer: numbers and state of an optimizer
 """
 
@@ -24,9 +24,9 @@ import os
 import numpy as np
 
 from fastbp import divergence
-from fastbp._arrays import Parameters, aligned_zeros, apply_loss, as_reals, is_large_map, labels, place, rows_at_once
-from fastbp._arrays import total_of, warn_of_targets
-from fastbp._checks import refuse_class, thread_count
+from fastbp._arrays import Parameters, about_inputs, about_targets, aligned_zeros, apply_loss, as_reals, is_large_map
+from fastbp._arrays import labels, place, rows_at_once, span, total_of, warn_of_targets
+from fastbp._checks import came, kind, refuse_class, thread_count
 
 cimport cython
 cimport numpy as cnp
@@ -84,9 +84,9 @@ FLAGS = FASTBP_FLAGS.decode()
 # Multiplications above which a call releases the GIL: some ten microseconds; releasing it costs 20 ns and more.
 cdef enum:
     LONG_WORK = 200_000
-# Multiplications between two looks for Ctrl-C: at most some tens of milliseconds.
+# Multiplications between two checks for Ctrl-C: at most some tens of milliseconds.
 cdef double PATIENCE = 1e8
-# For an update that looks for nobody who waits.
+# For an update that does not look for waiting threads.
 cdef int nobody = 0
 
 # The tables in force: of float32 and of float64, each for narrow networks and for all others.
@@ -101,7 +101,7 @@ def cpu_level():
 def install(capsules):
     """Let networks created from now on use the tables of these kernel modules, one or two of them, of one dtype.
 
-    A network whose widest layer fits into a vector of the first takes that one, for wider vectors only cost it time.
+    A network whose widest layer fits into a vector of the first uses that one: wider vectors would only cost it time.
     """
     cdef const fastbp_kernels* table
     for i, capsule in enumerate((capsules[0], capsules[len(capsules) - 1])):
@@ -125,7 +125,7 @@ include "traceable.pxi"
 
 
 cdef class Core(Traceable):
-    """Updates of a network, whose face is `fastbp.Network`; see Model for the parameters."""
+    """Updates of a network, which users see as `fastbp.Network`; see Model for the parameters."""
 
     def train_step(self, x, t, learning_rate=None, optimizer=None):
         """One step of gradient descent: on-line learning for a single sample, batch learning for a batch.
@@ -135,29 +135,29 @@ cdef class Core(Traceable):
         x : array_like, shape (n_inputs,) or (M, n_inputs)
             Inputs, finite; at least one sample.
         t : array_like, shape (n_outputs,) or (M, n_outputs)
-            Targets, finite; (M,), or a number for one sample, is taken too where there is one output.
+            Targets, finite; with one output also (M,), or a number for a single sample.
         learning_rate : float, optional
             h in ``w <- w - h dE/dw``; positive and finite. By default 0.1, divided by M where the reduction is "sum".
-            An optimizer has its own.
+            Leave it out with an optimizer, which has its own.
         optimizer : optimizer, optional
-            One of `fastbp.optimizers`. Makes the update in place of plain descent, and goes on from its last one.
+            One of `fastbp.optimizers`. It makes the update instead of plain descent, and continues from its last one.
 
         Returns
         -------
         float
-            E of the samples before the update.
+            E, the error of the samples before the update; see `error`.
 
         Raises
         ------
         ValueError, TypeError
-            If an argument has the wrong shape, length or dtype, or is not finite; or the parameters are not.
+            If an argument has the wrong shape, length or dtype, or is not finite; or if the parameters are not.
         DivergenceError
             If E or the update is not finite. Whatever is raised, the parameters are what they were.
 
         Warns
         -----
         UnreachableTargetsWarning
-            Once a network, if the first targets are beyond what the outputs can reach.
+            Once for each network, if the first targets lie outside the range of the outputs.
 
         Examples
         --------
@@ -199,14 +199,15 @@ cdef class Core(Traceable):
         if optimizer is not None:
             (<Optimizer>optimizer).went_on(&numbers, state)
         if progress.diverged:
-            raise divergence.of_an_update(self, 0, 0, {"x": inputs, "t": targets}, numbers.learning_rate, m)
+            raise divergence.of_an_update(self, 0, 0, {"x": inputs, "t": targets}, numbers.learning_rate, m,
+                                          descends(numbers.method))
         return progress.error / m if self.mean else progress.error
 
     @cython.critical_section
     cdef int train(self, const fastbp_samples* samples, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t batch,
                    fastbp_optimizer* optimizer, fastbp_progress* progress, tuple dropout=None,
                    int threads=0) except -1:
-        """Updates until all samples are done or one would leave the finite numbers."""
+        """Make updates until all samples are done or one would leave the finite numbers."""
         cdef Workspace work
         cdef bint counted
         demand_rate(self, optimizer.learning_rate)
@@ -232,7 +233,7 @@ cdef class Core(Traceable):
     cdef int train_for_long(self, Workspace work, const fastbp_samples* samples, Py_ssize_t start, Py_ssize_t stop,
                             Py_ssize_t batch, fastbp_optimizer* optimizer, fastbp_progress* progress,
                             int threads) except -1:
-        """train() by as many threads, without the GIL. Apart from it, because a crew is some kilobytes of stack."""
+        """train() by several threads, without the GIL; a function apart, because a crew takes kilobytes of stack."""
         cdef Crew crew
         cdef bint shared = shares_gradient(self, &crew, work, samples, min(batch, stop - start), threads, True)
         while start + progress.done < stop and not progress.diverged:
@@ -288,8 +289,8 @@ cdef class Core(Traceable):
                      tuple dropout=None, seed=0, int threads=0):
         """One epoch over the samples; (E, sum of squares).
 
-        order: a numpy.random.Generator that makes a new one, an order, or None: as they stand. dropout: rates of the
-        hidden layers, whose masks follow from the seed. threads: 0 for as many as calls may use that are not told.
+        order: a numpy.random.Generator that makes a new one, an order, or None for the samples as they stand. dropout:
+        rates of the hidden layers, whose masks follow from the seed. threads: at most so many; 0 means the default.
         """
         cdef fastbp_progress progress
         cdef fastbp_optimizer numbers
@@ -316,7 +317,7 @@ cdef class Core(Traceable):
                 if self.custom is None:
                     self.train(&samples.data, start, stop, batch, &numbers, &progress, dropout, threads)
                 else:
-                    rows = slice(start, stop) if order is None else samples.order_array[start:stop]
+                    rows = slice(start, stop) if order is None else samples.order[start:stop]
                     self.custom_step(checked_samples(self, samples.x[rows], samples.t[rows], None, False), dropout,
                                      &numbers, &progress)
             finally:    # Ctrl-C may end a wait between two updates
@@ -327,32 +328,33 @@ cdef class Core(Traceable):
             start += progress.done
             if progress.diverged:
                 raise divergence.of_an_update(self, epoch, start if order is None else samples.data.order[start],
-                                              {"X": samples.x, "T": samples.t}, numbers.learning_rate, batch)
+                                              {"X": samples.x, "T": samples.t}, numbers.learning_rate,
+                                              min(batch, samples.m - start), descends(numbers.method))
             PyErr_CheckSignals()
         samples.penalty = penalty / samples.m
         return error / samples.m if self.mean else error, squares
 
     def bind(self, x, t=None, out=None, learning_rate=None, optimizer=None):
-        """Hold on to buffers, for loops in which the checks of every call would cost more than the network.
+        """Check arrays once, for loops in which checking them in every call would cost more than the network.
 
         Parameters
         ----------
         x : ndarray, shape (n_inputs,) or (M, n_inputs)
             Inputs, read anew at every call: of the network's dtype, contiguous.
         t : ndarray, shape (n_outputs,) or (M, n_outputs), optional
-            Targets, likewise; needed by `step` only.
+            Targets, in the same form; needed by `step` only.
         out : ndarray, shape (n_outputs,) or (M, n_outputs), optional
             Where `predict` writes; a new array by default.
         learning_rate : float, optional
-            Of every `step`; by default 0.1, divided by M where the reduction is "sum". An optimizer has its own.
+            For every `step`; by default 0.1, divided by M where the reduction is "sum". An optimizer has its own.
         optimizer : optimizer, optional
-            One of `fastbp.optimizers`. Makes the updates in place of plain descent.
+            One of `fastbp.optimizers`. It makes the updates instead of plain descent.
 
         Returns
         -------
         Bound
-            With ``predict()``, which returns `out`, and ``step()``, which trains and returns E before the update.
-            Neither looks at what is in the arrays. ``learning_rate`` may be set between two steps.
+            With ``predict()``, which returns `out`, and ``step()``, which trains and returns the error E before the
+            update. Neither checks the numbers in the arrays. ``learning_rate`` may be set between two steps.
 
         Raises
         ------

@@ -43,13 +43,13 @@ cdef class Differentiable(Model):
         """What the kernels' propagate does, with a loss of the user's."""
         cdef Py_ssize_t start = 0, m
         while start < samples.m:
-            m = min(samples.m - start, self.model.block_rows)
+            m = self.kernels.next_block(&self.model, samples.m - start)
             with nogil:
-                self.kernels.forward(&self.model, work, samples.data.x, start, m)
+                self.kernels.forward_batch(&self.model, work, samples.data.x, start, m)
             self.custom_error(work, samples, start, m, scale, progress)
             if not forward_only:
                 with nogil:
-                    self.kernels.backward(&self.model, work, samples.data.x, start, m, start > 0)
+                    self.kernels.backward_batch(&self.model, work, samples.data.x, start, m, start > 0)
             start += m
         return 0
 
@@ -68,21 +68,22 @@ cdef class Differentiable(Model):
         return 0
 
     def error(self, X, T, sample_weight=None):
-        """The loss E over all samples, divided by M where the reduction is "mean".
+        """The error E: the loss of all samples, by default half the sum of squared differences.
+
+        It is divided by M where the reduction is "mean".
 
         Parameters
         ----------
         X : array_like, shape (n_inputs,) or (M, n_inputs)
             Inputs; at least one sample.
         T : array_like, shape (n_outputs,) or (M, n_outputs)
-            Targets; (M,), or a number for one sample, is taken too where there is one output.
+            Targets; with one output also (M,), or a number for a single sample.
         sample_weight : array_like, shape (M,), optional
-            Factor of each sample's error, not negative; all 1 by default. A mean divides by their sum.
+            A factor for each sample's error, not negative; all 1 by default. A mean divides by their sum.
 
         Returns
         -------
         float
-
         Raises
         ------
         ValueError, TypeError
@@ -105,7 +106,7 @@ cdef class Differentiable(Model):
         X : array_like, shape (n_inputs,) or (M, n_inputs)
             Inputs; at least one sample.
         T : array_like, shape (n_outputs,) or (M, n_outputs)
-            Targets; (M,), or a number for one sample, is taken too where there is one output.
+            Targets; with one output also (M,), or a number for a single sample.
 
         Returns
         -------
@@ -132,18 +133,18 @@ cdef class Differentiable(Model):
         return progress.error, sqrt(progress.squares / (<double>samples.m * self.n_outputs))
 
     def gradient(self, X, T, out=None, sample_weight=None, *, threads=None):
-        """E and dE/dparams, in the form that ``scipy.optimize.minimize(..., jac=True)`` wants.
+        """The error E and its gradient dE/dparams, as ``scipy.optimize.minimize(..., jac=True)`` wants them.
 
         Parameters
         ----------
         X : array_like, shape (n_inputs,) or (M, n_inputs)
             Inputs, finite; at least one sample.
         T : array_like, shape (n_outputs,) or (M, n_outputs)
-            Targets, finite; (M,), or a number for one sample, is taken too where there is one output.
+            Targets, finite; with one output also (M,), or a number for a single sample.
         out : ndarray, shape (n_params,), optional
-            Where to write the gradient: of the network's dtype, contiguous, writable, apart from the parameters.
+            Where to write the gradient: of the network's dtype, contiguous, writable, not overlapping the parameters.
         sample_weight : array_like, shape (M,), optional
-            Factor of each sample's error, not negative; all 1 by default. A mean divides by their sum.
+            A factor for each sample's error, not negative; all 1 by default. A mean divides by their sum.
         threads : int, optional
             How many threads may share the work, if there is enough of it; by default `fastbp.get_num_threads()`.
 
@@ -152,7 +153,7 @@ cdef class Differentiable(Model):
         error : float
             E, as `error` gives it.
         gradient : ndarray, shape (n_params,)
-            In the order of `params`: the sums over samples of delta times input, and of delta for the biases.
+            In the order of `params`: the sum over samples of delta times input, or of delta for a bias.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-# Where the parameters of a network stand.
+# Where the parameters of a network are.
 
 cdef inline Py_ssize_t padded(Py_ssize_t n, Py_ssize_t lanes) noexcept nogil:
     return (n + lanes - 1) // lanes * lanes
@@ -53,7 +53,7 @@ cdef class Layout:
             n_in, n_out = layer_sizes[l], layer_sizes[l + 1]
             stride = 1 if n_out == 1 else -(-n_out // self.lanes) * self.lanes
             bias = offset + (-(-n_in // self.lanes) * self.lanes if n_out == 1 else n_in * stride)
-            # The largest array that any call will need is known to fit before anything is cut to size.
+            # Before anything is allocated for it, make sure that the largest array of any call will fit.
             if bias * self.itemsize + FASTBP_BLOCK_ROWS * (n_in + stride) * self.itemsize > 2**62:
                 raise MemoryError(f"a network with layer_sizes {layer_sizes} does not fit into memory")
             layer = &self.model.layers[l]

@@ -8,7 +8,7 @@ cdef extern from "pythread.h" nogil:
     int PyThread_acquire_lock_timed(PyThread_type_lock, long long microseconds, int returns_at_signals)
     void PyThread_release_lock(PyThread_type_lock)
 
-# Of how many forks this process is the last child.
+# How many forks lie between the first process and this one.
 cdef int forks = 0
 
 
@@ -45,9 +45,9 @@ cdef class Waiter:
 cdef class Lock:
     """The one rule: any number of calls that read the parameters, or one that changes them; first come, first served.
 
-    Whoever leaves admits those at the head of the queue and wakes them, so that they find themselves inside. It does so
-    without a line of Python, which Ctrl-C might cut short. A training that goes on for long looks at `waiting` between
-    two updates, leaves where it is raised, and comes back at the end of the queue.
+    A caller that leaves admits those at the head of the queue and wakes them, so that they find themselves inside. It
+    does so without running Python, which Ctrl-C might interrupt. A long training looks at `waiting` between two
+    updates, leaves where it is raised, and comes back at the end of the queue.
 
     The lock's fields are touched under the GIL, or in a free-threaded Python in the critical section of the network.
     A short call that finds nobody in its way keeps these to its end, and so need not be counted.
@@ -73,7 +73,7 @@ cdef class Lock:
             if self.entered != forks:
                 self.forget_the_parent()
             if self.caller != 0 and self.caller == PyThread_get_thread_ident():
-                raise RuntimeError("a loss function must not use the network whose loss it is while it is called")
+                raise RuntimeError("a loss function must not use its own network while it is called")
             if (self.first is None or interrupted) and not self.writing and (self.readers == 0 or not exclusive):
                 self.admit(exclusive)
                 break
@@ -99,7 +99,7 @@ cdef class Lock:
             self.readers += 1
 
     cdef void admit_waiters(self) noexcept:
-        """As many from the head of the queue as may work side by side."""
+        """Admit as many from the head of the queue as may work side by side."""
         cdef Waiter waiter
         while self.first is not None and not self.writing and (self.readers == 0 or not self.first.exclusive):
             waiter = self.first
@@ -119,7 +119,7 @@ cdef class Lock:
         fastbp_set_flag(&self.waiting, self.waiting - 1)
 
     cdef bint wait(self, bint exclusive, bint interrupted) except -1:
-        """Queue until admitted; False where a signal has come and its handler has run, and one must ask again.
+        """Queue until admitted; False where a signal has come and its handler has run: the caller must ask again.
 
         The handler is run outside of the queue: it may raise, fork, or use the network itself. Whoever was interrupted
         by one comes back at the head of the queue, or a timer's signals would keep it waiting for ever.
@@ -144,7 +144,7 @@ cdef class Lock:
         return False
 
     cdef void remove(self, Waiter waiter) noexcept:
-        """From wherever it stands in the queue."""
+        """Remove a waiter from wherever it is in the queue."""
         cdef Waiter before = None, one = self.first
         while one is not None and one is not waiter:
             before, one = one, one.next
@@ -153,9 +153,9 @@ cdef class Lock:
             self.admit_waiters()
 
     cdef void forget_the_parent(self) noexcept:
-        """In a child, the threads that were inside or waiting have stayed in the parent.
+        """In a child process, forget the threads that were inside or waiting: they have stayed in the parent.
 
-        Unless a loss of the user's has forked: then this thread is inside, and still calls it.
+        If a loss of the user's has forked, this thread is still inside and calling it.
         """
         self.entered = forks
         self.first = self.last = None

@@ -1,9 +1,9 @@
 # What a network is: constant while it is read, by any number of calls at a time.
 
-# On-line learning shows its targets one by one.
+# How often train_step looks whether targets can be reached: on-line learning shows them one by one.
 cdef enum:
     LOOKS = 64
-# Targets may be so far beyond the outputs' range: scaled ones often are, by a rounding or two.
+# How far targets may be outside the outputs' range: scaled ones often are, by a rounding or two.
 cdef double ROUNDING = 1e-6
 
 
@@ -27,7 +27,7 @@ cdef class Model(Layout):
     targets : tuple of float
         Least and largest target for which the loss is defined.
     reach : tuple of float
-        What the outputs lie between.
+        The range of the outputs.
     reduction : str
         As `fastbp.Network` has checked it.
     dtype : numpy.dtype
@@ -36,7 +36,7 @@ cdef class Model(Layout):
     cdef bint mean
     cdef double targets_from, targets_to
     cdef double reach_from, reach_to
-    cdef int looks      # of train_step at its targets, so many are still to come; -1: there has been a warning
+    cdef int looks      # how many times train_step will still look at its targets; -1: there has been a warning
     cdef readonly tuple activations, weights, biases
     cdef readonly str reduction
     cdef readonly object loss
@@ -65,6 +65,7 @@ cdef class Model(Layout):
         self.model.fused = fused
         for l in range(self.model.n_layers):
             self.model.layers[l].activation = ACTIVATIONS[activations[l]]
+        self.model.batch_rows = self.kernels.batch_rows(&self.model)
         storage = self.zeros()
         self.model.params = cnp.PyArray_DATA(storage)
         self.weights = tuple([self.view(storage, l, True) for l in range(self.model.n_layers)])
@@ -92,7 +93,7 @@ cdef class Model(Layout):
 
     cdef int demand_storage(self) except -1:
         if self.storage is None:
-            raise ValueError("the network has not been initialised: its __init__ has not been run to its end")
+            raise ValueError("the network has not been initialised: its __init__ did not run to the end")
         return 0
 
     def _waiting(self):
@@ -140,10 +141,11 @@ cdef class Model(Layout):
         Parameters
         ----------
         X : array_like, shape (n_inputs,) or (M, n_inputs)
-            One sample or M of them. NaN and infinity are let through. A contiguous array of the network's dtype is
-            read where it stands; anything else is converted first, a large memory map in blocks of rows.
+            One sample or M of them. NaN and infinity are allowed. A contiguous array of the network's dtype is read in
+            place; anything else is converted first, a large memory map in blocks of rows.
         out : ndarray, shape (n_outputs,) or (M, n_outputs), optional
-            Where to write the outputs: of the network's dtype, contiguous, writable, apart from X and the parameters.
+            Where to write the outputs: of the network's dtype, contiguous, writable, not overlapping X or the
+            parameters.
         threads : int, optional
             How many threads may share the work, if there is enough of it; by default `fastbp.get_num_threads()`.
 
@@ -175,7 +177,7 @@ cdef class Model(Layout):
                 np.asarray(X), self.dtype):
             return self.predict_blocks(np.asarray(X), out, threads)
         else:
-            x = as_reals(X, "X", self.dtype)
+            x = reals(self, X, "X")
         demand_inputs(self, x, "X")
         ndim = cnp.PyArray_NDIM(x)
         shape[0] = cnp.PyArray_DIM(x, 0)
@@ -189,7 +191,7 @@ cdef class Model(Layout):
         return y
 
     cdef object predict_blocks(self, cnp.ndarray X, out, threads):
-        """The outputs for a memory map of which the core needs a copy, made of one block of rows at a time."""
+        """The outputs for a memory map of which the core needs a copy, made for one block of rows at a time."""
         cdef Py_ssize_t start, rows
         demand_inputs(self, X, "X")
         shape = (len(X), self.n_outputs)
@@ -216,9 +218,9 @@ cdef class Model(Layout):
         return 0
 
     cdef int predict_for_long(self, Workspace work, const void* x, Py_ssize_t m, void* y, int threads) except -1:
-        """predict_rows() by as many threads, without the GIL. Apart from it for the crew's kilobytes of stack."""
+        """predict_rows() by several threads, without the GIL; a function apart for the crew's kilobytes of stack."""
         cdef Crew crew
-        cdef bint shared = is_shared(self, &crew, work, m, threads, False)
+        cdef bint shared = is_shared(self, &crew, work, m, threads)
         self.lock.enter(False)
         crew.team = recruit(crew.threads) if shared else NULL
         with nogil:

@@ -1,5 +1,9 @@
 # Numbers and state of an optimizer; its loops are in _kernels/update.pxi.
 
+cdef inline bint descends(int method) noexcept nogil:
+    return method == FASTBP_SGD or method == FASTBP_MOMENTUM or method == FASTBP_NESTEROV
+
+
 cdef class Optimizer:
     """Numbers and state of an optimizer; `fastbp.optimizers` has the classes that users make.
 
@@ -53,7 +57,7 @@ cdef class Optimizer:
     def learning_rate(self):
         """h; positive and finite, and may be changed between steps.
 
-        Of an `SGD` that was given none it is 0.1, of which each update takes its share, also after a change.
+        An `SGD` made without one has 0.1, and divides it as its docstring says, also after a change.
         """
         return self.numbers.learning_rate
 
@@ -64,9 +68,14 @@ cdef class Optimizer:
 
     @property
     def divided(self):
-        """Whether an update that sums over m samples takes the learning rate divided by m: that of an `SGD` which was
-        given none."""
+        """Whether an update that sums over m samples takes the learning rate divided by m, as in an `SGD` made without
+        one."""
         return self.is_divided
+
+    @property
+    def descends(self):
+        """Whether its steps grow with the gradient."""
+        return descends(self.numbers.method)
 
     @property
     @cython.critical_section
@@ -76,15 +85,15 @@ cdef class Optimizer:
 
     @cython.critical_section
     def reset(self):
-        """Forget the state, as if no step had been made; another network may use the optimizer then."""
+        """Forget the state, as if no step had been made; another network may then use the optimizer."""
         self.demand_state()
         self.adopt(None, None, None, 0)
 
     cdef bint adopt(self, Layout layout, cnp.ndarray mean, cnp.ndarray square, ptrdiff_t steps):
         """Take up this state at once: nothing here lets another thread run before all of it is there.
 
-        False, and nothing has changed, where it is not of the method that the optimizer has now: __init__ may have
-        been run again since the state was made.
+        Returns False, and changes nothing, where the state is not of the optimizer's present method: __init__ may have
+        run again since the state was made.
         """
         cdef tuple state = (mean, square, self.rates)
         cdef const method_facts* facts = &methods[self.numbers.method]
@@ -122,7 +131,8 @@ cdef class Optimizer:
                 self.adopt(None, None, None, 0)     # of a step that failed
             elif not net.is_like(layout):
                 raise ValueError(f"optimizer holds the state of a network of layer_sizes {layout.layer_sizes} and "
-                                 f"{layout.dtype}, this one has {net.layer_sizes} and {net.dtype}; reset() it first")
+                                 f"{layout.dtype}, but this one has {net.layer_sizes} and {net.dtype}; call reset() "
+                                 "first")
             elif self.layout is layout:
                 self.layout = net
         # After all that may have let another thread run __init__ again.
@@ -136,7 +146,7 @@ cdef class Optimizer:
 
     cdef int demand_state(self) except -1:
         if self.state is None:
-            raise ValueError("the optimizer has not been initialised: its __init__ has not been run to its end")
+            raise ValueError("the optimizer has not been initialised: its __init__ did not run to the end")
         return 0
 
     cdef tuple new_state(self, Model net):
@@ -150,7 +160,7 @@ cdef class Optimizer:
     cdef int went_on(self, const fastbp_optimizer* numbers, tuple state) except -1:
         """Note the steps that were made with what `attach` gave, unless that has been reset meanwhile.
 
-        If none was made, because the first was refused, its state is forgotten.
+        If none was made, because the first was refused, the state is forgotten.
         """
         if self.state is state and numbers.steps == 0:
             self.adopt(None, None, None, 0)
@@ -169,7 +179,7 @@ cdef class Optimizer:
                 "square": None if square is None else layout.compact(square)}
 
     def _restore(self, Layout layout not None, state):
-        """Take up a state that `_state` gave, for this layout; nothing has changed where it does not fit."""
+        """Take up a state that `_state` gave, for this layout; where it does not fit, nothing changes."""
         cdef cnp.ndarray mean = None, square = None
         self.demand_state()
         _, _, has_mean, has_square = METHODS[self.method]
@@ -186,12 +196,12 @@ cdef class Optimizer:
             square = layout.padded(state["square"], "square")
         with cython.critical_section(self):
             if not self.adopt(layout if True in came else None, mean, square, steps):
-                raise ValueError("optimizer was made anew while its state was restored")
+                raise ValueError("optimizer was initialised again while its state was being restored")
 
     # ---------------------------------------------------------------- copy, deepcopy, pickle
 
     def copy(self):
-        """An optimizer of its own with the same numbers, and the state that this one has now.
+        """An independent optimizer with the same numbers and the state that this one has now.
 
         Returns
         -------
@@ -203,7 +213,7 @@ cdef class Optimizer:
         return _rebuild_optimizer, (type(self), self._everything()), object.__getstate__(self)
 
     def _everything(self):
-        """Numbers and state, in plain objects and in no layout of this processor's."""
+        """Numbers and state in plain objects, independent of this processor's layout."""
         self.demand_state()
         numbers = self.numbers
         names = METHODS[self.method][1]
@@ -220,7 +230,7 @@ cdef class Optimizer:
         }
 
     def _become(self, everything):
-        """What `_everything` told."""
+        """Take up what `_everything` returned."""
         Optimizer.__init__(self, everything["method"], everything["learning_rate"], **everything["numbers"])
         if everything["like_sklearn"]:
             self._like_sklearn(everything["numbers"]["l2"])

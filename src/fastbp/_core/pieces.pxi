@@ -1,77 +1,79 @@
-# Work that several threads share, cut in ways that make the same bits of it whatever their number.
+# The work that several threads share. It is cut so that its results have the same bits for any number of threads.
 #
-# A network of few parameters (those with small blocks, layout.pxi) has the rows of a long batch cut into pieces, each
-# with a gradient of its own; these are added in their order, by one thread just as by many.
+# Networks of few parameters (those with small blocks, layout.pxi) and those that train in lanes (lanes.pxi) have the
+# rows of a long batch cut into pieces, each with its own gradient; these are added in their order, by one thread just
+# as by many. Pieces are cut where blocks begin, so that lanes have the long blocks that they need.
 #
 # Other networks have gradients too large for that. Their threads share one block of rows and one gradient: first its
-# rows are cut, for all that is done on the way there and back, then the gradient, each part of which sums over all
-# rows. No sum depends on where the cuts are, so a thread alone makes none. Losses are summed in groups of rows.
+# rows are cut, for everything that is done forward and back, then the gradient, each part of which sums over all rows.
+# No sum depends on where the cuts are, so a thread alone makes none. Losses are summed in groups of rows.
 
 cdef enum:
     PIECES = 24                     # a number that divides well among 2, 3, 4, 6, 8 or 12 threads
-    PART_ROWS = 96                  # of W, at least, unless there are fewer
-    STRIP_ROWS = 12                 # which every height of a tile divides, or nearly
-# Multiplications of a way there that are worth two threads: some tens of microseconds.
+    PART_ROWS = 96                  # at least so many rows of W, unless it has fewer
+    STRIP_ROWS = 12                 # nearly every height of a tile divides it
+# So many multiplications of a forward pass, some tens of microseconds, are worth two threads.
 cdef double SHARED_WORK = 1_000_000
 
 
 cdef struct Crew:                   # see fastbp_crew in kernels.h
     fastbp_crew calls               # the first member, so that a pointer to it is one to this
-    int threads                     # that are wanted
-    Team* team                      # of them; null: the caller is alone
+    int threads                     # how many are wanted
+    Team* team                      # null: the caller is alone
+    bint in_pieces                  # the network's rows are cut into pieces
     const fastbp_kernels* kernels
     const fastbp_model* model
     void* works[MOST_THREADS]       # the Workspace of each
-    # Of gradients: what is shared.
+    # What gradients share.
     const fastbp_samples* samples
     const fastbp_place* places
     void* gradient                  # null: none is wanted
-    void* partial                   # gradients of all pieces
-    # What is done now.
+    void* partial                   # the gradients of all pieces
+    # What is being done.
     ptrdiff_t start, rows
     int pieces
     double scale
     bint accumulate
     const void* x
     void* out
-    fastbp_progress sums[PIECES]    # of pieces or groups
+    fastbp_progress sums[PIECES]    # one for each piece or group
     void (*piece)(Crew*, Workspace work, int piece) noexcept nogil
 
 
-cdef inline bint is_small(const fastbp_model* model) noexcept nogil:
-    return model.block_rows < FASTBP_BLOCK_ROWS
-
-
-cdef inline ptrdiff_t blocks_of(const fastbp_model* model, ptrdiff_t rows) noexcept nogil:
-    return (rows + model.block_rows - 1) // model.block_rows
+cdef inline ptrdiff_t blocks_of(ptrdiff_t rows, ptrdiff_t block) noexcept nogil:
+    return (rows + block - 1) // block
 
 
 cdef inline ptrdiff_t cut(ptrdiff_t units, int piece, int pieces, ptrdiff_t unit, ptrdiff_t rows) noexcept nogil:
-    """Where a piece begins, in whole units; the last one ends with the rows."""
+    """The row at which a piece begins: a whole number of units, but the last piece ends with the rows."""
     return rows if piece == pieces else units * piece // pieces * unit
 
 
-cdef bint is_shared(Model net, Crew* crew, Workspace work, Py_ssize_t rows, int threads, bint cut_small) except -1:
-    """Whether there is work to share in so many rows; then the crew has all but its team.
+cdef bint is_shared(Model net, Crew* crew, Workspace work, Py_ssize_t rows, int threads) except -1:
+    """Whether so many rows are work to share; if so, the crew is complete but for its team.
 
-    cut_small: whether a small network is cut into pieces however many threads there are.
+    The gradient of rows that are cut into pieces is computed by pieces even if there is only one thread.
     """
+    cdef bint training = work.places != NULL
     cdef int i
-    crew.calls.least = max(<Py_ssize_t>(SHARED_WORK / net.model.n_params),
-                           2 * (net.model.block_rows if is_small(&net.model) else FASTBP_SUMMED_ROWS))
+    cdef Py_ssize_t unit = FASTBP_SUMMED_ROWS
+    crew.in_pieces = net.model.block_rows < FASTBP_BLOCK_ROWS or net.kernels.trains_in_lanes(&net.model)
+    if crew.in_pieces:
+        unit = net.model.batch_rows if training else prediction_unit(&net.model)
+    crew.calls.least = max(<Py_ssize_t>(SHARED_WORK / net.model.n_params), 2 * unit)
     if rows < crew.calls.least:
         return False
     threads = threads or atomic_get(&fastbp_num_threads)
     crew.threads = <int>max(1.0, min(<double>threads, 2.0 * rows * net.model.n_params / SHARED_WORK))
-    if crew.threads < 2 and not cut_small:
+    if crew.threads < 2 and not (crew.in_pieces and training):
         return False
     crew.kernels, crew.model, crew.team = net.kernels, &net.model, NULL
     if work.crew is None:
         work.crew = []
-    # A small network's workspace is one for the caller, too.
+    # If the rows are cut into pieces, the caller also uses one of these workspaces.
     while len(work.crew) < crew.threads:
-        work.crew.append(new_view(net, work) if not is_small(&net.model) and work.places != NULL
-                         else new_workspace(net, work.rows, work.places != NULL))
+        work.crew.append(new_view(net, work) if training and not crew.in_pieces
+                         else new_workspace(net, work.rows, training))
     for i in range(crew.threads):
         crew.works[i] = <void*>(<Workspace>work.crew[i])
     return True
@@ -79,16 +81,16 @@ cdef bint is_shared(Model net, Crew* crew, Workspace work, Py_ssize_t rows, int 
 
 cdef bint shares_gradient(Model net, Crew* crew, Workspace work, const fastbp_samples* samples, Py_ssize_t rows,
                           int threads, bint wanted) except -1:
-    """is_shared() for E of batches of so many rows and, if wanted, its gradient into the workspace."""
-    if work.drops or not is_shared(net, crew, work, rows, threads, is_small(&net.model)):
+    """is_shared() for E of batches of so many rows and, if wanted, its gradient, which goes into the workspace."""
+    if work.drops or not is_shared(net, crew, work, rows, threads):
         return False
-    crew.calls.gradient = share_small if is_small(&net.model) else share_large
+    crew.calls.gradient = share_in_pieces if crew.in_pieces else share_block_by_block
     crew.calls.run = run_for_kernels
     crew.samples, crew.places = samples, work.places
     crew.gradient = gradient_at(net.kernels, work) if wanted else NULL
-    if is_small(&net.model) and work.partial is None:
-        work.partial = aligned_zeros(PIECES * net.model.n_params, net.dtype)
-    if is_small(&net.model):
+    if crew.in_pieces:
+        if work.partial is None:
+            work.partial = aligned_zeros(PIECES * net.model.n_params, net.dtype)
         crew.partial = cnp.PyArray_DATA(work.partial)
     return True
 
@@ -113,15 +115,15 @@ cdef void run_for_kernels(fastbp_crew* calls, int pieces, fastbp_task task, void
     run((<Crew*>calls).team, pieces, task, job)
 
 
-# ---------------------------------------------------------------- small networks: pieces with gradients of their own
+# ---------------------------------------------------------------- pieces of rows, each with its own gradient
 
-cdef void share_small(fastbp_crew* calls, ptrdiff_t start, ptrdiff_t m, double scale,
+cdef void share_in_pieces(fastbp_crew* calls, ptrdiff_t start, ptrdiff_t m, double scale,
                       fastbp_progress* progress) noexcept nogil:
     cdef Crew* crew = <Crew*>calls
     cdef ptrdiff_t size = crew.model.n_params * crew.kernels.real_bytes
     cdef int i
     crew.start, crew.rows, crew.scale = start, m, scale
-    crew.pieces = <int>min(blocks_of(crew.model, m), <ptrdiff_t>PIECES)
+    crew.pieces = <int>min(blocks_of(m, crew.model.batch_rows), <ptrdiff_t>PIECES)
     share(crew, crew.pieces, piece_of_rows)
     add_sums(crew, crew.pieces, progress)
     if crew.gradient == NULL:
@@ -142,7 +144,7 @@ cdef void add_sums(Crew* crew, int n, fastbp_progress* progress) noexcept nogil:
 
 
 cdef void piece_of_rows(Crew* crew, Workspace work, int piece) noexcept nogil:
-    cdef ptrdiff_t block = crew.model.block_rows, blocks = blocks_of(crew.model, crew.rows)
+    cdef ptrdiff_t block = crew.model.batch_rows, blocks = blocks_of(crew.rows, block)
     cdef ptrdiff_t first = cut(blocks, piece, crew.pieces, block, crew.rows)
     cdef ptrdiff_t end = cut(blocks, piece + 1, crew.pieces, block, crew.rows)
     cdef ptrdiff_t size = crew.model.n_params * crew.kernels.real_bytes
@@ -155,8 +157,8 @@ cdef void piece_of_rows(Crew* crew, Workspace work, int piece) noexcept nogil:
 
 # ---------------------------------------------------------------- all others: one block and one gradient
 
-cdef void share_large(fastbp_crew* calls, ptrdiff_t start, ptrdiff_t m, double scale,
-                      fastbp_progress* progress) noexcept nogil:
+cdef void share_block_by_block(fastbp_crew* calls, ptrdiff_t start, ptrdiff_t m, double scale,
+                               fastbp_progress* progress) noexcept nogil:
     cdef Crew* crew = <Crew*>calls
     cdef int parts = 0, l
     cdef ptrdiff_t done = 0
@@ -174,7 +176,7 @@ cdef void share_large(fastbp_crew* calls, ptrdiff_t start, ptrdiff_t m, double s
 
 
 cdef void stand_at(const Crew* crew, Workspace work, ptrdiff_t row) noexcept nogil:
-    """Let a view of the shared workspace begin at this row."""
+    """Make a view of the shared workspace begin at this row."""
     cdef const fastbp_place* place
     cdef ptrdiff_t from_first
     cdef int l
@@ -186,7 +188,7 @@ cdef void stand_at(const Crew* crew, Workspace work, ptrdiff_t row) noexcept nog
 
 
 cdef void rows_of_block(Crew* crew, Workspace work, int piece) noexcept nogil:
-    """From the inputs to the deltas."""
+    """Work out rows of a block from the inputs to the deltas."""
     cdef ptrdiff_t groups = crew.rows // FASTBP_SUMMED_ROWS
     cdef ptrdiff_t first = cut(groups, piece, crew.pieces, FASTBP_SUMMED_ROWS, crew.rows)
     cdef ptrdiff_t end = cut(groups, piece + 1, crew.pieces, FASTBP_SUMMED_ROWS, crew.rows), row = first
@@ -216,12 +218,12 @@ cdef void rows_of_block(Crew* crew, Workspace work, int piece) noexcept nogil:
 
 
 cdef ptrdiff_t part_columns(const Crew* crew, int l) noexcept nogil:
-    """Of the parts of a layer: as many as a product packs at a time."""
+    """How many columns the parts of a layer have: as many as a product packs at a time."""
     return min(crew.model.layers[l].n_out, crew.kernels.block_columns)
 
 
 cdef ptrdiff_t part_rows(const Crew* crew, int l) noexcept nogil:
-    """So many that there are about four parts of a network for each thread."""
+    """How many rows they have: so many that a network has about four parts for each thread."""
     cdef const fastbp_layer* layer = &crew.model.layers[l]
     cdef ptrdiff_t wanted = max(crew.model.n_params // (4 * crew.threads * part_columns(crew, l)),
                                 <ptrdiff_t>PART_ROWS)
@@ -257,23 +259,45 @@ cdef void part_of_gradient(Crew* crew, Workspace work, int piece) noexcept nogil
 
 # ---------------------------------------------------------------- predictions
 
+# A row's outputs must not depend on the cuts. They depend on the block only if it has fewer than 32 rows, or if the rows
+# stand along the lanes, as all whole panels of a call with FASTBP_LANES_LEAST rows do. So the rows of networks that may
+# predict in lanes are cut where a block and a panel begin, and the last piece has the rest; those of the others are cut
+# within each block.
+
+cdef inline ptrdiff_t prediction_unit(const fastbp_model* model) noexcept nogil:
+    return max(model.block_rows, <ptrdiff_t>FASTBP_LANES_LEAST)
+
+
 cdef void share_prediction(Crew* crew, const void* x, ptrdiff_t m, void* out) noexcept nogil:
-    """Block by block; where there are few, each in as many pieces as there are threads."""
-    cdef ptrdiff_t blocks = blocks_of(crew.model, m)
+    cdef ptrdiff_t blocks = blocks_of(m, crew.model.block_rows)
     crew.x, crew.rows, crew.out, crew.pieces = x, m, out, 1
-    if not is_small(crew.model) and blocks < 4 * crew.threads:
-        crew.pieces = crew.threads
-    share(crew, <int>blocks * crew.pieces, piece_of_prediction)
+    if crew.in_pieces:
+        crew.pieces = <int>min(m // prediction_unit(crew.model), <ptrdiff_t>(4 * crew.threads))
+        share(crew, crew.pieces, piece_of_prediction)
+        return
+    if blocks < 4 * crew.threads:
+        crew.pieces = crew.threads      # of each block
+    share(crew, <int>blocks * crew.pieces, piece_of_block)
 
 
 cdef void piece_of_prediction(Crew* crew, Workspace work, int piece) noexcept nogil:
+    cdef ptrdiff_t unit = prediction_unit(crew.model), units = crew.rows // unit
+    predict_from(crew, work, cut(units, piece, crew.pieces, unit, crew.rows),
+                 cut(units, piece + 1, crew.pieces, unit, crew.rows))
+
+
+cdef void piece_of_block(Crew* crew, Workspace work, int piece) noexcept nogil:
     cdef const fastbp_model* model = crew.model
     cdef ptrdiff_t block = piece // crew.pieces * model.block_rows, rows = min(crew.rows - block, model.block_rows)
     cdef ptrdiff_t groups = rows // FASTBP_SUMMED_ROWS
     cdef ptrdiff_t first = block + cut(groups, piece % crew.pieces, crew.pieces, FASTBP_SUMMED_ROWS, rows)
     cdef ptrdiff_t end = block + cut(groups, piece % crew.pieces + 1, crew.pieces, FASTBP_SUMMED_ROWS, rows)
-    cdef ptrdiff_t itemsize = crew.kernels.real_bytes
     if first < end:
-        crew.kernels.predict(model, work,
-                             <const char*>crew.x + first * model.layers[0].n_in * itemsize, end - first,
-                             <char*>crew.out + first * model.layers[model.n_layers - 1].n_out * itemsize)
+        predict_from(crew, work, first, end)
+
+
+cdef void predict_from(Crew* crew, Workspace work, ptrdiff_t first, ptrdiff_t end) noexcept nogil:
+    cdef const fastbp_model* model = crew.model
+    cdef ptrdiff_t itemsize = crew.kernels.real_bytes
+    crew.kernels.predict(model, work, <const char*>crew.x + first * model.layers[0].n_in * itemsize, end - first,
+                         <char*>crew.out + first * model.layers[model.n_layers - 1].n_out * itemsize)

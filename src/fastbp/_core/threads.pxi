@@ -1,18 +1,19 @@
-# Threads that help with long calls. They are started by the first call that wants them, shared by all calls, and sleep
-# between them; they know nothing of Python.
+# The threads that help with long calls. The first call that wants them starts them, all calls share them, and they
+# sleep between calls; they know nothing of Python.
 #
-# A call recruits a team of helpers that are free and gives it one task after another, each cut into pieces. Each member
-# has a share of them, which is the same in the next task, so that what it has written is in its own cache. Who is done
-# with that goes on with the others' shares, the caller too, so a helper that comes late holds nobody up. Between two
-# tasks of a call a member looks for the next one for some ten microseconds and then sleeps; when the call ends, the
-# helpers do so at once. Threads and locks are Python's own (pythread.h): docs/architecture.md says why.
+# A call recruits a team of free helpers and gives it one task after another, each cut into pieces. Each member, the
+# caller included, has a share of the pieces, which is the same in the next task, so that what it has written is in its
+# own cache. A member that has finished its share goes on with the others' shares, so a helper that comes late delays
+# nobody. Between two tasks of a call a member looks for the next one for some ten microseconds and then sleeps; when
+# the call ends, the helpers sleep at once. Threads and locks are Python's own (pythread.h); docs/architecture.md says
+# why.
 
 cdef extern from "pythread.h" nogil:
     unsigned long PyThread_start_new_thread(void (*function)(void*) noexcept nogil, void* argument)
 
 cdef extern from *:
     """
-    /* Sequentially consistent: the waker writes a flag and reads `asleep`, the sleeper the other way round. */
+    /* Sequentially consistent: the waker writes a flag and then reads `asleep`, the sleeper does the reverse. */
     #if defined(_MSC_VER) && !defined(__clang__)
     #include <intrin.h>
     static inline int atomic_add(int *at, int n) { return _InterlockedExchangeAdd((volatile long *)at, n); }
@@ -34,7 +35,7 @@ cdef extern from *:
     #define relax() (void)0
     #endif
 
-    /* How many threads a call may use that is not told; threadpoolctl knows the core by this name. */
+    /* How many threads a call may use by default; threadpoolctl recognises the core by this name. */
     Py_EXPORTED_SYMBOL int fastbp_num_threads = 1;
     """
     int atomic_add(int*, int) nogil         # returns what was there before
@@ -45,7 +46,7 @@ cdef extern from *:
 
 cdef enum:
     MOST_THREADS = 256
-    GLANCES = 1000              # for the next task before a member sleeps: 10 to 50 microseconds
+    GLANCES = 1000              # at the next task before a member sleeps: 10 to 50 microseconds
 
 
 cdef struct Seat:               # where a thread sleeps until its baton is released
@@ -54,14 +55,14 @@ cdef struct Seat:               # where a thread sleeps until its baton is relea
 
 
 cdef struct Team:
-    int size, held              # members, the caller included; who still refers to this struct
+    int size, held              # how many members it has, with the caller; how many still refer to this struct
     Helper* helpers[MOST_THREADS]
     Seat caller
     fastbp_task task
     void* job
     int pieces                  # of the task
-    int untaken, unfinished     # of them
-    int left[MOST_THREADS]      # of each member's share
+    int untaken, unfinished     # how many of them are
+    int left[MOST_THREADS]      # how many are left of each member's share
     int finished, dismissed
 
 
@@ -77,12 +78,12 @@ cdef Helper helpers[MOST_THREADS]
 
 
 def set_num_threads(int threads):
-    """How many threads calls may use from now on that are not told."""
+    """Set how many threads calls may use by default."""
     atomic_swap(&fastbp_num_threads, threads)
 
 
 def get_num_threads():
-    """How many threads a call may use that is not told.
+    """How many threads a call may use by default.
 
     Returns
     -------
@@ -98,7 +99,7 @@ def get_num_threads():
 
 
 cdef Team* recruit(int threads) noexcept:
-    """A team of at most so many; null where the caller is alone."""
+    """A team of at most so many members; null if the caller is alone."""
     cdef Team* team
     cdef Helper* helper
     cdef int i
@@ -142,7 +143,7 @@ cdef bint start(Helper* helper) noexcept:
 
 
 cdef void help(void* me) noexcept nogil:
-    """What a helper does, to the end of the process."""
+    """What a helper does until the process ends."""
     cdef Helper* helper = <Helper*>me
     cdef Team* team
     while True:
@@ -158,7 +159,7 @@ cdef void help(void* me) noexcept nogil:
 
 
 cdef void run(Team* team, int pieces, fastbp_task task, void* job) noexcept nogil:
-    """task(job, piece, member) for each piece."""
+    """Call task(job, piece, member) for each piece."""
     cdef int i
     if team == NULL or pieces == 1:
         for i in range(pieces):
@@ -169,7 +170,7 @@ cdef void run(Team* team, int pieces, fastbp_task task, void* job) noexcept nogi
     for i in range(team.size):
         team.left[i] = share_end(team, i) - share_end(team, i - 1)
     atomic_swap(&team.unfinished, pieces)
-    atomic_swap(&team.untaken, pieces)          # whoever takes a piece sees all that was written before
+    atomic_swap(&team.untaken, pieces)          # a member that takes a piece sees all that was written before
     for i in range(1, team.size):
         wake(&team.helpers[i].seat)
     take_pieces(team, 0)
@@ -178,14 +179,14 @@ cdef void run(Team* team, int pieces, fastbp_task task, void* job) noexcept nogi
 
 
 cdef inline int share_end(Team* team, int member) noexcept nogil:
-    """The piece behind its share."""
+    """The piece after the member's share."""
     return team.pieces * (member + 1) // team.size
 
 
 cdef void take_pieces(Team* team, int member) noexcept nogil:
     cdef int owner = member, left
     while atomic_get(&team.untaken) > 0 and atomic_add(&team.untaken, -1) > 0:
-        # There is a piece for everybody who comes this far.
+        # Every member that comes this far finds a piece.
         left = atomic_add(&team.left[owner], -1)
         while left <= 0:
             owner = (owner + 1) % team.size
@@ -207,7 +208,7 @@ cdef void dismiss(Team* team) noexcept:
 
 
 cdef void let_go(Team* team) noexcept nogil:
-    """The last of the members, which may be a helper that wakes up late, frees the team."""
+    """The last member to leave, which may be a helper that wakes up late, frees the team."""
     if atomic_add(&team.held, -1) == 1:
         PyThread_release_lock(team.caller.baton)
         PyThread_free_lock(team.caller.baton)
@@ -215,7 +216,7 @@ cdef void let_go(Team* team) noexcept nogil:
 
 
 cdef void wait(Seat* seat, int* flag, int* other) noexcept nogil:
-    """Until one of the flags is above 0, or for no reason; first looking at them, then asleep."""
+    """Wait until one of the flags is above 0, first by looking at them, then asleep; may return without a reason."""
     cdef int i
     for i in range(GLANCES):
         if atomic_get(flag) > 0 or atomic_get(other) > 0:
@@ -226,7 +227,7 @@ cdef void wait(Seat* seat, int* flag, int* other) noexcept nogil:
 
 cdef void sleep(Seat* seat, int* flag, int* other) noexcept nogil:
     atomic_swap(&seat.asleep, 1)
-    # Who has raised a flag before that has not seen it; who has seen it releases the baton.
+    # A thread that raised a flag before this has not seen `asleep`; one that has seen it releases the baton.
     if not ((atomic_get(flag) > 0 or atomic_get(other) > 0) and atomic_swap(&seat.asleep, 0)):
         PyThread_acquire_lock(seat.baton, 1)
 
@@ -237,5 +238,5 @@ cdef void wake(Seat* seat) noexcept nogil:
 
 
 cdef void forget_helpers() noexcept:
-    """In a child, which has none of its parent's threads; their locks are left behind in the state that they had."""
+    """Begin without helpers in a child process, which has none of its parent's threads; their locks are abandoned."""
     memset(helpers, 0, sizeof(helpers))

@@ -1,7 +1,7 @@
-# What happens on the way through a network, and the derivatives by its inputs; nothing is changed.
+# What happens on the way through a network, and the derivatives with respect to its inputs; nothing is changed.
 
 cdef class Traceable(Differentiable):
-    """Layers, traces and derivatives by the inputs; see Model for the parameters."""
+    """Layers, traces and derivatives with respect to the inputs; see Model for the parameters."""
 
     def _layers(self, X, bint finite=False):
         """Whether X is a single sample; net inputs, outputs and slopes of all layers, sample axis included.
@@ -39,7 +39,7 @@ cdef class Traceable(Differentiable):
 
     cdef void copy_slopes(self, Workspace work, int l, Py_ssize_t m, cnp.ndarray ones, cnp.ndarray to,
                           Py_ssize_t start) noexcept:
-        """g'(r): what becomes of an error signal of 1. The layer's error signal is lost."""
+        """g'(r), which is the delta of an error signal of 1. The layer's error signal is lost."""
         self.kernels.set_errors(&self.model, work, l, cnp.PyArray_DATA(ones), 0, m)
         self.kernels.apply_slope(&self.model, work, l, m)
         self.copy_rows(work, FASTBP_DELTAS, l, m, to, start)
@@ -114,14 +114,14 @@ cdef class Traceable(Differentiable):
         self.kernels.copy_rows(&self.model, work, what, l, m, cnp.PyArray_DATA(to), start)
 
     def input_gradient(self, X, T):
-        """dE/dx: the error signal that reaches the inputs.
+        """dE/dx, the derivatives of the error E with respect to the inputs.
 
         Parameters
         ----------
         X : array_like, shape (n_inputs,) or (M, n_inputs)
             Inputs, finite; at least one sample.
         T : array_like, shape (n_outputs,) or (M, n_outputs)
-            Targets, finite; (M,), or a number for one sample, is taken too where there is one output.
+            Targets, finite; with one output also (M,), or a number for a single sample.
 
         Returns
         -------
@@ -176,7 +176,7 @@ cdef class Traceable(Differentiable):
         return 0
 
     def vjp(self, X, V):
-        """V times dy/dx, the outputs' Jacobian, by sending V back in place of an error signal.
+        """V times dy/dx, the outputs' Jacobian, computed by sending V back in place of an error signal.
 
         Parameters
         ----------
@@ -188,7 +188,7 @@ cdef class Traceable(Differentiable):
         Returns
         -------
         ndarray, shape of X
-            ``sum over k of V[i, k] dy_k/dx`` for row i of X: a Jacobian's row for the price of one way back.
+            ``sum over k of V[i, k] dy_k/dx`` for row i of X, for the cost of a single backward pass.
 
         Raises
         ------
@@ -203,12 +203,11 @@ cdef class Traceable(Differentiable):
         array([20., 30.])
         """
         cdef cnp.ndarray x = checked_inputs(self, X, "X")
-        cdef cnp.ndarray v = V if is_ready(self, V) else as_reals(V, "V", self.dtype)
+        cdef cnp.ndarray v = reals(self, V, "V")
         cdef cnp.ndarray product = np.empty(np.shape(x), self.dtype)
         expected = np.shape(x)[:cnp.PyArray_NDIM(x) - 1] + (self.n_outputs,)
         if np.shape(v) != expected:
-            raise ValueError(f"V must have the shape {expected}, one row of {self.n_outputs} for each sample, got "
-                             f"{np.shape(v)}")
+            raise ValueError(f"V must have the shape {expected}, {row_per_sample(self)}, got {np.shape(v)}")
         demand_finite(self, x, "X", X)
         demand_finite(self, v, "V", V)
         self.send_back(cnp.PyArray_DATA(x), count_of(x), v, cnp.PyArray_DATA(product))
@@ -235,14 +234,14 @@ cdef class Traceable(Differentiable):
         return 0
 
     def jacobian(self, X, out=None):
-        """dy/dx, by sending each output back on its own.
+        """dy/dx, the Jacobian of the outputs, computed by sending each output back on its own.
 
         Parameters
         ----------
         X : array_like, shape (n_inputs,) or (M, n_inputs)
             Inputs, finite.
         out : ndarray, shape (n_outputs, n_inputs) or (M, n_outputs, n_inputs), optional
-            Where to write it: of the network's dtype, contiguous, writable, apart from X and the parameters.
+            Where to write it: of the network's dtype, contiguous, writable, not overlapping X or the parameters.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-# What a caller needs to run a model, and the pool that it comes from. The classes' arrays are declared in _core.pxd.
+# What a call needs to run a model, and the pool that it comes from. The classes' arrays are declared in _core.pxd.
 
 cdef class Workspace:
     def __dealloc__(self):
@@ -35,10 +35,10 @@ cdef class Pool:
     cdef Workspace take(self, Model model, Py_ssize_t m, tuple dropout=None):
         """A workspace for blocks of m rows, for the caller alone until it is given back.
 
-        It goes back only from a call whose numbers were finite: NaN would stay in what no later call writes.
+        Only a call whose numbers were finite gives it back: NaN would stay where no later call writes.
         """
         cdef Workspace work = self.first
-        m = min(m, model.model.block_rows)
+        m = min(m, model.model.batch_rows)
         if work is not None:
             self.first = work.next
             if work.rows >= m and (work.dropout is dropout or work.dropout == dropout):
@@ -52,7 +52,7 @@ cdef class Pool:
 
 cdef Workspace new_workspace(Model model, Py_ssize_t m, bint training, tuple dropout=None,
                              bint keep_net_inputs=False):
-    """For at least m rows, with room for twice as many as the last one: a growing batch asks a few times only."""
+    """For at least m rows, rounded up to a power of two: for a growing batch, few new ones are made."""
     cdef Workspace work
     cdef Py_ssize_t rows = 1, outputs, deltas = 0
     cdef list sizes
@@ -84,7 +84,7 @@ cdef Workspace new_workspace(Model model, Py_ssize_t m, bint training, tuple dro
 
 
 cdef Workspace new_view(Model model, Workspace work):
-    """Of the arrays of a workspace that trains, with places, and space for packed matrices, of its own."""
+    """A view of the arrays of a workspace that trains, with its own places and its own space for packed matrices."""
     cdef Workspace view
     packed = aligned_zeros(max(model.kernels.packed_size(&model.model, work.rows, True), 1), model.dtype)
     if model.typenum == cnp.NPY_DOUBLE:

@@ -85,4 +85,79 @@ FORCE_INLINE vec v_activate(int activation, vec r, vec *slope)
     }
     return a;
 }
+
+/* The same for a chain of waiting (vecmath.h): of t, the product of the net inputs and a factor, and of four activations only. */
+FORCE_INLINE int has_power(int activation)
+{
+    return activation == FASTBP_SIGMOID || activation == FASTBP_TANH || activation == FASTBP_RELU
+        || activation == FASTBP_IDENTITY;
+}
+typedef struct {
+    int activation;
+    vec factor; /* t = factor r */
+    vec offset; /* what v_power_plus adds */
+} power_activation;
+
+FORCE_INLINE power_activation power_of(int activation)
+{
+    const int sigmoid = activation == FASTBP_SIGMOID, tanh = activation == FASTBP_TANH;
+    const power_activation g = {
+        activation, v_set1(sigmoid ? SIGMOID_FACTOR : tanh ? TANH_FACTOR : 1), v_set1(tanh ? -1 : 1)};
+    return g;
+}
+
+/* a = numerator / denominator, and a' = slope_factor(activation) slope_numerator / denominator**2: what is multiplied by
+ * these waits for the division alone. */
+typedef struct {
+    vec numerator, denominator, reciprocal, slope_numerator;
+} fraction;
+FORCE_INLINE real slope_factor(int activation) { return activation == FASTBP_TANH ? 4 : 1; }
+
+/* (2**t - 1) / (2**t + 1) or 1 / (2**t + 1), of t = n + f. */
+FORCE_INLINE void v_sigmoid_or_tanh(power_activation g, vec bits, vec f, vec *numerator, vec *denominator)
+{
+    const vec power = v_power_plus(bits, f, g.offset);
+    *numerator = v_set1(1);
+    *denominator = power;
+    if (g.activation == FASTBP_TANH) {
+        *numerator = power;
+        *denominator = v_add(power, v_set1(2));
+    }
+}
+FORCE_INLINE vec v_activate_linear(int activation, vec t, vec *slope)
+{
+    const vec zero = v_zero(), one = v_set1(1);
+    *slope = activation == FASTBP_RELU ? v_select(v_lt(zero, t), one, zero) : one;
+    return activation == FASTBP_RELU ? v_max(zero, t) : t;
+}
+
+/* Where n is known early. */
+FORCE_INLINE vec v_activate_power(power_activation g, vec bits, vec f, vec *slope)
+{
+    if (g.activation == FASTBP_SIGMOID || g.activation == FASTBP_TANH) {
+        vec numerator, denominator;
+        f = v_split_power_again(f, &bits);
+        v_sigmoid_or_tanh(g, bits, f, &numerator, &denominator);
+        const vec a = v_div(numerator, denominator);
+        *slope = v_fnma(a, a, g.activation == FASTBP_TANH ? v_set1(1) : a);
+        return a;
+    }
+    return v_activate_linear(g.activation, v_add(v_power_integer(bits), f), slope);
+}
+
+FORCE_INLINE fraction v_activate_fraction(power_activation g, vec t)
+{
+    const vec one = v_set1(1);
+    fraction a = {one, one, one, one};
+    if (g.activation == FASTBP_SIGMOID || g.activation == FASTBP_TANH) {
+        vec bits;
+        const vec f = v_split_power(t, &bits);
+        v_sigmoid_or_tanh(g, bits, f, &a.numerator, &a.denominator);
+        a.reciprocal = v_div(one, a.denominator);
+        a.slope_numerator = v_sub(a.denominator, one);
+    } else {
+        a.numerator = v_activate_linear(g.activation, t, &a.slope_numerator);
+    }
+    return a;
+}
 #endif

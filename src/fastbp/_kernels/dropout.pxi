@@ -12,7 +12,7 @@ cdef inline uint32_t random_bits(uint64_t* state) noexcept nogil:
 
 
 cdef void multiply_elements(const real* x, const real* y, real* product, ptrdiff_t n) noexcept nogil:
-    """n is a number of whole vectors; arrays may be one."""
+    """The n elements are whole vectors; the arrays may be one."""
     cdef ptrdiff_t i = 0
     while i < n:
         v_store(product + i, v_mul(v_load(x + i), v_load(y + i)))
@@ -24,14 +24,14 @@ cdef inline real* mask_of(TypedWorkspace work, int l) noexcept nogil:
     return &work.outputs[work.places[l].mask] if work.places[l].dropout > 0 else NULL
 
 
-cdef void drop_outputs(const fastbp_layer* layer, TypedWorkspace work, int l, ptrdiff_t m) noexcept nogil:
-    """A new mask, and the outputs that it leaves."""
-    cdef real* mask = mask_of(work, l)
+cdef void drop_outputs(TypedWorkspace work, int l, ptrdiff_t at, ptrdiff_t n) noexcept nogil:
+    """A new mask for n of the layer's outputs, and what it leaves of them."""
+    cdef real* mask = mask_of(work, l) + at
     cdef real kept = <real>(1 / (1 - work.places[l].dropout))
     cdef double bound = work.places[l].dropout * 4294967296.0
     cdef uint64_t random = work.random
     cdef ptrdiff_t i
-    for i in range(m * layer.stride):
+    for i in range(n):
         mask[i] = 0 if random_bits(&random) < bound else kept
     work.random = random
-    multiply_elements(mask, output_of(work, l), kept_of(work, l), padded(m * layer.stride))
+    multiply_elements(mask, output_of(work, l) + at, kept_of(work, l) + at, padded(n))

@@ -40,6 +40,13 @@ cdef void forward_entry(const fastbp_model* model, Workspace work, const void* x
     leave_float_mode(before)
 
 
+cdef void forward_batch_entry(const fastbp_model* model, Workspace work, const void* x, ptrdiff_t start,
+                              ptrdiff_t m) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    forward_batch(model, <TypedWorkspace>work, rows_from(model, x, start), m)
+    leave_float_mode(before)
+
+
 cdef void output_error_entry(const fastbp_model* model, Workspace work, const fastbp_samples* samples, ptrdiff_t start,
                              ptrdiff_t m, double scale, bint fused, fastbp_progress* progress) noexcept nogil:
     cdef float_mode before = enter_float_mode()
@@ -66,10 +73,10 @@ cdef void error_signal_entry(const fastbp_model* model, Workspace work, int l, p
     leave_float_mode(before)
 
 
-cdef void backward_entry(const fastbp_model* model, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
-                         bint accumulate) noexcept nogil:
+cdef void backward_batch_entry(const fastbp_model* model, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
+                               bint accumulate) noexcept nogil:
     cdef float_mode before = enter_float_mode()
-    backward(model, <TypedWorkspace>work, rows_from(model, x, start), m, accumulate)
+    backward_batch(model, <TypedWorkspace>work, rows_from(model, x, start), m, accumulate)
     leave_float_mode(before)
 
 
@@ -135,16 +142,20 @@ functions.real_bytes = sizeof(real)
 functions.block_columns = widest_block()
 functions.all_finite = all_finite_entry
 functions.all_within = all_within_entry
-functions.packed_size = packed_size
+functions.batch_rows = batch_rows
+functions.trains_in_lanes = trains_in_lanes
+functions.next_block = next_block
+functions.packed_size = space_for
 functions.copy_params = copy_params_entry
 functions.predict = predict_entry
 functions.gather = gather_entry
 functions.forward = forward_entry
+functions.forward_batch = forward_batch_entry
 functions.output_error = output_error_entry
 functions.apply_slope = apply_slope_entry
 functions.weight_gradient = weight_gradient_entry
 functions.error_signal = error_signal_entry
-functions.backward = backward_entry
+functions.backward_batch = backward_batch_entry
 functions.propagate = propagate_entry
 functions.copy_rows = copy_rows_entry
 functions.set_errors = set_errors_entry

@@ -59,7 +59,7 @@ cdef void forward(const fastbp_model* model, TypedWorkspace work, const real* x,
         forward_layer(model, layer, x, x_stride, m, net_input_of(work, l), output_of(work, l), slope_of(work, l),
                       &work.packed[0])
         if work.places[l].dropout > 0:
-            drop_outputs(layer, work, l, m)
+            drop_outputs(work, l, 0, m * layer.stride)
         x = kept_of(work, l)
         x_stride = layer.stride
 
@@ -71,6 +71,10 @@ cdef void predict(const fastbp_model* model, TypedWorkspace work, const real* x,
     cdef ptrdiff_t start = 0, rows, x_stride, i, n_outputs = model.layers[model.n_layers - 1].n_out
     cdef real* r
     cdef int l
+    if m >= FASTBP_LANES_LEAST and predicts_in_lanes(model):
+        start = m // LANES * LANES
+        predict_lanes(model, work, x, start, out)
+        out += start * n_outputs
     while start < m:
         rows = min(m - start, model.block_rows)
         x_stride = model.layers[0].n_in

@@ -15,7 +15,7 @@
 
 #include "activations.h"
 
-#define FASTBP_KERNELS_ABI 6
+#define FASTBP_KERNELS_ABI 7
 #define FASTBP_CAPSULE "fastbp._kernels"
 
 /* The core works through more rows than this in blocks, so that memory does not grow with the batch. A network of few
@@ -23,7 +23,9 @@
 #define FASTBP_BLOCK_ROWS 512
 #define FASTBP_SMALL_BLOCK 64
 #define FASTBP_SMALL_PARAMS (16 * 1024)
-/* The losses of so many rows are summed before they are added to those before them, so that threads which share a block
+/* The fewest rows of a block whose samples stand along the lanes (lanes.pxi): whole panels in either dtype. */
+#define FASTBP_LANES_LEAST 128
+/* The losses of so many rows are summed before they are added to those before them, so that threads that share a block
  * come to the same sum. */
 #define FASTBP_SUMMED_ROWS 32
 
@@ -87,12 +89,13 @@ typedef struct {
     int n_layers;
     ptrdiff_t n_params;          /* length of the flat arrays, padding included */
     ptrdiff_t block_rows;        /* FASTBP_BLOCK_ROWS or FASTBP_SMALL_BLOCK */
+    ptrdiff_t batch_rows;        /* those of a batch on its way to a gradient; at least as many */
     ptrdiff_t widest;            /* the largest stride */
     fastbp_layer *layers;
     int loss;                    /* enum fastbp_loss */
     double loss_parameter;       /* Huber's delta, or the quantile */
     int fused;                   /* the loss sends back the last layer's deltas d = dE/dr, not its e = dE/da */
-    void *params;                /* changed by updates only, which nobody reads beside (the core's lock.pxi) */
+    void *params;                /* changed by updates only, while nobody else reads them (lock.pxi) */
 } fastbp_model;
 
 /* ---------------------------------------------------------------- what one caller needs to run a model */
@@ -144,7 +147,7 @@ typedef struct {
 typedef struct fastbp_crew fastbp_crew;
 typedef void (*fastbp_task)(void *job, int piece, int member);
 struct fastbp_crew {
-    ptrdiff_t least;             /* a batch of so many rows is shared */
+    ptrdiff_t least;             /* batches of at least so many rows are shared */
     /* The gradient of m rows into the workspace; E and the sum of squares are added to the progress. */
     void (*gradient)(fastbp_crew *, ptrdiff_t start, ptrdiff_t m, double scale, fastbp_progress *);
     /* task(job, piece, member) for each piece, by any member and in any order. */

@@ -1,7 +1,8 @@
 # The table of functions that a kernel module hands over, and the structs that they work on.
 #
 # `work` is of the class of _core.pxd for the module's dtype. Rows are counted from `start` among those of the samples;
-# m is at most block_rows, and the rows that the workspace was made for. l counts layers from 0.
+# m is at most block_rows, for functions of a batch batch_rows, and the rows that the workspace was made for. l counts
+# layers from 0.
 from libc.stddef cimport ptrdiff_t
 
 from fastbp._core cimport Workspace
@@ -15,8 +16,14 @@ ctypedef struct fastbp_kernels:
     ptrdiff_t block_columns     # of a large matrix, that a product packs at a time
     bint (*all_finite)(const void* x, ptrdiff_t n) noexcept nogil
     bint (*all_within)(const void* x, ptrdiff_t n, double low, double high) noexcept nogil
+    # For a model whose layers are known: its field of this name.
+    ptrdiff_t (*batch_rows)(const fastbp_model*) noexcept nogil
+    # Whether the samples of a long batch stand along the lanes; of a prediction, they may.
+    bint (*trains_in_lanes)(const fastbp_model*) noexcept nogil
+    # How many of the rows that are left of a batch the next block takes.
+    ptrdiff_t (*next_block)(const fastbp_model*, ptrdiff_t left) noexcept nogil
     # How many numbers `packed` must hold for blocks of so many rows.
-    ptrdiff_t (*packed_size)(const fastbp_model*, ptrdiff_t rows, bint with_errors) noexcept nogil
+    ptrdiff_t (*packed_size)(const fastbp_model*, ptrdiff_t rows, bint training) noexcept nogil
     # Between the padded layout and the compact one of users: W_l row by row, then b_l.
     void (*copy_params)(const fastbp_model*, void* padded, void* compact, bint to_compact) noexcept nogil
     # Outputs of any number of rows.
@@ -33,10 +40,13 @@ ctypedef struct fastbp_kernels:
     void (*weight_gradient)(const fastbp_model*, Workspace work, int l, const void* x, ptrdiff_t start, ptrdiff_t m,
                             bint accumulate, fastbp_part) noexcept nogil
     void (*error_signal)(const fastbp_model*, Workspace work, int l, ptrdiff_t m) noexcept nogil
-    # The last three for every layer: from the output's error signal to the gradient of all parameters.
-    void (*backward)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
-                     bint accumulate) noexcept nogil
-    # All of it for any number of samples from `start` of the order.
+    # For a block of a batch: forward, and from the output's error signal to the gradient of all parameters. Between the
+    # two, the last layer's outputs and error signal are as `forward` leaves them, but the other layers may not be.
+    void (*forward_batch)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start,
+                          ptrdiff_t m) noexcept nogil
+    void (*backward_batch)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
+                           bint accumulate) noexcept nogil
+    # All of it, block by block, for any number of samples from `start` of the order.
     void (*propagate)(const fastbp_model*, Workspace work, const fastbp_samples*, ptrdiff_t start, ptrdiff_t m,
                       double scale, bint forward_only, fastbp_progress*) noexcept nogil
     # m padded rows of a layer into compact rows from `start` on, and such rows into a layer's error signal.
@@ -48,9 +58,9 @@ ctypedef struct fastbp_kernels:
     void (*input_errors)(const fastbp_model*, Workspace work, ptrdiff_t m, void* to, ptrdiff_t start) noexcept nogil
     void (*jacobian)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
                      void* to) noexcept nogil
-    # A gradient, in the padded layout, to the sum of those before it.
+    # Adds a gradient, in the padded layout, to the sum of those before it.
     void (*add_gradient)(const fastbp_model*, void* total, const void* g) noexcept nogil
-    # From the gradient to the parameters; False, and they are what they were, where a finite one could be lost.
+    # From the gradient to the parameters; returns False, and changes none, where a finite one could be lost.
     bint (*update)(const fastbp_model*, Workspace work, fastbp_optimizer*, double scale,
                    double* penalty) noexcept nogil
     # Forward, backward and update, batch after batch, over samples start .. stop - 1 of the order; ends early where

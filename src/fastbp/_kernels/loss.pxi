@@ -6,22 +6,34 @@ cdef extern from "kernels.h" nogil:
     int FASTBP_BINARY_CROSS_ENTROPY
 
 
-cdef real squared_error_row(const fastbp_layer* layer, const real* y, const real* t, real factor,
-                            real* e) noexcept nogil:
-    """e = factor (y - t), followed by zeros; returns the sum of (y - t)**2."""
+cdef double squared_errors(const fastbp_layer* layer, ptrdiff_t m, const real* y, const real* t, real factor,
+                           real* e) noexcept nogil:
+    """e = factor (y - t), followed by zeros, for m rows whose targets follow one another; the sum of (y - t)**2."""
     cdef vec difference, squares = v_zero(), scale = v_set1(factor)
-    cdef ptrdiff_t j = 0
-    if layer.n_out == 1:
+    cdef ptrdiff_t n = layer.n_out, rows = m, j
+    cdef double total = 0
+    if n == m == 1:
         e[0] = factor * (y[0] - t[0])
         return (y[0] - t[0]) * (y[0] - t[0])
-    while j < layer.n_out:
-        difference = v_sub(v_load(y + j), v_load_first(t + j, layer.n_out - j))
-        if j + VLEN > layer.n_out:
-            difference = v_and(v_first_lanes(layer.n_out - j), difference)
-        squares = v_fma(difference, difference, squares)
-        v_store(e + j, v_mul(scale, difference))
-        j += VLEN
-    return v_sum(squares)
+    if n == 1:
+        n, rows = m, 1      # what stands in a column stands in a row, too
+    while rows > 0:
+        j = 0
+        while j < n:
+            difference = v_sub(v_load(y + j), v_load_first(t + j, n - j))
+            if j + VLEN > n:
+                difference = v_and(v_first_lanes(n - j), difference)
+            squares = v_fma(difference, difference, squares)
+            v_store(e + j, v_mul(scale, difference))
+            j += VLEN
+        y += layer.stride
+        t += n
+        e += layer.stride
+        rows -= 1
+        if rows % 16 == 0:  # seldom enough to cost little, often enough for the rounding of float32
+            total += v_sum(squares)
+            squares = v_zero()
+    return total
 
 
 cdef double beyond_log1p(double x) noexcept nogil:
@@ -92,9 +104,9 @@ cdef double cross_entropy_row(const fastbp_layer* layer, bint fused, const real*
                               ptrdiff_t label, real factor, real* e, double* squares) noexcept nogil:
     """E = -sum t log y of a row y = softmax(r), and e = -t / y or, fused, d = y sum(t) - t, times the factor.
 
-    log y is r_j - r_k + log y_k with k the largest output, which is at least one n-th: no y that underflows to 0 is
-    taken the logarithm of. Nor is a y_k near 1, which is rounded; what it lacks is the sum of the others. Where t is
-    null it is 1 at the label and 0 elsewhere.
+    log y is r_j - r_k + log y_k with k the largest output, which is at least one n-th: no logarithm is taken of a y
+    that underflows to 0. Nor of a y_k near 1, which is rounded: what it lacks is the sum of the others. Where t is
+    null, it is 1 at the label and 0 elsewhere.
     """
     cdef ptrdiff_t j, k = 0
     cdef double loss = 0, others = 0, log_largest
@@ -135,8 +147,19 @@ cdef void output_error(const fastbp_model* model, TypedWorkspace work, const fas
     cdef const real* y = output_of(work, last)
     cdef real* e = delta_of(work, last)
     cdef const real* t
-    cdef ptrdiff_t i, sample
+    cdef ptrdiff_t i = 0, rows, sample
     cdef double weight, loss, squares, error_of_rows = 0, squares_of_rows = 0, error = 0, all_squares = 0
+    if model.loss == FASTBP_SQUARED_ERROR and samples.order == NULL and weights == NULL:
+        # Threads share blocks only if these are large.
+        rows = FASTBP_SUMMED_ROWS if model.block_rows == FASTBP_BLOCK_ROWS else m
+        while i < m:
+            all_squares += squared_errors(layer, min(rows, m - i), y + i * layer.stride,
+                                          <const real*>samples.t + (start + i) * layer.n_out, <real>scale,
+                                          e + i * layer.stride)
+            i += rows
+        progress.squares += all_squares
+        progress.error += 0.5 * all_squares
+        return
     for i in range(m):
         if i % FASTBP_SUMMED_ROWS == 0:
             error += error_of_rows
@@ -148,7 +171,7 @@ cdef void output_error(const fastbp_model* model, TypedWorkspace work, const fas
         if t != NULL:
             t += sample * layer.n_out
         if model.loss == FASTBP_SQUARED_ERROR:
-            squares = squared_error_row(layer, y, t, <real>(scale * weight), e)
+            squares = squared_errors(layer, 1, y, t, <real>(scale * weight), e)
             loss = 0.5 * squares
         elif model.loss != FASTBP_CROSS_ENTROPY:
             squares = 0

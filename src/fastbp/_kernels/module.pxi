@@ -41,8 +41,9 @@ cdef extern from "simd.h" nogil:
     vmask v_lt(vec, vec)
     vec v_select(vmask, vec, vec)
     bint v_any(vmask)
+    bint v_all(vmask)
     real v_sum(vec)
-    real v_sum_first(vec, ptrdiff_t)
+    vec v_total(vec, ptrdiff_t)
     vec v_first_lanes(ptrdiff_t)
     vec v_load_first(const real*, ptrdiff_t)
     void REQUIRE(bint)
@@ -66,16 +67,36 @@ cdef extern from "tile.h" nogil:
                real* c, ptrdiff_t c_row)
     void transpose_vectors(int wide, ptrdiff_t depth, const real* w, ptrdiff_t w_row, real* out, ptrdiff_t out_row)
 
+cdef extern from "lanes.h" nogil:
+    int LANES
+    void add_dots(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t panels, const real* a, ptrdiff_t a_panel, const real* d,
+                  ptrdiff_t d_panel, real* c, ptrdiff_t c_row)
+
 cdef extern from "row.h" nogil:
     void row_sums(int vectors, ptrdiff_t depth, const real* a, const real* b, ptrdiff_t b_row, const real* init,
                   vec* sums)
     int row_vectors(ptrdiff_t vectors, ptrdiff_t depth, const real* a, const real* b, ptrdiff_t b_row, const real* init,
                     vec* sums)
+    void row_descend(int vectors, ptrdiff_t depth, const real* x, const real* next, const vec* d, real* w,
+                     ptrdiff_t w_row, real* b, vec* sums)
     vec row_dots(ptrdiff_t rows, ptrdiff_t vectors, const real* b, ptrdiff_t b_row, const real* d)
+    vec column_dots(ptrdiff_t n, ptrdiff_t vectors, const real* b, ptrdiff_t b_row, const real* d)
 
 cdef extern from "activation.h" nogil:
     vec v_exp(vec)
     vec v_activate(int activation, vec net_input, vec* slope)
+    bint has_power(int activation)
+    ctypedef struct power_activation:
+        vec factor
+    power_activation power_of(int activation)
+    vec v_clamp_power(vec)
+    vec v_power_bits(vec)
+    vec v_power_integer(vec bits)
+    vec v_activate_power(power_activation, vec bits, vec f, vec* slope)
+    ctypedef struct fraction:
+        vec numerator, denominator, reciprocal, slope_numerator
+    fraction v_activate_fraction(power_activation, vec power)
+    real slope_factor(int activation)
     void activate_elements(int activation, const real* net_input, real* output, ptrdiff_t n)
     void multiply_by_slope(int activation, const real* net_input, const real* output, real* delta, ptrdiff_t n)
 
@@ -87,9 +108,11 @@ include "dropout.pxi"
 include "forward.pxi"
 include "loss.pxi"
 include "delta.pxi"
+include "lanes.pxi"
 include "penalty.pxi"
 include "update.pxi"
 include "narrow.pxi"
+include "chain.pxi"
 include "online.pxi"
 include "train.pxi"
 include "entries.pxi"

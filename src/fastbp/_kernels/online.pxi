@@ -92,15 +92,11 @@ cdef void online_deltas(const fastbp_model* model, TypedWorkspace work, const re
                           delta_of(work, l - 1))
 
 
-cdef void train_online(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
-                       ptrdiff_t stop, double learning_rate, const int* waiting,
-                       fastbp_progress* progress) noexcept nogil:
-    """One update for every sample; stops before the first that would leave the finite numbers."""
+cdef void train_wide(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
+                     ptrdiff_t stop, double learning_rate, const int* waiting,
+                     fastbp_progress* progress) noexcept nogil:
     cdef const real* x
     cdef int l
-    if is_narrow(model) and samples.weights == NULL:
-        train_narrow(model, work, samples, start, stop, learning_rate, waiting, progress)
-        return
     while start < stop:
         x = <const real*>samples.x + model.layers[0].n_in * (
             start if samples.order == NULL else samples.order[start])
@@ -113,5 +109,34 @@ cdef void train_online(const fastbp_model* model, TypedWorkspace work, const fas
             descend_layer(model, &model.layers[l], output_of(work, l - 1), delta_of(work, l))
         progress.done += 1
         start += 1
+        if fastbp_flag(waiting):
+            return
+
+
+cdef inline void train_singly(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples,
+                              ptrdiff_t start, ptrdiff_t stop, double learning_rate, const int* waiting,
+                              fastbp_progress* progress) noexcept nogil:
+    """One update after another, each with net inputs and a permission of its own."""
+    if is_narrow(model) and samples.weights == NULL:
+        train_narrow(model, work, samples, start, stop, learning_rate, waiting, progress)
+    else:
+        train_wide(model, work, samples, start, stop, learning_rate, waiting, progress)
+
+
+cdef void train_online(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
+                       ptrdiff_t stop, double learning_rate, const int* waiting,
+                       fastbp_progress* progress) noexcept nogil:
+    """One update for every sample; stops before the first that would leave the finite numbers."""
+    cdef ptrdiff_t end      # of a chain; one of a single sample would have nothing to look ahead to
+    if stop - start == 1 or not has_chain(model, samples):
+        train_singly(model, work, samples, start, stop, learning_rate, waiting, progress)
+        return
+    while start < stop and not progress.diverged:
+        end = min(stop, (start // CHAIN_SAMPLES + 1) * CHAIN_SAMPLES)
+        if end - start > 1:
+            start = train_chain(model, samples, start, end, learning_rate, progress)
+        if start < end:
+            train_singly(model, work, samples, start, start + 1, learning_rate, waiting, progress)
+            start += 1
         if fastbp_flag(waiting):
             return

@@ -41,7 +41,7 @@ cdef matrix pack_strip(ptrdiff_t rows, ptrdiff_t depth, matrix a, real* packed) 
 
 
 cdef inline ptrdiff_t strip_rows(ptrdiff_t left) noexcept nogil:
-    """The next strip's height; the last ones are evened out, for a strip of one row is slow."""
+    """The next strip's height; the last ones are evened out, because a strip of one row is slow."""
     if left == TILE_ROWS or 2 * left >= 3 * TILE_ROWS:
         return TILE_ROWS
     return 8 if TILE_ROWS > 8 and left >= 8 else 4 if TILE_ROWS > 4 and left >= 4 else 2 if left >= 2 else 1

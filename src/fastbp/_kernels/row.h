@@ -55,6 +55,35 @@ FORCE_INLINE int row_vectors(ptrdiff_t vectors, ptrdiff_t depth, const real *a, 
     return 1;
 }
 
+/* W less x^T d and b less d, for nv vectors of both; sums = next W + b by the new ones: a single pass over W. Even and
+ * odd rows have a chain of sums each. */
+FORCE_INLINE void row_descend(const int nv, ptrdiff_t depth, const real *x, const real *next, const vec *d, real *w,
+                              ptrdiff_t w_row, real *b, vec *sums)
+{
+    vec even[2], odd[2];
+    UNROLL for (int v = 0; v < nv; v++) {
+        even[v] = v_sub(v_load(b + v * VLEN), d[v]);
+        odd[v] = v_zero();
+        v_store(b + v * VLEN, even[v]);
+    }
+    for (ptrdiff_t i = 0; i < depth; i++, w += w_row) {
+        UNROLL for (int v = 0; v < nv; v++) {
+            const vec updated = v_fnma(v_set1(x[i]), d[v], v_load(w + v * VLEN));
+            v_store(w + v * VLEN, updated);
+            even[v] = v_fma(v_set1(next[i]), updated, even[v]);
+        }
+        if (++i == depth) break;
+        w += w_row;
+        UNROLL for (int v = 0; v < nv; v++) {
+            const vec updated = v_fnma(v_set1(x[i]), d[v], v_load(w + v * VLEN));
+            v_store(w + v * VLEN, updated);
+            odd[v] = v_fma(v_set1(next[i]), updated, odd[v]);
+        }
+    }
+    UNROLL for (int v = 0; v < nv; v++)
+        sums[v] = v_add(even[v], odd[v]);
+}
+
 /* Lane k: the dot product of row k of B with d, for the first `rows` <= VLEN rows; zero in the other lanes. */
 FORCE_INLINE vec row_dots(ptrdiff_t rows, ptrdiff_t vectors, const real *b, ptrdiff_t b_row, const real *d)
 {
@@ -73,5 +102,25 @@ FORCE_INLINE vec row_dots(ptrdiff_t rows, ptrdiff_t vectors, const real *b, ptrd
                 sums[k] = v_fma(v_load(b + k * b_row + v * VLEN), v_load(d + v * VLEN), sums[k]);
     }
     return v_sums(sums);
+}
+
+/* The same for a B that has VLEN rows, those from n on zero, and in groups of rows: half of an AVX-512 vector's work where
+ * eight outputs are wanted of sixteen. */
+FORCE_INLINE vec column_dots(ptrdiff_t n, ptrdiff_t vectors, const real *b, ptrdiff_t b_row, const real *d)
+{
+    vec sums[VLEN / LANE];
+    UNROLL for (int group = 0; group < VLEN / LANE; group++) {
+        sums[group] = v_zero();
+        if (group * LANE < n) {
+            vec part[LANE];
+            UNROLL for (int k = 0; k < LANE; k++)
+                part[k] = v_zero();
+            for (ptrdiff_t v = 0; v < vectors; v++)
+                UNROLL for (int k = 0; k < LANE; k++)
+                    part[k] = v_fma(v_load(b + (group * LANE + k) * b_row + v * VLEN), v_load(d + v * VLEN), part[k]);
+            sums[group] = v_lane_sums(part);
+        }
+    }
+    return v_join_sums(sums);
 }
 #endif

@@ -30,11 +30,13 @@
  *   v_fnma(a, b, c): c - a * b   mulp, subp       vfnmaddp          vfnmaddp          fmls          * -
  *   v_lt, v_le(a, b)             cmpltp, cmplep   vcmpp             vcmpp             fcmgt, fcmge  <, <=
  *   v_any(m)                     movmskp          vmovmskp          kortest           umaxv         m
+ *   v_all(m)                     movmskp          vmovmskp          cmp               uminv         m
  *   v_select(m, a, b): m ? a : b andp, andnp, orp vblendvp          vblendmp          bsl           ? :
  *   v_shift_left_mantissa(a)     psll             vpsll             vpsll             shl           <<
  *   v_sum(a)                     unpckhp, adds    vextractf128      vextractf64x4     faddp         a
- *   v_sum_first(a, n)            adds             vextractf128      vextractf64x4     faddp         a
- *   v_sums(s)                    unpcklp, addp    vperm2f128        vshuff64x2        faddp         s[0]
+ *   v_total(a, n)                shufp, addp      vshufp, vaddp     vshuff64x2        faddp         a
+ *   v_lane_sums(s)               unpcklp, addp    vunpcklp, vaddp   vunpcklp, vaddp   faddp         s[0]
+ *   v_join_sums(s)               s[0]             vperm2f128        vshuff64x2        s[0]          s[0]
  *   v_load_lanes(p, distance)    movup            vinsertf128       vinsertf64x4      ldr           *p
  *   v_transpose_lanes(r)         unpcklp, shufp   vunpcklp, vshufp  vunpcklp, vshufp  trn1, trn2    r
  *   v_load_first(p, n)           lane by lane     vmaskmovp         vmovup, masked    lane by lane  lane by lane
@@ -42,8 +44,9 @@
  *
  * Where an operation takes several instructions, the table has the main ones. What the names do not say:
  *     v_min, v_max(a, b)         b where an operand is NaN or both are zeros, so v_max(constant, x) passes on a NaN in x
- *     v_sum_first(a, n)          the sum of a, all of whose lanes from n on are zero
- *     v_sums(s)                  of an array s of VLEN vectors: the sum of s[k] in lane k
+ *     v_total(a, n)              in the first n lanes: the sum of a, all of whose lanes from n on are zero
+ *     v_lane_sums(s)             within each 128 bits: the sums of LANE vectors, one beside the other
+ *     v_join_sums(s)             of such sums, for all VLEN / LANE groups of vectors: the sum of vector k in lane k
  *     v_load_lanes(p, distance)  128 bits from each of p, p + distance, ...
  *     v_transpose_lanes(r)       in each 128 bits of LANE vectors, number k of r[q] becomes number q of r[k]
  *     v_load_first(p, n)         p[0] .. p[n - 1], as many as there are lanes, then zeros; nothing beyond them is read
@@ -131,6 +134,15 @@ FORCE_INLINE vec v_load_first(const real *p, ptrdiff_t n)
         lanes[k] = k < n ? p[k] : 0;
     return v_load(lanes);
 #endif
+}
+
+/* Of an array s of VLEN vectors: the sum of s[k] in lane k. */
+FORCE_INLINE vec v_sums(const vec *s)
+{
+    vec sums[VLEN / LANE];
+    UNROLL for (int k = 0; k < VLEN / LANE; k++)
+        sums[k] = v_lane_sums(s + k * LANE);
+    return v_join_sums(sums);
 }
 
 FORCE_INLINE vec v_zero(void) { return v_set1(0); }

@@ -34,13 +34,20 @@ FORCE_INLINE vec v_fnma(vec a, vec b, vec c) { return OP(fms)(c, a, b); } /* c -
 FORCE_INLINE vmask v_lt(vec a, vec b) { return OP(clt)(a, b); }
 FORCE_INLINE vmask v_le(vec a, vec b) { return OP(cle)(a, b); }
 FORCE_INLINE int v_any(vmask m) { return vmaxvq_u32(PICK(vreinterpretq_u32_u64, )(m)) != 0; }
+FORCE_INLINE int v_all(vmask m) { return vminvq_u32(PICK(vreinterpretq_u32_u64, )(m)) != 0; }
 FORCE_INLINE vec v_select(vmask m, vec a, vec b) { return OP(bsl)(m, a, b); }
 FORCE_INLINE real v_sum(vec a) { return PICK(vaddvq_f64, vaddvq_f32)(a); }
-FORCE_INLINE real v_sum_first(vec a, ptrdiff_t n) { (void)n; return v_sum(a); }
-FORCE_INLINE vec v_sums(const vec *s)
+FORCE_INLINE vec v_total(vec a, ptrdiff_t n)
+{
+    (void)n;
+    a = OP(padd)(a, a);
+    return PICK(a, OP(padd)(a, a));
+}
+FORCE_INLINE vec v_lane_sums(const vec *s)
 {
     return PICK(OP(padd)(s[0], s[1]), OP(padd)(OP(padd)(s[0], s[1]), OP(padd)(s[2], s[3])));
 }
+FORCE_INLINE vec v_join_sums(const vec *s) { return s[0]; }
 #define LANE PICK(2, 4)
 FORCE_INLINE vec v_load_lanes(const real *p, ptrdiff_t distance) { (void)distance; return v_load(p); }
 FORCE_INLINE void v_transpose_lanes(vec *r)

@@ -29,10 +29,12 @@ FORCE_INLINE vec v_fnma(vec a, vec b, vec c) { return c - a * b; }
 FORCE_INLINE vmask v_lt(vec a, vec b) { return a < b; }
 FORCE_INLINE vmask v_le(vec a, vec b) { return a <= b; }
 FORCE_INLINE int v_any(vmask m) { return m; }
+FORCE_INLINE int v_all(vmask m) { return m; }
 FORCE_INLINE vec v_select(vmask m, vec a, vec b) { return m ? a : b; }
 FORCE_INLINE real v_sum(vec a) { return a; }
-FORCE_INLINE real v_sum_first(vec a, ptrdiff_t n) { (void)n; return a; }
-FORCE_INLINE vec v_sums(const vec *s) { return s[0]; }
+FORCE_INLINE vec v_total(vec a, ptrdiff_t n) { (void)n; return a; }
+FORCE_INLINE vec v_lane_sums(const vec *s) { return s[0]; }
+FORCE_INLINE vec v_join_sums(const vec *s) { return s[0]; }
 #define LANE 1
 FORCE_INLINE vec v_load_lanes(const real *p, ptrdiff_t distance) { (void)distance; return v_load(p); }
 FORCE_INLINE void v_transpose_lanes(vec *r) { (void)r; }

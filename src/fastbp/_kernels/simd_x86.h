@@ -88,7 +88,6 @@ FORCE_INLINE void v_transpose_lanes(vec *r)
 #endif
 }
 
-/* Within each 128 bits: the sums of the four (float64: two) vectors from s on, one beside the other. */
 FORCE_INLINE vec v_lane_sums(const vec *s)
 {
 #if FASTBP_DOUBLE
@@ -100,14 +99,24 @@ FORCE_INLINE vec v_lane_sums(const vec *s)
 #endif
 }
 
-/* The sum of the first n lanes of 128 bits; the others are zeros. */
-FORCE_INLINE real v_sum128(PICK(__m128d, __m128) a, ptrdiff_t n)
+FORCE_INLINE real v_sum128(PICK(__m128d, __m128) a)
 {
 #if FASTBP_DOUBLE
-    return n > 1 ? _mm_cvtsd_f64(_mm_add_sd(a, _mm_unpackhi_pd(a, a))) : _mm_cvtsd_f64(a);
+    return _mm_cvtsd_f64(_mm_add_sd(a, _mm_unpackhi_pd(a, a)));
 #else
-    if (n > 2) a = _mm_add_ps(a, _mm_movehl_ps(a, a));
+    a = _mm_add_ps(a, _mm_movehl_ps(a, a));
     return _mm_cvtss_f32(_mm_add_ss(a, _mm_shuffle_ps(a, a, 1)));
+#endif
+}
+/* v_total within each 128 bits. */
+FORCE_INLINE vec v_lane_total(vec a, ptrdiff_t n)
+{
+#if FASTBP_DOUBLE
+    (void)n;
+    return v_add(OP(unpacklo)(a, a), OP(unpackhi)(a, a));
+#else
+    if (n > 2) a = v_add(a, OP(shuffle)(a, a, 0x4e));
+    return v_add(a, OP(shuffle)(a, a, 0xb1));
 #endif
 }
 
@@ -118,9 +127,14 @@ FORCE_INLINE vmask v_le(vec a, vec b) { return OP_COMPARE(a, b, _CMP_LE_OQ); }
 FORCE_INLINE int v_any(vmask m) { return m != 0; }
 FORCE_INLINE vec v_select(vmask m, vec a, vec b) { return OP(mask_blend)(m, b, a); }
 FORCE_INLINE real v_sum(vec a) { return OP(reduce_add)(a); }
-FORCE_INLINE real v_sum_first(vec a, ptrdiff_t n)
+FORCE_INLINE int v_all(vmask m) { return m == (vmask)((1u << V_BYTES / sizeof(real)) - 1); }
+FORCE_INLINE vec v_total(vec a, ptrdiff_t n)
 {
-    return n > LANE ? v_sum(a) : v_sum128(PICK(_mm512_castpd512_pd128, _mm512_castps512_ps128)(a), n);
+    if (n > LANE) {
+        a = v_add(a, PASTE(_mm512_shuffle_, PICK(f64x2, f32x4), )(a, a, 0x4e));
+        a = v_add(a, PASTE(_mm512_shuffle_, PICK(f64x2, f32x4), )(a, a, 0xb1));
+    }
+    return v_lane_total(a, n);
 }
 /* a's 128-bit lanes added in pairs, then b's. */
 FORCE_INLINE vec v_pairs(vec a, vec b)
@@ -128,11 +142,7 @@ FORCE_INLINE vec v_pairs(vec a, vec b)
     return v_add(PASTE(_mm512_shuffle_, PICK(f64x2, f32x4), )(a, b, 0x88),
                  PASTE(_mm512_shuffle_, PICK(f64x2, f32x4), )(a, b, 0xdd));
 }
-FORCE_INLINE vec v_sums(const vec *s)
-{
-    return v_pairs(v_pairs(v_lane_sums(s), v_lane_sums(s + LANE)),
-                   v_pairs(v_lane_sums(s + 2 * LANE), v_lane_sums(s + 3 * LANE)));
-}
+FORCE_INLINE vec v_join_sums(const vec *s) { return v_pairs(v_pairs(s[0], s[1]), v_pairs(s[2], s[3])); }
 FORCE_INLINE vec v_shift_left_mantissa(vec a)
 {
     return PICK(_mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(a), 52)),
@@ -140,21 +150,24 @@ FORCE_INLINE vec v_shift_left_mantissa(vec a)
 }
 #else
 FORCE_INLINE int v_any(vmask m) { return OP(movemask)(m) != 0; }
+FORCE_INLINE int v_all(vmask m) { return OP(movemask)(m) == (1 << V_BYTES / sizeof(real)) - 1; }
 #if FASTBP_LEVEL == 3
 FORCE_INLINE vmask v_lt(vec a, vec b) { return OP(cmp)(a, b, _CMP_LT_OQ); }
 FORCE_INLINE vmask v_le(vec a, vec b) { return OP(cmp)(a, b, _CMP_LE_OQ); }
 FORCE_INLINE vec v_select(vmask m, vec a, vec b) { return OP(blendv)(b, a, m); }
-FORCE_INLINE real v_sum_first(vec a, ptrdiff_t n)
+FORCE_INLINE real v_sum(vec a)
 {
-    PICK(__m128d, __m128) low = PICK(_mm256_castpd256_pd128, _mm256_castps256_ps128)(a);
-    if (n > LANE) low = PICK(_mm_add_pd, _mm_add_ps)(low, PICK(_mm256_extractf128_pd, _mm256_extractf128_ps)(a, 1));
-    return v_sum128(low, n);
+    return v_sum128(PICK(_mm_add_pd, _mm_add_ps)(PICK(_mm256_castpd256_pd128, _mm256_castps256_ps128)(a),
+                                                 PICK(_mm256_extractf128_pd, _mm256_extractf128_ps)(a, 1)));
 }
-FORCE_INLINE real v_sum(vec a) { return v_sum_first(a, 2 * LANE); }
-FORCE_INLINE vec v_sums(const vec *s)
+FORCE_INLINE vec v_total(vec a, ptrdiff_t n)
 {
-    const vec a = v_lane_sums(s), b = v_lane_sums(s + LANE);
-    return v_add(OP(permute2f128)(a, b, 0x20), OP(permute2f128)(a, b, 0x31));
+    if (n > LANE) a = v_add(a, OP(permute2f128)(a, a, 0x01));
+    return v_lane_total(a, n);
+}
+FORCE_INLINE vec v_join_sums(const vec *s)
+{
+    return v_add(OP(permute2f128)(s[0], s[1], 0x20), OP(permute2f128)(s[0], s[1], 0x31));
 }
 FORCE_INLINE vec v_shift_left_mantissa(vec a)
 {
@@ -165,9 +178,9 @@ FORCE_INLINE vec v_shift_left_mantissa(vec a)
 FORCE_INLINE vmask v_lt(vec a, vec b) { return OP(cmplt)(a, b); }
 FORCE_INLINE vmask v_le(vec a, vec b) { return OP(cmple)(a, b); }
 FORCE_INLINE vec v_select(vmask m, vec a, vec b) { return v_or(v_and(m, a), v_andnot(m, b)); }
-FORCE_INLINE real v_sum_first(vec a, ptrdiff_t n) { return v_sum128(a, n); }
-FORCE_INLINE real v_sum(vec a) { return v_sum128(a, LANE); }
-FORCE_INLINE vec v_sums(const vec *s) { return v_lane_sums(s); }
+FORCE_INLINE real v_sum(vec a) { return v_sum128(a); }
+FORCE_INLINE vec v_total(vec a, ptrdiff_t n) { return v_lane_total(a, n); }
+FORCE_INLINE vec v_join_sums(const vec *s) { return s[0]; }
 FORCE_INLINE vec v_shift_left_mantissa(vec a)
 {
     return PICK(_mm_castsi128_pd(_mm_slli_epi64(_mm_castpd_si128(a), 52)),

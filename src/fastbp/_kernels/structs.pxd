@@ -5,11 +5,11 @@ from libc.stdint cimport uint64_t
 cdef extern from "kernels.h" nogil:
     int FASTBP_KERNELS_ABI
     const char* FASTBP_CAPSULE
-    int FASTBP_BLOCK_ROWS, FASTBP_SMALL_BLOCK, FASTBP_SMALL_PARAMS, FASTBP_SUMMED_ROWS
+    int FASTBP_BLOCK_ROWS, FASTBP_SMALL_BLOCK, FASTBP_SMALL_PARAMS, FASTBP_LANES_LEAST, FASTBP_SUMMED_ROWS
     # Those that more than one file names; loss.pxi and update.pxi declare what they alone do.
     int FASTBP_IDENTITY, FASTBP_SOFTMAX
     int FASTBP_SQUARED_ERROR, FASTBP_CROSS_ENTROPY, FASTBP_CUSTOM
-    int FASTBP_SGD, FASTBP_RPROP, FASTBP_METHODS
+    int FASTBP_SGD, FASTBP_MOMENTUM, FASTBP_NESTEROV, FASTBP_RPROP, FASTBP_METHODS
 
     ctypedef struct fastbp_layer:
         ptrdiff_t n_in, n_out, stride, weights, bias
@@ -21,7 +21,7 @@ cdef extern from "kernels.h" nogil:
 
     ctypedef struct fastbp_model:
         int n_layers
-        ptrdiff_t n_params, block_rows, widest
+        ptrdiff_t n_params, block_rows, batch_rows, widest
         fastbp_layer* layers
         int loss, fused
         double loss_parameter

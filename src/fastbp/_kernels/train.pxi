@@ -1,4 +1,4 @@
-# Training: forward, backward and update, batch after batch, without a Python object in sight.
+# Training: forward, backward and update, batch after batch, without Python objects.
 
 cdef const real* gather(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
                         ptrdiff_t m, ptrdiff_t row) noexcept nogil:
@@ -36,12 +36,12 @@ cdef void propagate(const fastbp_model* model, TypedWorkspace work, const fastbp
     cdef ptrdiff_t done = 0, rows
     cdef const real* x
     while done < m:
-        rows = min(m - done, model.block_rows)
+        rows = next_block(model, m - done)
         x = gather(model, work, samples, start + done, rows, 0)
-        forward(model, work, x, rows)
+        forward_batch(model, work, x, rows)
         output_error(model, work, samples, start + done, rows, scale, model.fused, progress)
         if not forward_only:
-            backward(model, work, x, rows, done > 0)
+            backward_batch(model, work, x, rows, done > 0)
         done += rows
 
 

@@ -1,7 +1,7 @@
 # Updates of the parameters w from the gradient g.
 
 cdef extern from "kernels.h" nogil:
-    int FASTBP_MOMENTUM, FASTBP_NESTEROV, FASTBP_ADAM, FASTBP_NADAM, FASTBP_RMSPROP, FASTBP_ADAGRAD
+    int FASTBP_ADAM, FASTBP_NADAM, FASTBP_RMSPROP, FASTBP_ADAGRAD
 
 
 # The methods' own numbers, in the order in which kernels.h names them.
@@ -32,7 +32,7 @@ cdef vec add_sizes(vec sizes, const real* x, ptrdiff_t n) noexcept nogil:
 
 
 cdef real sum_of_sizes(const real* x, ptrdiff_t n, real factor) noexcept nogil:
-    """The sum of factor |x|: not below any of them, and not finite if one of them is not. Factor 0 asks just that."""
+    """The sum of factor |x|: not below any of them, and not finite if one of them is not. Factor 0 tests only that."""
     cdef vec s0 = v_zero(), s1 = v_zero(), s2 = v_zero(), s3 = v_zero(), scale = v_set1(factor)
     cdef ptrdiff_t i = 0
     while i + 4 * VLEN <= n:
@@ -52,7 +52,7 @@ cdef bint all_finite(const real* x, ptrdiff_t n) noexcept nogil:
 
 
 cdef bint all_within(const real* x, ptrdiff_t n, double low, double high) noexcept nogil:
-    """Whether low <= x <= high for each of them; NaN is not."""
+    """Whether low <= x <= high for each of them; NaN counts as outside."""
     cdef ptrdiff_t i
     for i in range(n):
         if not low <= x[i] <= high:
@@ -153,7 +153,7 @@ cdef void descend_by_squares(real* w, const real* g, ptrdiff_t n, double learnin
 
 cdef void descend_by_signs(real* w, const real* g, ptrdiff_t n, double rate, const rprop_numbers* own,
                            real* signs, real* steps) noexcept nogil:
-    """iRprop- (Igel and Huesken 2000): each parameter goes its own step against the sign of g.
+    """iRprop- (Igel and Huesken 2000): each parameter moves by its own step against the sign of g.
 
     The step grows where the sign stays, and shrinks where it changes; then the parameter waits once. What is kept is
     the sign and not the gradient, whose product with the next one might underflow.
@@ -206,7 +206,7 @@ cdef void descend_part(const fastbp_model* model, TypedWorkspace work, const fas
         descend_by_squares(w, g, n, h, 1, 1, (<const adagrad_numbers*>optimizer.own).epsilon, square)
 
 
-# Updates of many parameters are shared by the crew, in parts that are the same also without one: so are the bits.
+# The crew shares updates of many parameters, in parts that are the same without a crew, so that the bits are, too.
 
 cdef enum:
     PARTS = 16
@@ -251,7 +251,7 @@ cdef void run_parts(fastbp_crew* crew, fastbp_task task, shared_update* shared) 
 
 
 cdef real size_of_gradient(shared_update* shared, double factor, fastbp_crew* crew) noexcept nogil:
-    """sum_of_sizes of all of it."""
+    """sum_of_sizes of the whole gradient."""
     cdef const fastbp_model* model = shared.model
     cdef real total = 0
     cdef int part

@@ -1,6 +1,7 @@
 """The work that is measured: networks, data and what one run does. No library is timed in here."""
 
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 
@@ -15,7 +16,7 @@ class Workload:
     Attributes
     ----------
     group : str
-        W1 .. W7, as README's table names them.
+        W1 .. W13, as docs/benchmark.md names them.
     job : {"steps", "train", "calls", "predict"}
         "steps": one training call a sample, the Python loop over the samples included. "train": one epoch in one
         call. "calls": one prediction a sample, loop included. "predict": all rows in one call.
@@ -26,15 +27,18 @@ class Workload:
     samples, batch : int
         Rows of data, and how many of them make an update.
     optimizer : {"sgd", "momentum", "adam"}
-        Learning rates are in `LEARNING_RATES`.
     shuffle : bool
         Whether each epoch is to take the rows in a new random order; peers may shuffle as suits them best.
     reach : float, optional
-        How many times faster than the best peer fastbp is to be.
+        How many times faster than the best peer fastbp is to be; None where the peak of the core is the measure.
     dtype : str
         float32 or float64.
     unit : str
         What the time is divided by: "sample", or "run" for the whole of it.
+    learning_rate : float
+        By default that of `LEARNING_RATES` for the optimizer.
+    remark : str
+        The end of the name, where all else is the same as another's.
     """
 
     group: str
@@ -49,6 +53,12 @@ class Workload:
     reach: float | None = None
     dtype: str = "float32"
     unit: str = "run"
+    learning_rate: float | None = None
+    remark: str = ""
+
+    def __post_init__(self):
+        if self.learning_rate is None:
+            object.__setattr__(self, "learning_rate", LEARNING_RATES[self.optimizer])
 
     @property
     def loss(self):
@@ -56,12 +66,16 @@ class Workload:
 
     @property
     def name(self):
-        parts = [self.group, "-".join(map(str, self.sizes)), {"float32": "f32", "float64": "f64"}[self.dtype]]
-        return " ".join(parts + [self.optimizer] * (self.job == "train" and self.optimizer != "sgd"))
+        """Group, widths of the layers (256x6 for six of them), dtype, and what else tells it from the others."""
+        alike = [(width, len(list(widths))) for width, widths in groupby(self.sizes)]
+        widths = (f"{width}x{count}" if count > 2 else "-".join([str(width)] * count) for width, count in alike)
+        parts = [self.group, "-".join(widths), {"float32": "f32", "float64": "f64"}[self.dtype]]
+        parts += [self.optimizer] * (self.job == "train" and self.optimizer != "sgd")
+        return " ".join(parts + [self.remark] * bool(self.remark))
 
-    @property
-    def learning_rate(self):
-        return LEARNING_RATES[self.optimizer]
+    def is_meant_by(self, name):
+        """Whether `name` is the group or the beginning of the whole name; W1 means neither W1b nor W10."""
+        return name.split(" ")[0] == self.group and self.name.startswith(name)
 
     def problem(self):
         """Layers, inputs and targets, the same at every call."""
@@ -88,19 +102,30 @@ def _workloads():
     for reach_32, reach_64, sizes in ((2.2, 2.2, (2, 2, 1)), (2.7, 2.7, (4, 8, 3)), (3.5, 3.5, (16, 32, 8))):
         for dtype, reach in (("float32", reach_32), ("float64", reach_64)):
             yield Workload("W1", "steps", sizes, "sigmoid", "sigmoid", 1000, reach=reach, dtype=dtype, unit="sample")
-    for reach, sizes in ((1.2, (2, 2, 1)), (1.5, (4, 8, 3)), (3.2, (16, 32, 8))):
-        for dtype in ("float32", "float64"):
+    for reach_32, reach_64, sizes in ((1.7, 1.5, (2, 2, 1)), (2.2, 1.8, (4, 8, 3)), (4.5, 3.5, (16, 32, 8))):
+        for dtype, reach in (("float32", reach_32), ("float64", reach_64)):
             yield Workload("W1b", "train", sizes, "sigmoid", "sigmoid", 10_000, reach=reach, dtype=dtype, unit="sample")
-    for reach, sizes in ((3, (4, 16, 3)), (3.5, (16, 64, 64, 8)), (2, (64, 256, 256, 10))):
+    for reach, sizes in ((3.3, (4, 16, 3)), (3.5, (16, 64, 64, 8)), (2.2, (64, 256, 256, 10))):
         yield Workload("W2", "calls", sizes, "tanh", "identity", 1000, reach=reach, unit="sample")
-    for reach, optimizer in ((3, "momentum"), (2.8, "adam")):
+    for reach, optimizer in ((3.7, "momentum"), (3.1, "adam")):
         yield Workload("W3", "train", (8, 32, 32, 1), "tanh", "identity", 10_000, 32, optimizer, True, reach)
-    yield Workload("W4", "train", (784, 256, 10), "relu", "softmax", 20_000, 128, "adam", True, 1.15)
-    yield Workload("W5", "train", (1024, 2048, 2048, 10), "relu", "softmax", 4096, 512, "sgd", True, 1.05)
-    for dtype in ("float32", "float64"):
-        yield Workload("W6", "train", (20, 50, 1), "tanh", "identity", 10_000, 10_000, reach=2, dtype=dtype)
-    yield Workload("W7", "predict", (16, 64, 64, 8), "tanh", "identity", 10_000, reach=1.2)
-    yield Workload("W7", "predict", (784, 256, 10), "relu", "identity", 10_000, reach=1.1)
+    yield Workload("W4", "train", (784, 256, 10), "relu", "softmax", 20_000, 128, "adam", True, 1.25)
+    yield Workload("W5", "train", (1024, 2048, 2048, 10), "relu", "softmax", 4096, 512, "sgd", True, 1.03)
+    for reach, dtype in ((2.3, "float32"), (2.4, "float64")):
+        yield Workload("W6", "train", (20, 50, 1), "tanh", "identity", 10_000, 10_000, reach=reach, dtype=dtype)
+    yield Workload("W7", "predict", (16, 64, 64, 8), "tanh", "identity", 10_000, reach=1.25)
+    yield Workload("W7", "predict", (784, 256, 10), "relu", "identity", 10_000, reach=1.08)
+    for reach, optimizer in ((3.7, "momentum"), (3.1, "adam")):
+        yield Workload("W10", "train", (16, 64, 32, 3), "relu", "softmax", 2000, 32, optimizer, True, reach)
+    for samples in (2, 8, 64, 512, 2048):
+        for job, remark in (("predict", f"predict {samples}"), ("train", f"step {samples}")):
+            # A larger rate would leave the finite numbers, step after step on the same samples.
+            yield Workload("W11", job, (32, *[256] * 6, 10), "tanh", "identity", samples, samples, learning_rate=0.001,
+                           remark=remark)
+    # What SimpleChains' authors measured: 41 µs on 18 cores.
+    yield Workload("W12", "train", (4, 32, 16, 4), "tanh", "identity", 10_000, 10_000, "adam")
+    # Nielsen's network for MNIST.
+    yield Workload("W13", "train", (784, 30, 10), "sigmoid", "sigmoid", 50_000, 32, "sgd", True, 1)
 
 
 WORKLOADS = tuple(_workloads())

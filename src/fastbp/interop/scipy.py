@@ -1,4 +1,4 @@
-"""Batch learning by SciPy's L-BFGS: fastbp gives the loss and its gradient."""
+"""Batch learning with SciPy's L-BFGS: fastbp computes the loss and its gradient."""
 
 try:
     from scipy import optimize
@@ -12,13 +12,13 @@ from fastbp._checks import number, positive_integer
 
 
 def minimize(net, X, T, *, l2=0.0, sample_weight=None, max_iter=200, tol=1e-5):
-    """Let SciPy find the parameters of least loss over all samples, by L-BFGS.
+    """Let SciPy find the parameters with the lowest loss over all samples, by L-BFGS.
 
     Parameters
     ----------
     net : fastbp.Network
-        Starts from the parameters that it has, and gets those that were found; also where Ctrl-C or an exception ends
-        the search, the best so far.
+        The search starts from its parameters and replaces them by the best ones found, also where Ctrl-C or an
+        exception ends it.
     X : array_like, shape (M, n_inputs)
         Inputs, finite; at least one sample.
     T : array_like, shape (M, n_outputs)
@@ -26,11 +26,11 @@ def minimize(net, X, T, *, l2=0.0, sample_weight=None, max_iter=200, tol=1e-5):
     l2 : float, default 0.0
         ``l2 / 2 sum w**2`` over the weights is added to the loss; biases are exempt. At least 0.
     sample_weight : array_like, shape (M,), optional
-        Factor of each sample's error.
+        A factor for each sample's error.
     max_iter : int, default 200
-        Iterations at most; each takes one or a few passes over the samples.
+        The largest number of iterations; each takes one or a few passes over the samples.
     tol : float, default 1e-5
-        Stop when no component of the gradient is larger, or the loss falls no further than its rounding; at least 0.
+        Stop when no component of the gradient is larger, or the loss falls by no more than rounding; at least 0.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def minimize(net, X, T, *, l2=0.0, sample_weight=None, max_iter=200, tol=1e-5):
     Raises
     ------
     ValueError, TypeError
-        If an argument is out of range, or of the wrong shape, length or type; the network is what it was then.
+        If an argument is out of range, or has the wrong shape, length or type; the network has not changed then.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""Checkpoints: all that a training needs in order to go on bit for bit as if it had never been interrupted.
+"""Checkpoints: all that a training needs to continue bit for bit as if it had never been interrupted.
 
-docs/file-format.md describes the file. As with networks, nothing in it is executed and no size in it is believed.
+docs/file-format.md describes the file. As with networks, nothing in it is executed and no size in it is trusted.
 """
 
 import json
@@ -25,7 +25,7 @@ ARRAYS = *OF_PARAMETERS, "history", "order"
 
 
 def write(path, run):
-    """Keep the run as it stands at the end of an epoch."""
+    """Write the state of the run at the end of an epoch."""
     state = run.optimizer._state()
     arrays = {
         "params": run.net.params,
@@ -49,10 +49,10 @@ def write(path, run):
 
 
 def identity(run):
-    """What a run that goes on must have in common with the one that it continues, taken when it begins.
+    """What a resumed run must have in common with the one that it continues, taken when a run begins.
 
-    The reasons to stop are not part of it: they end a training, but change nothing of what it does before. The data
-    are told by CRC-32, for which they are read once.
+    The conditions for stopping are not part of it, because they change nothing of what happens before. The data are
+    compared by CRC-32, for which they are read once.
     """
     arguments, optimizer, source = run.net._arguments(), run.optimizer, run.source
     samples, validation = source.samples, run.validation
@@ -77,7 +77,7 @@ def identity(run):
 
 
 def described(value):
-    """What can be told of a value in another process: of an object its repr, but not where it is in memory."""
+    """A value as another process can compare it: of an object the repr, without its address in memory."""
     if value is None or isinstance(value, (str, int)) or (isinstance(value, float) and isfinite(value)):
         return value
     return re.sub(" at 0x[0-9a-fA-F]+", "", repr(value))
@@ -88,13 +88,13 @@ def checksum(array):
 
 
 def read(path):
-    """The header and the arrays of a checkpoint, of which types and sizes are known to be sound."""
+    """The header and the arrays of a checkpoint, with their types and sizes checked."""
     with io.naming(f"resume: {os.fsdecode(path)}"):
         header, body = io.read(KIND, path)
         if not isinstance(header, dict) or header.keys() != HEADER_TYPES.keys():
             raise io.FormatError(f"the header must hold exactly {', '.join(HEADER_TYPES)}")
         for key, kind in HEADER_TYPES.items():
-            if type(header[key]) is not kind:   # nor true for an int
+            if type(header[key]) is not kind:   # isinstance() would take true for an int
                 raise io.FormatError(f"header: {key} must be a {kind.__name__}, got {header[key]!r:.80}")
         for key in ("random_start", "random"):
             random_states.check(f"header: {key}", header[key])
@@ -111,7 +111,7 @@ def arrays_of(entries, body):
         stored = np.dtype(STORED_DTYPES[dtype])
         stop = start + size * stored.itemsize
         if stop > len(body):
-            raise io.FormatError(f"header: the array {name} does not fit the {len(body)} bytes that are there")
+            raise io.FormatError(f"header: the array {name} does not fit into the {len(body)} bytes that are there")
         arrays[name], start = np.frombuffer(body[start:stop], stored).astype(dtype), stop
     if start != len(body):
         raise io.FormatError(f"header: arrays must take all of the {len(body)} bytes that are there, got {start}")
@@ -128,7 +128,7 @@ def is_entry(entry):
 
 
 def apply(saved, run):
-    """Put a new run to where the saved one was; the network and the optimizer have not changed if they do not fit."""
+    """Bring a new run to where the saved one was; if it does not fit, the network and the optimizer do not change."""
     header, arrays = saved
     demand_the_same(header, run.identity)
     demand_arrays(arrays, run)
@@ -156,7 +156,7 @@ def demand_the_same(header, ours):
         for key in {**facts, **theirs}:
             if theirs.get(key) != facts.get(key):
                 raise ValueError(f"resume: the checkpoint was made with {theirs.get(key)!r:.80} as {key} of the "
-                                 f"{part}, this training has {facts.get(key)!r:.80}")
+                                 f"{part}, but this training has {facts.get(key)!r:.80}")
 
 
 def demand_arrays(arrays, run):
@@ -194,15 +194,15 @@ def demand_rate(rate, dtype):
 def replay(history, epochs, run):
     """Go through the epochs of the checkpoint; the schedule must have the same rates for them.
 
-    A schedule may depend on `epochs`, which may be others now: training goes on only if it would have come to where it
-    is with these, too.
+    A schedule may depend on `epochs`, which may have changed: training continues only if the new number would have
+    given the same rates so far.
     """
     done = history.size // run.width
     if run.stopping.epochs < done:
         raise ValueError(f"epochs must be at least the {done} that the checkpoint has done, got {run.stopping.epochs}")
     rates = run.replay(history.tolist())
     for epoch, (rate, earlier) in enumerate(zip(rates, history[2::run.width].tolist(), strict=False)):
-        # Other processors and libraries may round a cosine or a power in another way.
+        # Other processors and libraries may round a cosine or a power differently.
         if not isclose(rate, earlier, rel_tol=1e-9):
             raise ValueError(f"resume: the checkpoint was made with epochs={epochs} and had the learning rate "
                              f"{earlier!r} in epoch {epoch}, where schedule {run.options.schedule!r} now gives "

@@ -8,9 +8,9 @@ from fastbp._checks import number, one_of
 
 
 def class_weights(net, T, class_weight):
-    """`class_weight` as a weight for each sample; T has passed the door."""
+    """`class_weight` as a weight for each sample; T has been checked."""
     if callable(net.loss):
-        raise ValueError("class_weight must be None beside a loss function of one's own, which is not told")
+        raise ValueError("class_weight cannot be used with a loss function of your own, which would not see it")
     labels = class_labels(net, T)
     n_classes = max(net.n_outputs, 2)
     if isinstance(class_weight, str):
@@ -25,7 +25,7 @@ def class_weights(net, T, class_weight):
             of_class[int(label)] = number(f"class_weight[{label!r}]", weight, 0, inf, low_allowed=True)
         missing = np.isnan(of_class[labels])
         if missing.any():
-            raise ValueError(f"class_weight must name every label in T, got none for {labels[missing][0]}")
+            raise ValueError(f"class_weight must have a weight for every label in T, got none for {labels[missing][0]}")
     else:
         raise TypeError(f'class_weight must be a dict from label to weight or "balanced", got {class_weight!r}')
     return of_class[labels]

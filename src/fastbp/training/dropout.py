@@ -1,4 +1,4 @@
-"""Dropout: how often the outputs of each hidden layer are left out, and the seeds that the masks follow from."""
+"""Dropout: how often the outputs of each hidden layer are left out, and the seeds of the masks."""
 
 from fastbp._checks import number
 
@@ -10,14 +10,14 @@ class Dropout:
         self.rates, self.rng = rates, rng
 
     def of_an_epoch(self):
-        """What the core wants to know of it: the rates, and the seed of the masks."""
+        """What the core needs for an epoch: the rates, and the seed of the masks."""
         return self.rates, int(self.rng.integers(2**63))
 
 
 def make(net, dropout, rng):
     """What `dropout` asks for, or None if it leaves nothing out."""
     if isinstance(dropout, float) and dropout == 0.0:
-        return None         # the default, of every short training too
+        return None         # the default, which should cost a short training nothing
     n_hidden = len(net.layer_sizes) - 2
     try:
         rates = tuple(dropout)

@@ -6,7 +6,7 @@ from itertools import count
 import numpy as np
 
 from fastbp import io
-from fastbp._checks import one_of, positive_integer
+from fastbp._checks import check_flag, one_of, positive_integer
 from fastbp.divergence import DivergenceError
 from fastbp.optimizers import Rprop
 from fastbp.training import checkpoint as checkpoints
@@ -18,6 +18,8 @@ from fastbp.training.run import Run
 def fit(net, X, T, options, rng):
     """Train `net`; `rng` is the generator that `seed` stands for."""
     run = Run(net, options, rng)
+    if options.shuffle is not True and options.shuffle is not False:
+        check_flag("shuffle", options.shuffle)
     check_validation(options)
     check_checkpoint(options.checkpoint, options.checkpoint_every)
     callbacks = checked_callbacks(options.callbacks)
@@ -43,10 +45,10 @@ def fit(net, X, T, options, rng):
 
 
 def from_arrays(run, X, T, masks, saved):
-    """The source that X and T are, less the samples that are held out of them to validate the run with.
+    """The source for X and T, without the samples that are held out for validation.
 
-    X and T pass the door as they came, so that an error names the user's own rows. It makes arrays of the network's
-    dtype of them, and all that follows, class weights too, is made of these arrays: nothing is converted twice.
+    X and T are checked as they came, so that an error names the user's own rows. The check converts them to arrays of
+    the network's dtype, from which all else, class weights too, is made: nothing is converted twice.
     """
     net, options, rng = run.net, run.options, run.rng
     batch_size = checked_batch_size(options.batch_size, run.optimizer)
@@ -69,18 +71,18 @@ def from_arrays(run, X, T, masks, saved):
             rows = kept if options.shuffle else None
         try:
             samples = net._samples(x, t, weights)
-        except ValueError as error:     # of the weights: all else has passed the door before
+        except ValueError as error:     # about the weights: all else has been checked before
             raise ValueError(f"{error} after class_weight and validation_fraction") from None
     return sources.Arrays(net, samples, batch_size, run.optimizer, rng if options.shuffle else None, masks, rows)
 
 
 def chooser(rng, saved):
-    """What draws the rows to hold out: a training that is resumed holds out those of its first beginning."""
+    """The generator that draws the rows to hold out: a resumed training holds out the same rows as the first."""
     return rng if saved is None else random_states.generator_at(rng, saved[0]["random_start"])
 
 
 def train(run, callbacks, shown):
-    """Epochs until one of the reasons to stop."""
+    """Run epochs until there is a reason to stop."""
     options = run.options
     try:
         if shown:
@@ -99,7 +101,7 @@ def train(run, callbacks, shown):
         stop_reason = "interrupted"
     except DivergenceError as error:
         if run.best_params is not None:
-            error.add_note("The network has the parameters of the epoch with the least validation error.")
+            error.add_note("The network has the parameters of the epoch with the lowest validation error.")
         raise
     finally:
         run.end()
@@ -109,9 +111,9 @@ def train(run, callbacks, shown):
 
 
 def tell(callbacks, state):
-    """Call them all; whether one wants to stop.
+    """Call them all; returns whether one wants to stop.
 
-    Only True says so: a lambda also returns what it called happens to return, an axis of a plot for instance.
+    Only True counts, because a lambda may return anything: an axis of a plot, for instance.
     """
     answers = [getattr(callback, "on_epoch", callback)(state) for callback in callbacks]
     return any(isinstance(answer, (bool, np.bool_)) and answer for answer in answers)
@@ -120,7 +122,7 @@ def tell(callbacks, state):
 def check_validation(options):
     fraction, patience = options.validation_fraction, options.patience
     if options.validation_data is not None and fraction is not None:
-        raise ValueError(f"validation_fraction must be None beside validation_data, got {fraction!r}")
+        raise ValueError(f"validation_fraction cannot be given together with validation_data, got {fraction!r}")
     if patience is not None and options.validation_data is None and fraction is None:
         raise ValueError(f"patience needs validation_data or validation_fraction, got patience={patience!r} alone")
 
@@ -136,7 +138,7 @@ def check_checkpoint(checkpoint, checkpoint_every):
 
 
 def checked_callbacks(callbacks):
-    """A tuple of them; a callback need not be put into a list to come alone."""
+    """The callbacks as a tuple; a single one need not be in a list."""
     if is_callback(callbacks):
         return (callbacks,)
     try:
@@ -152,7 +154,7 @@ def checked_callbacks(callbacks):
 
 
 def is_callback(thing):
-    """Whether it is a function or has `on_epoch`; a class is most likely one that was meant to be called."""
+    """Whether it is a function or has `on_epoch`; a class is none, since most likely an object of it was meant."""
     return not isinstance(thing, type) and callable(getattr(thing, "on_epoch", thing))
 
 
@@ -166,10 +168,14 @@ def checked_batch_size(batch_size, optimizer):
 
 
 def refuse_samples(X):
-    """Where T is None, X must give batches, and is no array or list of rows whose targets were forgotten."""
-    first = X[0] if isinstance(X, (list, tuple)) and X and isinstance(X[0], (list, tuple)) else (None,)
-    if hasattr(X, "__array__") or all(isinstance(value, (int, float)) for value in first):
-        raise TypeError("T must hold the targets of the samples X, got None; only batches (X, T) come without it")
+    """Without T, X must give batches: refuse samples whose targets were forgotten."""
+    if isinstance(X, tuple) and len(X) == 2 and all(hasattr(array, "__array__") for array in X):
+        raise TypeError("X and T must be two arguments, got a tuple of two arrays; write fit(X, T), or fit([(X, T)]) "
+                        "for a single batch")
+    first = X[0] if isinstance(X, (list, tuple)) and X else None
+    is_row = isinstance(first, (list, tuple)) and all(isinstance(value, (int, float)) for value in first)
+    if any(hasattr(thing, attribute) for thing in (X, first) for attribute in ("__array__", "toarray")) or is_row:
+        raise TypeError("T must hold the targets of the samples X, got None; only batches (X, T) need no T")
 
 
 def refuse_beside_batches(options):

@@ -1,4 +1,4 @@
-"""What `fit` returns, and what it tells callbacks on the way."""
+"""What `fit` returns, and what it gives callbacks on the way."""
 
 from __future__ import annotations
 
@@ -22,32 +22,33 @@ COLUMNS = "error", "rms", "learning_rate", "seconds", "validation_error", "valid
 
 
 class History:
-    """What a `Network.fit` did, which makes it.
+    """What happened in a `Network.fit`, which returns it.
 
     Parameters
     ----------
     records : list of float
         Entries of the arrays below, epoch after epoch.
     width : int
-        How many there are of each epoch: 4, or 6 with validation.
+        The number of entries for each epoch: 4, or 6 with validation.
     stop_reason : str
         As below.
 
     Attributes
     ----------
     error, rms : ndarray of float64, shape (epochs,)
-        E and the RMS error of each epoch, taken from each sample before the update that it took part in.
+        The error E, which training makes smaller, and the RMS error of each epoch. Each sample's error is taken before
+        the update that it takes part in.
     stop_reason : str
         "interrupted" (Ctrl-C), "desired_error" (reached), "patience" (no improvement), "epochs" (all done),
         "time_limit" or "callback"; the first of them that holds, in this order.
     validation_error, validation_rms : ndarray of float64, shape (epochs,)
-        The same of the validation data after each epoch; empty where there are none.
+        The same for the validation data after each epoch; empty where there are none.
     learning_rate, seconds : ndarray of float64, shape (epochs,)
         The optimizer's rate in each epoch, and the time from the beginning of the training to the end of the epoch.
     best_epoch : int or None
-        The epoch with the least validation error, from 0.
+        The epoch with the lowest validation error, from 0.
     epochs : int
-        How many there were; ``len`` says the same.
+        The number of epochs; ``len`` gives it too.
     """
 
     error: NDArray[np.float64]
@@ -83,11 +84,11 @@ class History:
         last = f", RMS {self.rms[-1]:.6g}" if len(self) else ""
         if self.best_epoch is not None:
             last += (f", validation E {self.validation_error[-1]:.6g}"
-                     f" (least in epoch {self.best_epoch}: {self.validation_error[self.best_epoch]:.6g})")
-        return f"History({len(self)} epochs{last}, stopped by {self.stop_reason})"
+                     f" (lowest {self.validation_error[self.best_epoch]:.6g} in epoch {self.best_epoch})")
+        return f"History({len(self)} epoch{'s' * (len(self) != 1)}{last}, stop_reason={self.stop_reason!r})"
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it in plain lists and numbers, as JSON takes it.
+        """All of it in plain lists and numbers, as JSON takes them.
 
         Returns
         -------
@@ -99,7 +100,7 @@ class History:
 
 @dataclass(frozen=True, eq=False)
 class EpochState:
-    """What a callback is told at the end of an epoch, by `Network.fit` and by `fastbp.interop.sklearn` alike.
+    """What a callback is given at the end of an epoch, by `Network.fit` and by `fastbp.interop.sklearn` alike.
 
     Attributes
     ----------
@@ -110,10 +111,11 @@ class EpochState:
     optimizer : optimizer
         The one that trains.
     error, rms, validation_error, learning_rate, seconds : float
-        This epoch's entries of the History to come; validation_error is None without validation data. In an estimator
-        they are measured in the same way: E is that of its network, without the penalty `alpha`.
+        This epoch's entries in the History; validation_error is None without validation data. In an estimator they are
+        measured in the same way: `error` is that of its network, without the penalty `alpha`.
     last_batch : callable
-        Returns (X, T) of the epoch's last batch, as copies of the network's dtype; batches come as they were given.
+        Returns (X, T) of the epoch's last batch, copied in the network's dtype; a batch of an iterable is returned as
+        it came.
     estimator : MLPClassifier or MLPRegressor of fastbp.interop.sklearn, or None
         The estimator whose `fit` or `partial_fit` trains; None in `Network.fit`.
     """
@@ -132,7 +134,7 @@ class EpochState:
     def error_signals(self) -> list[Floats]:
         """The error signals e = dE/da of each layer for the samples of the epoch's last batch.
 
-        They are computed by this call, so at the parameters that the network has after the epoch.
+        They are computed by this call, so with the parameters that the network has after the epoch.
 
         Returns
         -------

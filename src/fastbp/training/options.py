@@ -1,13 +1,12 @@
-"""The keywords of `Network.fit` as one object, so that they are listed in its signature and here, and nowhere else."""
+"""The keywords of `Network.fit` as one object, so that what it calls need not list them."""
 
 from __future__ import annotations
 
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import ArrayLike
 
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
 
 
 class Options(NamedTuple):
-    """What they mean is in the docstring of `Network.fit`. Who uses an option checks it.
+    """The keywords in the order of the signature of `Network.fit`, whose docstring says what they mean. Each option is
+    checked where it is used.
 
     A named tuple, because it cannot be changed and costs a short training less than a dataclass does.
     """
@@ -42,11 +42,3 @@ class Options(NamedTuple):
     resume: str | os.PathLike[str] | None
     dropout: float | Sequence[float]
     threads: int | None
-
-    @classmethod
-    def of(cls, keywords: Mapping[str, Any]) -> Options:
-        """Those of them that are options."""
-        return cls._make(IN_ORDER(keywords))
-
-
-IN_ORDER = itemgetter(*Options._fields)

@@ -1,7 +1,7 @@
 """The states of NumPy's generators as plain numbers, and complete checks of those that a file holds.
 
-NumPy takes a state as it comes: with a position far outside of its table it reads other memory, and from the states
-from which nothing random follows it gives the same number for ever.
+NumPy does not check a state: with a position far outside of its table it reads other memory, and from some states it
+gives the same number for ever.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ def state_of(rng):
 
 
 def generator_at(rng, state):
-    """A generator like this one that stands elsewhere."""
+    """A generator of this one's kind in the given state."""
     if state["bit_generator"] != name(rng):
         raise ValueError(f"resume: the checkpoint has the random state of {state['bit_generator']}, which does not fit "
                          f"seed, a generator with {name(rng)}")
@@ -37,10 +37,10 @@ def generator_at(rng, state):
 
 
 def name(rng):
-    """Of its bit generator, which must be one whose states can be checked."""
+    """The name of its bit generator, which must be one whose states can be checked."""
     kind = type(rng.bit_generator)
     if kind is not getattr(np.random, kind.__name__, None) or kind.__name__ not in FORMS:
-        raise ValueError(f"seed must be a generator with one of {', '.join(FORMS)} beside checkpoint or resume, got "
+        raise ValueError(f"with checkpoint or resume, seed must be a generator with one of {', '.join(FORMS)}, got "
                          f"one with {kind.__name__}")
     return kind.__name__
 
@@ -52,7 +52,7 @@ def plain(value):
 
 
 def check(argument, state):
-    """Refuse what no generator of NumPy's can have come to."""
+    """Refuse a state that no generator of NumPy's can reach."""
     kind = state.get("bit_generator")
     if kind not in tuple(FORMS):    # a tuple, because the kind may be unhashable
         raise FormatError(f"{argument} must be the state of one of {', '.join(FORMS)}, got {kind!r:.80}")
@@ -75,4 +75,4 @@ def fits(value, form):
         return isinstance(value, list) and len(value) == len(form) and all(map(fits, value, form))
     if isinstance(form, str):
         return value == form
-    return type(value) is int and 0 <= value < form     # not True, which is an int, too
+    return type(value) is int and 0 <= value < form     # isinstance() would take True for an int

@@ -14,8 +14,8 @@ class Rates:
 
     def __init__(self, schedule, optimizer, dtype, epochs):
         if isinstance(optimizer, Rprop):
-            raise ValueError("schedule must be None beside Rprop, whose learning rate is only that of the first step, "
-                             f"got {schedule!r}")
+            raise ValueError("schedule cannot be used with Rprop, whose learning rate is only the first step; got "
+                             f"{schedule!r}")
         schedules.check("schedule", schedule)
         self.factors = schedules.factors(schedule, epochs)
         self.own, self.dtype, self.epochs = optimizer.learning_rate, dtype, epochs
@@ -23,8 +23,8 @@ class Rates:
     def next(self, epoch, error):
         """The rate of this epoch; `error` is E of the one before, or None.
 
-        A rate that is too small for the network's dtype is its least normal number, with which nothing breaks and
-        hardly anything is learnt; one that is too large would break everything.
+        A rate that is too small for the network's dtype is raised to its smallest normal number, which does no harm;
+        one that is too large is refused.
         """
         try:
             factor = next_factor(self.factors, error)
@@ -39,10 +39,9 @@ class Rates:
 
 
 def next_factor(factors, error):
-    """The next of the factors; a generator is told the error.
+    """The next of the factors; a generator is sent the error.
 
-    What is no generator is not told, nor is a generator that stands at ``yield from`` such a thing, which could not
-    take it.
+    No other iterator is, nor a generator that is in a ``yield from`` one, which could not take it.
     """
     listener = factors
     while (delegate := getattr(listener, "gi_yieldfrom", None)) is not None:

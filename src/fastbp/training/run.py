@@ -1,44 +1,45 @@
-"""One call of `fit`: its epochs, and what has come of them so far."""
+"""One call of `fit`: its epochs, and their results so far."""
 
-import time
 from math import inf, sqrt
+from time import perf_counter
 
 from fastbp import divergence, optimizers
 from fastbp._checks import thread_count
+from fastbp.divergence import RUNAWAY
 from fastbp.training import random_states
 from fastbp.training.history import EpochState, History
 from fastbp.training.stopping import Stopping
 
 
 class Run:
-    """What a training is made of; whoever makes one sets `source`."""
+    """What a training is made of; its maker must set `source`."""
 
     def __init__(self, net, options, rng):
-        self.started, self.seconds_before = time.perf_counter(), 0.0    # the latter of the training that is resumed
+        self.started, self.seconds_before = perf_counter(), 0.0    # the latter: of the training that is resumed
         self.net, self.options, self.rng = net, options, rng
         self.stopping = Stopping(options)
         self.optimizer = optimizers.make(options.optimizer, options.learning_rate)
         self.threads = 0 if options.threads is None else thread_count("threads", options.threads)
         self.rates = None
         if options.schedule is not None:
-            # Imported when it is asked for: the dataclasses of the schedules take a tenth of fastbp's import to make.
+            # Imported here, because making the dataclasses of the schedules takes a tenth of fastbp's import.
             from fastbp.training.rates import Rates
             self.rates = Rates(options.schedule, self.optimizer, net.dtype, self.stopping.epochs)
         self.random_start = None if options.checkpoint is None else random_states.state_of(rng)
-        self.identity = None    # what a checkpoint tells it by, if there is one
+        self.identity = None    # what a checkpoint recognises it by, if there is one
         self.source = self.validation = None
-        # E, RMS error, learning rate, seconds and the two validation errors, if any, of each epoch: one flat list, for
-        # a tuple each would keep the garbage collector busy.
+        # E, RMS error, learning rate, seconds and the two validation errors, if any, of each epoch: one flat list,
+        # because a tuple for each would keep the garbage collector busy.
         self.records, self.width = [], 4
-        self.best_params, self.runaway = None, inf
+        self.best_params = None
 
     @property
     def done(self):
-        """Epochs behind it."""
+        """The number of epochs done."""
         return len(self.records) // self.width
 
     def validate_with(self, data):
-        """Have the errors of these data taken after each epoch."""
+        """Compute the errors of these data after each epoch."""
         self.validation, self.width = data, 6
 
     def reason_to_begin_none(self):
@@ -46,43 +47,41 @@ class Run:
         return self.stopping.reason(self.done, self.records[1 - self.width] if self.records else inf, 0.0)
 
     def epoch(self, epoch):
-        """Train for one epoch; why it must be the last one, or None."""
+        """Train for one epoch; returns why it must be the last one, or None."""
         if self.rates is not None:
             self.optimizer.learning_rate = self.next_rate(epoch)
         error, squares = self.source.train(epoch, self.threads)
         rms = sqrt(squares / self.source.terms)
-        if rms > self.runaway:
-            raise divergence.of_an_epoch(self.net, epoch, self.records[1], rms, self.source.of_an_update(),
-                                         self.optimizer)
+        if rms > RUNAWAY:
+            divergence.refuse_runaway(self.net, epoch, self.records[1] if self.records else None, rms,
+                                      self.source.of_an_update(), self.optimizer)
         best_params, validation = self.best_params, ()
         if self.validation is not None:
             validation = self.net._error_and_rms(*self.validation, self.threads)
             if self.stopping.look(validation[0]) and self.stopping.patience < inf:
                 best_params = self.net.params
-        seconds = time.perf_counter() - self.started
+        seconds = perf_counter() - self.started
         record = error, rms, self.optimizer.learning_rate, self.seconds_before + seconds
-        # Ctrl-C comes at a call, so not between these lines: the best parameters are those of a recorded epoch.
+        # Ctrl-C is noticed at a call, so not between these lines: the best parameters are those of a recorded epoch.
         self.records += record + validation if validation else record
         self.best_params = best_params
-        if epoch == 0:
-            self.runaway = divergence.RUNAWAY * max(rms, 1.0)
         return self.stopping.reason(epoch + 1, rms, seconds)
 
     def end(self):
-        """Whatever has ended it, the optimizer gets its own rate back and the network its best parameters."""
+        """However training ended, give the optimizer its own rate back and the network its best parameters."""
         if self.rates is not None:
             self.optimizer.learning_rate = self.rates.own
         if self.best_params is not None:
             self.net.params = self.best_params
 
     def next_rate(self, epoch):
-        """What the schedule has for this epoch, after the error of the one before."""
+        """The schedule's rate for this epoch, given the error of the one before."""
         return self.rates.next(epoch, self.records[(epoch - 1) * self.width] if epoch else None)
 
     def replay(self, records):
         """Go through the epochs of a checkpoint, as far as schedule and stopping are concerned.
 
-        What is returned are the rates that the schedule has for them; none if there is no schedule.
+        Returns the rates that the schedule has for them; an empty list if there is no schedule.
         """
         self.records, rates = records, []
         for epoch in range(self.done):
@@ -92,11 +91,10 @@ class Run:
                 self.stopping.look(records[epoch * self.width + 4])
         if records:
             self.seconds_before = records[3 - self.width]
-            self.runaway = divergence.RUNAWAY * max(records[1], 1.0)
         return rates
 
     def state(self):
-        """What a callback is told."""
+        """What a callback is given."""
         error, rms, learning_rate, seconds, *validation = self.records[-self.width:]
         return EpochState(self.done - 1, self.net, self.optimizer, error, rms, validation[0] if validation else None,
                           learning_rate, seconds, self.source.last_batch)

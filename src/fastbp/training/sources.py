@@ -4,18 +4,18 @@ import types
 
 import numpy as np
 
-from fastbp._checks import warn
+from fastbp._checks import kind, warn
 from fastbp.divergence import DivergenceError
 from fastbp.optimizers import Rprop
 
 NO_DROPOUT = None, 0
-NOISY_SIGNS = "Rprop compares the signs of gradients of the same samples; those of small batches are noise to it. "
+NOISY_SIGNS = "Rprop compares the signs of gradients of the same samples; those of small batches are too noisy. "
 
 
 class Arrays:
     """All samples at hand, in memory or in a memory map; the core takes them in an order of its own.
 
-    `rows` has the row of the user's X that each sample was, if they are not the same.
+    `rows` holds the row of each sample in the user's X, if the two differ.
     """
 
     def __init__(self, net, samples, batch_size, optimizer, rng, dropout, rows):
@@ -30,7 +30,7 @@ class Arrays:
                  "samples.")
 
     def watch_order(self):
-        """Have the order of the samples in `order`, to be read and written: each epoch shuffles that of the last."""
+        """Keep the order of the samples in `order`, to be read and written: each epoch shuffles that of the last."""
         self.order = self.samples.shuffle(np.random.default_rng(0))
         self.order[:] = np.arange(self.size)
 
@@ -46,14 +46,14 @@ class Arrays:
             raise type(error)(epoch, int(self.rows[error.sample]), error.what) from None
 
     def of_an_update(self):
-        """Inputs, and how many samples an update has."""
-        return self.samples.x, self.batch
+        """Inputs, targets, and how many samples an update has."""
+        return self.samples.x, self.samples.t, self.batch
 
     def last_batch(self):
         """(X, T) of the last batch of the last epoch."""
         rows = np.arange(self.size) if self.order is None else self.order
         rows = rows[(self.size - 1) // self.batch * self.batch:]
-        # Picked by their numbers, so copied: nobody may write into labels that the core takes as indices.
+        # Indexing by numbers copies: nobody may write into labels that the core takes as indices.
         return self.samples.x[rows], self.samples.t[rows]
 
 
@@ -65,16 +65,16 @@ class Batches:
 
     def __init__(self, net, batches, optimizer, dropout, epochs):
         self.net, self.batches, self.optimizer, self.dropout = net, batches, optimizer, dropout
-        self.last = self.checked = None     # the last batch, as it came and as it has passed the door
+        self.last = self.checked = None     # the last batch, as it came and as it was checked
         if not hasattr(batches, "__iter__") and not callable(batches):
-            raise TypeError("X must be an array with its targets T, or an iterable of batches (X, T) where T is None; "
-                            f"got {type(batches).__name__}")
+            raise TypeError("X must be an array with its targets T or, without T, an iterable of batches (X, T); "
+                            f"got {kind(batches)}")
         if isinstance(batches, types.GeneratorType) and epochs > 1:
             raise ValueError(f"X must give its batches anew in each of the {epochs} epochs, got a generator, which is "
                              "exhausted after the first; pass the function that makes it")
 
     def train(self, epoch, threads):
-        """One epoch: (E, sum of squares). If it fails, the network is what it was before it."""
+        """One epoch: (E, sum of squares). If it fails, the network gets back the parameters from before it."""
         params = self.net.params
         try:
             return self._train(epoch, threads)
@@ -87,7 +87,7 @@ class Batches:
         for number_of_batch, batch in enumerate(self.batches() if callable(self.batches) else self.batches):
             if number_of_batch == 1 and epoch == 0 and isinstance(self.optimizer, Rprop):
                 warn(f"{NOISY_SIGNS}Give all samples in one batch.")
-            # Not train_step, which knows neither the squares that the RMS error is made of nor dropout.
+            # Not train_step, which gives no sum of squares for the RMS error and takes no dropout.
             samples = self._check(batch, f"batch {number_of_batch} of epoch {epoch}")
             try:
                 rates, seed = NO_DROPOUT if self.dropout is None else self.dropout.of_an_epoch()
@@ -109,7 +109,7 @@ class Batches:
         try:
             x, t = batch
         except (TypeError, ValueError):
-            raise ValueError(f"X must give batches of two arrays (X, T), {name} is {type(batch).__name__}") from None
+            raise ValueError(f"X must give batches of two arrays (X, T), but {name} is {kind(batch)}") from None
         try:
             samples = self.net._samples(x, t)
         except (TypeError, ValueError) as error:
@@ -119,7 +119,7 @@ class Batches:
         return samples
 
     def of_an_update(self):
-        return self.checked.x, self.checked.m
+        return self.checked.x, self.checked.t, self.checked.m
 
     def last_batch(self):
         return self.last

@@ -6,11 +6,11 @@ from fastbp._checks import number, positive_integer
 
 
 class Stopping:
-    """The reasons to stop, asked after each epoch."""
+    """The conditions for stopping, checked after each epoch."""
 
     def __init__(self, options):
         self.epochs = positive_integer("epochs", options.epochs)
-        # What is not asked for is never reached.
+        # A condition that is not given is never met.
         self.desired_error = -1 if options.desired_error is None else number(
             "desired_error", options.desired_error, 0, inf, low_allowed=True)
         self.time_limit = inf if options.time_limit is None else number("time_limit", options.time_limit, 0, inf)
@@ -21,7 +21,7 @@ class Stopping:
         self.least, self.waited = inf, 0
 
     def look(self, validation_error):
-        """Take note of an epoch's validation error; whether it is the least so far."""
+        """Take note of an epoch's validation error; returns whether it is the lowest so far."""
         self.waited = 0 if validation_error < self.least - self.min_delta else self.waited + 1
         is_best = validation_error < self.least
         if is_best:
@@ -31,7 +31,7 @@ class Stopping:
     def reason(self, done, rms, seconds):
         """Why no further epoch may follow, or None.
 
-        So many are done, the last with this RMS error, and the call of `fit` was so many seconds ago.
+        `done` epochs are done, the last with the RMS error `rms`, and the call of `fit` was `seconds` ago.
         """
         if rms <= self.desired_error:
             return "desired_error"

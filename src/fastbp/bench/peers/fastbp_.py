@@ -33,9 +33,9 @@ def prepare(workload, layers, X, T):
         samples = [(x, t, rate) for x, t in zip(X, T, strict=True)]
         return loop(step, samples), lambda: net.params
     if workload.job == "train":
-        if workload.batch == workload.samples:
-            return lambda: net.train_step(X, T, rate), lambda: net.params
         method = optimizer(workload)
+        if workload.batch == workload.samples:
+            return lambda: net.train_step(X, T, optimizer=method), lambda: net.params
         return (lambda: net.fit(X, T, epochs=1, batch_size=workload.batch, optimizer=method,
                                 shuffle=workload.shuffle)), lambda: net.params
     if workload.job == "calls":

@@ -204,16 +204,17 @@ def rows(workload):
     last = n_layers - 1
     dtype = np.dtype(workload.dtype).type
     g, gs, softmax = activation(workload.hidden, dtype), slope(workload.hidden, dtype), workload.output == "softmax"
+    everywhere = workload.output == workload.hidden     # elsewhere outputs are identities or a softmax, with d = y - t
     method, rate = workload.optimizer, workload.learning_rate
     mu, beta_1, beta_2 = dtype(MOMENTUM), dtype(BETA_1), dtype(BETA_2)
 
     @compiled
-    def layer(x, W, b, r, hidden):
+    def layer(x, W, b, r, activated):
         np.dot(x, W, r)
         for i in range(len(x)):
             for j in range(len(b)):
                 r[i, j] += b[j]
-            if hidden:
+            if activated:
                 for j in range(len(b)):
                     r[i, j] = g(r[i, j])
 
@@ -230,7 +231,7 @@ def rows(workload):
     @compiled
     def forward(x, W, b, a):
         for l in range(n_layers):
-            layer(x, W[l], b[l], a[l], l < last)
+            layer(x, W[l], b[l], a[l], everywhere or l < last)
             x = a[l]
         if softmax:
             softmax_rows(x)
@@ -256,6 +257,8 @@ def rows(workload):
         for i in range(len(x)):
             for j in range(t.shape[1]):
                 d[last][i, j] = (a[last][i, j] - t[i, j]) / m
+                if everywhere:
+                    d[last][i, j] *= gs(a[last][i, j])
         for l in range(last, -1, -1):
             layer_gradients(a[l - 1] if l > 0 else x, d[l], G[l], gb[l])
             if l > 0:
@@ -276,12 +279,8 @@ def rows(workload):
                 p[i] -= h * g[i]
 
     @compiled
-    def part(arrays, m):
-        return arrays[:m]
-
-    @compiled
-    def epoch(X, T, order, batch, x, t, W, b, full_a, full_d, G, gb, Wm, Ws, bm, bs, steps):
-        """`order` is empty where the rows are taken as they stand."""
+    def epoch(X, T, order, batch, x, t, W, b, full_a, full_d, tail_a, tail_d, G, gb, Wm, Ws, bm, bs, steps):
+        """`order` is empty where the rows are taken as they stand; the tails are the rows of a last, shorter batch."""
         for start in range(0, len(X), batch):
             m = min(batch, len(X) - start)
             xs, ts = X[start:start + m], T[start:start + m]
@@ -290,10 +289,7 @@ def rows(workload):
                     x[i] = X[order[start + i]]
                     t[i] = T[order[start + i]]
                 xs, ts = x[:m], t[:m]
-            if m == batch:
-                a, d = full_a, full_d
-            else:
-                a, d = tails(full_a, m), tails(full_d, m)
+            a, d = (full_a, full_d) if m == batch else (tail_a, tail_d)
             forward(xs, W, b, a)
             gradients(xs, ts, W, a, d, G, gb)
             steps += 1
@@ -306,16 +302,6 @@ def rows(workload):
                 update(W[l], G[l], Wm[l], Ws[l], dtype(h), dtype(epsilon))
                 update(b[l], gb[l], bm[l], bs[l], dtype(h), dtype(epsilon))
         return steps
-
-    # A tuple comes back from compiled code only with a length that is written down.
-    if n_layers == 2:
-        @compiled
-        def tails(arrays, m):
-            return (part(arrays[0], m), part(arrays[1], m))
-    else:
-        @compiled
-        def tails(arrays, m):
-            return (part(arrays[0], m), part(arrays[1], m), part(arrays[2], m))
 
     return forward, epoch
 
@@ -346,14 +332,15 @@ def prepare(workload, layers, X, T):
         return lambda: forward(X, W, b, a), lambda: a[-1]
     zeros = [tuple(np.zeros_like(p) for p in parts) for parts in (W, b) * 3]
     G, gb, Wm, bm, Ws, bs = zeros
+    tails = [tuple(rows[:len(X) % n_rows] for rows in part) for part in (a, d)]
     x, t = X[:n_rows].copy(), T[:n_rows].copy()
     rng, none, steps = np.random.default_rng(0), np.empty(0, np.int64), [0]
 
     def run():
         order = rng.permutation(len(X)) if workload.shuffle else none
-        steps[0] = epoch(X, T, order, workload.batch, x, t, W, b, a, d, G, gb, Wm, Ws, bm, bs, steps[0])
+        steps[0] = epoch(X, T, order, workload.batch, x, t, W, b, a, d, *tails, G, gb, Wm, Ws, bm, bs, steps[0])
 
     # Compiled on copies: nothing of this counts.
-    copies = [tuple(p.copy() for p in parts) for parts in (W, b, a, d, G, gb, Wm, Ws, bm, bs)]
+    copies = [tuple(p.copy() for p in parts) for parts in (W, b, a, d, *tails, G, gb, Wm, Ws, bm, bs)]
     epoch(X, T, none, workload.batch, x, t, *copies, 0)
     return run, lambda: flat(zip(W, b, strict=True))

@@ -1,12 +1,12 @@
 """scikit-learn's MLPClassifier and MLPRegressor with the arithmetic done by a fastbp network (docs/sklearn.md).
 
 The classes are subclasses of scikit-learn's: arguments, checks, labels, attributes, warnings, lbfgs and sparse data are
-inherited. What is replaced stands in layers, each file a subclass of the one before or a help to it:
+inherited. What is replaced forms layers, in which each file subclasses the one before or helps it:
 
-- `versions.py`: in what the versions of scikit-learn differ.
+- `versions.py`: how the versions of scikit-learn differ.
 - `perceptron.py`: the network that owns the parameters; outputs; loss and gradient for lbfgs.
 - `descent.py`: the epochs of the stochastic solvers; `optimizers.py`: their optimizers, at rest and compiled.
-- `fast_path.py`: predictions and partial_fits in which scikit-learn's checks could find nothing, without them.
+- `fast_path.py`: predict and partial_fit without scikit-learn's checks, where these could find nothing.
 - `estimators.py`: the two classes; `onnx.py`: what skl2onnx has to know about them.
 """
 
@@ -17,11 +17,11 @@ try:
 except ImportError as error:
     raise ImportError(f'fastbp.interop.sklearn needs scikit-learn: pip install "fastbp[sklearn]" ({error})') from error
 
-# Of scikit-learn, the oldest and the newest that the tests pass with (noxfile.py).
+# The oldest and the newest scikit-learn that the tests pass with (noxfile.py).
 OLDEST, NEWEST = (1, 5), (1, 9)
 installed = tuple(map(int, sklearn.__version__.split(".")[:2]))
 if installed < OLDEST:
-    raise ImportError("fastbp.interop.sklearn needs scikit-learn 1.5 or later, and this is "
+    raise ImportError("fastbp.interop.sklearn needs scikit-learn 1.5 or later, but this is "
                       f'{sklearn.__version__}: pip install "fastbp[sklearn]"')
 
 consequence = "check that its models are those of sklearn.neural_network"
@@ -31,7 +31,7 @@ try:
 except (ImportError, AttributeError) as error:
     if installed <= NEWEST:
         raise
-    # A private name of scikit-learn's has gone. A program that has changed its one line goes on, slower.
+    # A private name of scikit-learn's is gone. A program that imports these classes still runs, but slower.
     from sklearn.neural_network import MLPClassifier, MLPRegressor
 
     def register_onnx_converters():
@@ -39,7 +39,7 @@ except (ImportError, AttributeError) as error:
 
     consequence = f"the two do not fit together ({error}), so these are the classes of sklearn.neural_network"
 if installed > NEWEST:
-    warnings.warn(f"fastbp.interop.sklearn was tested with scikit-learn 1.5 to 1.9, and this is {sklearn.__version__}: "
+    warnings.warn(f"fastbp.interop.sklearn was tested with scikit-learn 1.5 to 1.9, but this is {sklearn.__version__}: "
                   f"{consequence}; or pip install \"scikit-learn<1.10\"", stacklevel=2)
 
 __all__ = ["MLPClassifier", "MLPRegressor", "register_onnx_converters"]

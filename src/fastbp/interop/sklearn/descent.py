@@ -57,10 +57,10 @@ class DescendingPerceptron(CompiledPerceptron):
     def _fit(self, X, y, sample_weight=None, incremental=False):
         solver = self._solver = self.solver
         if checked_callbacks(self.callbacks) and solver == "lbfgs":
-            raise ValueError("callbacks are called after every epoch, and the solver 'lbfgs' has none")
+            raise ValueError("callbacks are called after every epoch, but the solver 'lbfgs' has no epochs")
         n_hidden = np.size(self.hidden_layer_sizes)
         if not isinstance(self.activation, str) and len(self.activation) != n_hidden:
-            raise ValueError(f"activation must be a name or hold one for each of the {n_hidden} hidden layers, "
+            raise ValueError(f"activation must be a name, or hold one for each of the {n_hidden} hidden layers, "
                              f"got {self.activation!r}")
         if solver in SOLVERS:
             # scikit-learn's _fit does nothing for a solver that it does not know. It sees adam, until it has checked
@@ -101,7 +101,7 @@ class DescendingPerceptron(CompiledPerceptron):
         self._train(arrays, incremental, held_out)
 
     def _hold_out(self, arrays):
-        """Arrays to train on, and the namespace of those that early stopping looks at."""
+        """Arrays to train on, and a namespace of those for early stopping."""
         X, y = arrays[:2]
         # Labels that are one column can be stratified.
         stratify = y if is_classifier(self) and self.n_outputs_ == 1 else None
@@ -161,7 +161,7 @@ class DescendingPerceptron(CompiledPerceptron):
             self.loss_curve_.append(nan)
             self.validation_scores_.append(nan)
             self.validation_loss_curve_.append(nan)
-            warn(f"{error} The best ones are restored.", ConvergenceWarning)
+            warn(f"{error} The best parameters are restored.", ConvergenceWarning)
         if held_out is not None:
             best = self._best_coefs + self._best_intercepts
             for view, values in zip(self.coefs_ + self.intercepts_, best, strict=True):
@@ -213,14 +213,14 @@ class DescendingPerceptron(CompiledPerceptron):
         return stop
 
     def _validate(self, held_out):
-        """Whether the held-out samples have a better score than ever; if so, its parameters are kept."""
+        """Whether the held-out samples have a better score than before; the parameters of the best are kept."""
         score = self._score(held_out.X, held_out.y, held_out.weight)
         self.validation_scores_.append(score)
         if self.verbose:
             print(f"Validation score: {score:f}")
         held_out.error = self._net.error(held_out.X, held_out.targets, held_out.weight)
         self.validation_loss_curve_.append(self._reported(held_out.error))
-        improved = not score < self.best_validation_score_ + self.tol       # so it is with NaN, too
+        improved = not score < self.best_validation_score_ + self.tol       # NaN counts as better, too
         if score > self.best_validation_score_:
             self.best_validation_score_ = score
             self._best_coefs = [W.copy() for W in self.coefs_]
@@ -236,7 +236,7 @@ class DescendingPerceptron(CompiledPerceptron):
 
 
 def demand_weight(weight, batch):
-    """Refuse an epoch in which a batch has no mean; weight: of the samples in the order in which they will come."""
+    """Refuse an epoch in which a batch has no mean; weight: those of the samples in the order of the epoch."""
     totals = np.add.reduceat(weight, np.arange(0, len(weight), batch))
     if not totals.all():
         raise ValueError(f"sample_weight and class_weight leave {np.sum(totals == 0)} of {len(totals)} batches without "

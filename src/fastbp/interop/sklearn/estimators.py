@@ -1,4 +1,4 @@
-"""The two estimators: their arguments, and what a classifier and a regressor do each in their own way."""
+"""The two estimators: their arguments, and what a classifier and a regressor do differently."""
 
 import inspect
 from functools import wraps
@@ -13,7 +13,7 @@ from fastbp.interop.sklearn.fast_path import FastPerceptron
 
 
 def constructor(theirs, **more):
-    """The constructor of scikit-learn's class, whichever arguments its version has, with more of them as keywords."""
+    """The constructor of scikit-learn's class, with the arguments that its version has, and `more` keywords."""
     signature = inspect.signature(theirs.__init__)
     added = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default) for name, default in more.items()
              if name not in signature.parameters]
@@ -35,7 +35,7 @@ def constructor(theirs, **more):
 
 
 class MLPClassifier(FastPerceptron, neural_network.MLPClassifier):
-    """scikit-learn's MLPClassifier: the same arguments, attributes and model, sooner.
+    """scikit-learn's MLPClassifier: the same arguments, attributes and model, but faster.
 
     Parameters
     ----------
@@ -43,15 +43,15 @@ class MLPClassifier(FastPerceptron, neural_network.MLPClassifier):
         In addition to scikit-learn's, every activation of `fastbp.Network`, and a sequence with one for each hidden
         layer.
     solver : str, default "adam"
-        In addition to scikit-learn's: "rprop" ("auto" is then the full batch), "rmsprop", "adagrad", "adamw" and
-        "nadam", with fastbp's defaults but for the learning rate and alpha.
+        In addition to scikit-learn's: "rprop" (batch_size="auto" is then the full batch), "rmsprop", "adagrad",
+        "adamw" and "nadam", with fastbp's defaults except for the learning rate and alpha.
     class_weight : dict or "balanced", optional
-        Factor of the sample weights of each class; "balanced" (not in partial_fit) weighs with n / (k n_class).
+        A factor for the samples of each class; "balanced" (not in partial_fit) is n / (k n_class) with k classes.
     callbacks : callable, object or sequence of them, default ()
-        A function is called after each epoch with a `fastbp.EpochState`, of an object the method ``on_epoch``;
-        training stops when one returns True. ``state.estimator`` has scikit-learn's records, as ``loss_curve_``.
+        Functions, or objects with a method ``on_epoch``, that are called with a `fastbp.EpochState` after each epoch;
+        training stops when one returns True. ``state.estimator`` has scikit-learn's records, such as ``loss_curve_``.
 
-    All others are scikit-learn's.
+    All other parameters are scikit-learn's.
 
     Attributes
     ----------
@@ -59,10 +59,10 @@ class MLPClassifier(FastPerceptron, neural_network.MLPClassifier):
         Live views of the parameters that the network computes with. A row may be followed by padding, so that an array
         need not be contiguous, and ``coefs_[0].ravel()[:] = 0`` may change a copy: write ``coefs_[0][...] = 0``.
     network_ : fastbp.Network
-        The compiled network, whose parameters `coefs_` and `intercepts_` are. Its `predict` returns one column for each
-        output: what a regressor predicts, or the probabilities; a single one in a binary classifier.
+        The compiled network, of which `coefs_` and `intercepts_` are the parameters. Its `predict` returns one column
+        for each output: what a regressor predicts, or probabilities; a binary classifier has a single column.
     validation_loss_curve_ : list or None
-        With early stopping the loss of the held-out samples, without penalty, after every epoch.
+        With early stopping, the loss of the held-out samples after every epoch, without penalty.
 
     Examples
     --------
@@ -90,7 +90,7 @@ class MLPClassifier(FastPerceptron, neural_network.MLPClassifier):
         if self._label_binarizer.y_type_.startswith("multilabel"):
             weight = compute_sample_weight(self.class_weight, y)
         else:
-            # Of all classes that are known, since a batch of partial_fit need not have each.
+            # For all known classes, since a batch of partial_fit need not have each.
             labels = self._label_binarizer.inverse_transform(y)
             of_classes = compute_class_weight(self.class_weight, classes=self.classes_, y=labels)
             weight = of_classes[self.classes_.searchsorted(labels)]
@@ -119,7 +119,7 @@ class MLPClassifier(FastPerceptron, neural_network.MLPClassifier):
         if not (known and sample_weight is None and self._fast_step(X, y)):
             self._check_arguments()
             if self.class_weight == "balanced":
-                raise ValueError("class_weight='balanced' needs all samples, which partial_fit does not see; give a "
+                raise ValueError("class_weight='balanced' needs all samples, which partial_fit does not see; use a "
                                  "dict of weights")
             super().partial_fit(X, y, sample_weight=sample_weight, classes=classes)
             self._remember()
@@ -139,7 +139,7 @@ class MLPClassifier(FastPerceptron, neural_network.MLPClassifier):
 
 
 class MLPRegressor(FastPerceptron, neural_network.MLPRegressor):
-    """scikit-learn's MLPRegressor: the same arguments, attributes and model, sooner.
+    """scikit-learn's MLPRegressor: the same arguments, attributes and model, but faster.
 
     Parameters
     ----------
@@ -149,13 +149,13 @@ class MLPRegressor(FastPerceptron, neural_network.MLPRegressor):
         In addition to scikit-learn's, every activation of `fastbp.Network`, and a sequence with one for each hidden
         layer.
     solver : str, default "adam"
-        In addition to scikit-learn's: "rprop" ("auto" is then the full batch), "rmsprop", "adagrad", "adamw" and
-        "nadam", with fastbp's defaults but for the learning rate and alpha.
+        In addition to scikit-learn's: "rprop" (batch_size="auto" is then the full batch), "rmsprop", "adagrad",
+        "adamw" and "nadam", with fastbp's defaults except for the learning rate and alpha.
     callbacks : callable, object or sequence of them, default ()
-        A function is called after each epoch with a `fastbp.EpochState`, of an object the method ``on_epoch``;
-        training stops when one returns True. ``state.estimator`` has scikit-learn's records, as ``loss_curve_``.
+        Functions, or objects with a method ``on_epoch``, that are called with a `fastbp.EpochState` after each epoch;
+        training stops when one returns True. ``state.estimator`` has scikit-learn's records, such as ``loss_curve_``.
 
-    All others are scikit-learn's.
+    All other parameters are scikit-learn's.
 
     Attributes
     ----------
@@ -163,10 +163,10 @@ class MLPRegressor(FastPerceptron, neural_network.MLPRegressor):
         Live views of the parameters that the network computes with. A row may be followed by padding, so that an array
         need not be contiguous, and ``coefs_[0].ravel()[:] = 0`` may change a copy: write ``coefs_[0][...] = 0``.
     network_ : fastbp.Network
-        The compiled network, whose parameters `coefs_` and `intercepts_` are. Its `predict` returns one column for each
-        output: what a regressor predicts, or the probabilities; a single one in a binary classifier.
+        The compiled network, of which `coefs_` and `intercepts_` are the parameters. Its `predict` returns one column
+        for each output: what a regressor predicts, or probabilities; a binary classifier has a single column.
     validation_loss_curve_ : list or None
-        With early stopping the loss of the held-out samples, without penalty, after every epoch.
+        With early stopping, the loss of the held-out samples after every epoch, without penalty.
 
     Examples
     --------

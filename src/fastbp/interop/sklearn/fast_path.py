@@ -1,7 +1,7 @@
-"""Predictions and partial_fits without scikit-learn's checks, where these could find nothing.
+"""predict and partial_fit without scikit-learn's checks, where these could find nothing.
 
-A single row takes microseconds in the core and a millisecond in the checks. They are skipped where the array is such
-that they would pass it on as it is; anything else goes through all of them, and gets scikit-learn's own words.
+A single row takes microseconds in the core and a millisecond in the checks. They are skipped for an array that they
+would pass on unchanged; anything else goes through all of them, and gets scikit-learn's own errors.
 """
 
 from math import isfinite
@@ -19,7 +19,7 @@ from fastbp.training.fit import checked_callbacks
 class FastPerceptron(DescendingPerceptron):
     """With a fast path through predict and partial_fit."""
 
-    _checked = None         # the arguments with which a partial_fit can do without checks
+    _checked = None         # the arguments with which a partial_fit needs no checks
 
     def __getstate__(self):
         state = super().__getstate__()
@@ -27,7 +27,7 @@ class FastPerceptron(DescendingPerceptron):
         return state
 
     def _fit(self, X, y, sample_weight=None, incremental=False):
-        # Whatever was so may not be so any more, above all where an exception ends this one.
+        # What was checked may no longer hold, above all where an exception ends this fit.
         self._checked = None
         return super()._fit(X, y, sample_weight=sample_weight, incremental=incremental)
 
@@ -40,16 +40,16 @@ class FastPerceptron(DescendingPerceptron):
 
     def _fast_outputs(self, X):
         """The outputs without scikit-learn's checks, or None where these are needed."""
-        # A product with itself warns of nothing; where it overflows, scikit-learn looks at the numbers one by one.
+        # vdot gives no warnings; where it overflows, scikit-learn looks at the numbers one by one.
         return self._net.predict(X) if self._is_ready(X) and isfinite(np.vdot(X, X)) else None
 
     def _check_arguments(self):
-        """Before a partial_fit the checks of arguments that scikit-learn makes in the first one only."""
+        """Check the arguments before every partial_fit, which scikit-learn does before the first one only."""
         if not get_config()["skip_parameter_validation"]:
             self._validate_params()
 
     def _remember(self):
-        """After a partial_fit with all checks: the arguments with which the next can do without."""
+        """After a partial_fit with all checks, keep the arguments with which the next one needs none."""
         refused = (self._compiled is None or self.solver == "lbfgs" or self.warm_start
                    or getattr(self, "class_weight", None) is not None or hasattr(self, "feature_names_in_"))
         self._checked = None if refused else self.get_params(deep=False)
@@ -60,7 +60,7 @@ class FastPerceptron(DescendingPerceptron):
                 or not all(map(is_, self._checked.values(), map(self.__dict__.get, self._checked)))):
             return False
         if checked_callbacks(self.callbacks):
-            return False        # of a list, which may have changed in place
+            return False        # in a list, which may have changed in place
         if self.batch_size != "auto" and self.batch_size > len(X):
             return False
         targets = self._fast_targets(y)
@@ -69,7 +69,7 @@ class FastPerceptron(DescendingPerceptron):
         try:
             samples = self._net._samples(X, targets)
         except ValueError:
-            return False        # wrong length, or not finite: scikit-learn has the words for it
+            return False        # wrong length, or not finite: scikit-learn raises its own error
         order = None
         if self.shuffle and samples.m > 1:
             self._random_state = check_random_state(self.random_state)

@@ -17,9 +17,9 @@ def register_onnx_converters():
 
     Notes
     -----
-    What skl2onnx cannot write is a ValueError when it converts: an activation that scikit-learn does not have, one for
-    each layer, an output that is "exp" (the loss "poisson"), and several outputs of a regressor, which it would put in
-    one column.
+    Converting raises a ValueError for what skl2onnx cannot write: an activation that scikit-learn does not have, one
+    for each layer, the output activation "exp" (of the loss "poisson"), and several outputs of a regressor, which it
+    would put in one column.
 
     Examples
     --------
@@ -52,16 +52,16 @@ def register_onnx_converters():
 
 
 def checked(convert):
-    """The converter, which refuses what it would get wrong."""
+    """The converter, made to refuse what it would get wrong."""
     def convert_checked(scope, operator, container):
         estimator = operator.raw_operator
         if estimator.activation not in ACTIVATIONS:
             raise ValueError(f"skl2onnx converts estimators with one activation of {', '.join(ACTIVATIONS)} for all "
-                             f"hidden layers, this one has {estimator.activation!r}")
+                             f"hidden layers, but this one has {estimator.activation!r}")
         if estimator.out_activation_ == "exp":
-            raise ValueError('skl2onnx does not convert the loss "poisson", because it has no output of "exp"')
+            raise ValueError('skl2onnx does not convert the loss "poisson", because it has no output activation "exp"')
         if not hasattr(estimator, "classes_") and estimator.n_outputs_ > 1:
-            raise ValueError(f"skl2onnx converts regressors with one output, this one has {estimator.n_outputs_}")
+            raise ValueError(f"skl2onnx converts regressors with one output, but this one has {estimator.n_outputs_}")
         convert(scope, operator, container)
 
     return convert_checked

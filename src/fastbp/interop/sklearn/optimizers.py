@@ -1,8 +1,8 @@
 """The optimizers of the stochastic solvers, each in two forms.
 
-At rest it is scikit-learn's object, with the learning rate, its schedule and the moments: what a pickle holds, and what
-scikit-learn goes on with for sparse samples. Compiled, it has the moments while the core trains. Which method it is, is
-a matter of the object and not of the estimator's `solver`, which may change between two partial_fits without effect.
+At rest it is scikit-learn's object, with the learning rate, its schedule and the moments: a pickle holds it, and
+scikit-learn itself uses it for sparse samples. Compiled, it has the moments while the core trains. Its method depends
+on the object and not on the estimator's `solver`, which may change between two partial_fits without effect.
 """
 
 import copy
@@ -25,9 +25,9 @@ class OtherOptimizer(BaseOptimizer):
         self.solver = solver
 
     def _get_updates(self, grads):
-        """scikit-learn asks for these where it trains itself, which it does once `solver` has one of its own names."""
-        raise ValueError(f"partial_fit goes on with the solver {self.solver!r} of the calls before, which scikit-learn "
-                         "does not have for sparse samples and negative weights; call fit to begin with the new one")
+        """scikit-learn calls this where it trains itself, which it does once `solver` has one of its own names."""
+        raise ValueError(f"partial_fit continues with the solver {self.solver!r} of the calls before, which cannot use "
+                         "sparse samples or negative weights; call fit to begin with the new solver")
 
 
 def new_optimizer(estimator):
@@ -42,7 +42,7 @@ def new_optimizer(estimator):
 
 
 def compile_optimizer(rest, net):
-    """A compiled optimizer of this network that goes on from the one at rest."""
+    """A compiled optimizer for this network that continues from the one at rest."""
     rate = rest.learning_rate_init
     if isinstance(rest, SGDOptimizer):
         compiled = Optimizer("nesterov" if rest.nesterov else "momentum", rate, momentum=rest.momentum)

@@ -1,7 +1,7 @@
 """A network in place of scikit-learn's arrays: it owns the parameters and computes outputs, losses and gradients.
 
-`coefs_` and `intercepts_` are the network's live views. Whoever puts other arrays there is noticed, because they are
-not those views, and gets a network of their own. A pickle holds no network.
+`coefs_` and `intercepts_` are the network's live views. Other arrays that are put there are noticed, because they are
+not those views, and a new network is made from them. A pickle holds no network.
 """
 
 import copy
@@ -31,7 +31,7 @@ class CompiledPerceptron(Perceptron):
         "callbacks": [list, tuple, callable, HasMethods("on_epoch")],
     }
     _net = None             # the compiled network
-    _built_for = None       # the arguments that it was made of
+    _built_for = None       # the arguments that it was made for
 
     # ---------------------------------------------------------------- the network
 
@@ -81,7 +81,7 @@ class CompiledPerceptron(Perceptron):
         if not isinstance(activation, str):
             # Each layer as if its own activation were that of the whole network; the output layer follows the last.
             own = [*activation, *activation[-1:]][len(self.coefs_)] if len(activation) else "identity"
-        # scikit-learn looks for one, by the name that it has for it.
+        # scikit-learn looks for the sigmoid by its own name.
         self.activation = "logistic" if own == "sigmoid" else own
         try:
             return super()._init_coef(fan_in, fan_out, dtype)
@@ -89,10 +89,10 @@ class CompiledPerceptron(Perceptron):
             self.activation = activation
 
     def _dense(self, X, sample_weight=None):
-        """X as an ndarray, or None where the inherited way must be taken.
+        """X as an ndarray, or None where scikit-learn's own code must be used.
 
-        That is for sparse data, and for negative weights, which the network refuses; unless scikit-learn has no such
-        way, for it does not know the arguments.
+        That is for sparse data, and for negative weights, which the network refuses; unless scikit-learn does not know
+        the arguments.
         """
         if isinstance(X, np.ndarray):
             known = sample_weight is None or np.min(sample_weight) >= 0
@@ -129,7 +129,7 @@ class CompiledPerceptron(Perceptron):
     # ---------------------------------------------------------------- loss and gradient, for lbfgs
 
     def _weights(self, y, sample_weight):
-        """The samples' weights, of which those of their classes are a part in a classifier; or None."""
+        """The samples' weights, in a classifier times those of their classes; or None."""
         return sample_weight
 
     @given_weights

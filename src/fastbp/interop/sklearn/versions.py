@@ -61,7 +61,7 @@ else:
 
         if not hasattr(BaseMultilayerPerceptron, "__sklearn_tags__"):
             def _more_tags(self):
-                # To 1.5, a class without tags of its own has the defaults, which would come after scikit-learn's here.
+                # Up to 1.5, a class without tags of its own has the defaults, which would override scikit-learn's here.
                 return {"requires_y": True}
 
         def _initialize(self, y, layer_units, dtype):
@@ -82,7 +82,7 @@ else:
             return super()._backprop(X, y, *others)
 
     def given_weights(method):
-        """For a method that scikit-learn calls: with sample_weight after X and y, which it leaves out."""
+        """Give a method that scikit-learn calls the sample_weight after X and y, which scikit-learn leaves out."""
         @wraps(method)
         def called_without(self, X, y, *others):
             return method(self, X, y, self._passing, *others)
