@@ -89,7 +89,7 @@ def times(table, sizes, params, const double[:, ::1] x, const double[:, ::1] t, 
             for i in range(m):
                 progress.error = progress.squares = progress.penalty = 0
                 progress.done = progress.diverged = 0
-                kernels.train(&model, work, &samples, i, i + 1, 1, False, &descent, &nobody, &progress)
+                kernels.train(&model, work, &samples, i, i + 1, 1, False, &descent, &nobody, NULL, &progress)
             best_step = min(best_step, now() - start)
     PyMem_RawFree(model.layers)
     return 1e9 * best_predict / m, 1e9 * best_step / m, outputs

@@ -45,6 +45,9 @@ def diverge():
     fastbp.Network([1, 1], "identity", init=[1e300, 0]).fit([[1e30]], [[0.0]], epochs=5)
 
 
+# Work enough for two threads.
+WIDE, ROWS = fastbp.Network([64, 128, 4], seed=1), (np.ones((128, 64)), np.ones((128, 4)))
+
 # name of what is called: the calls; those of the second list are refused.
 CALLS = {
     "Network": ([lambda: fastbp.Network([3, 4, 2], seed=1), lambda: fastbp.Network([3, 4, 2], init=NET.params),
@@ -88,6 +91,9 @@ CALLS = {
     "attributes": ([lambda: [getattr(NET, name) for name in ("params", "weights", "biases", "loss", "dtype")],
                     lambda: setattr(NET, "params", GRADIENT), lambda: NET.weights[0][0], lambda: repr(NET)],
                    [lambda: setattr(NET, "params", BAD), lambda: setattr(NET, "weights", ())]),
+    "set_num_threads": ([lambda: fastbp.set_num_threads(1), lambda: WIDE.gradient(*ROWS, threads=2)],
+                        [lambda: fastbp.set_num_threads(0)]),
+    "get_num_threads": ([fastbp.get_num_threads], []),
     "EpochState.error_signals": ([STATE.error_signals, lambda: repr(STATE)], []),
     "History.to_dict": ([HISTORY.to_dict, lambda: repr(HISTORY)], []),
     "uniform": ([lambda: fastbp.uniform(0, 1)], [lambda: fastbp.uniform(1, 0)]),

@@ -3,7 +3,9 @@
 import importlib
 
 from fastbp._arrays import UnreachableTargetsWarning
+from fastbp._core import get_num_threads
 from fastbp._dispatch import show_config
+from fastbp._threads import set_num_threads
 from fastbp._version import __version__
 from fastbp.divergence import DivergenceError
 from fastbp.embedding import get_include
@@ -16,7 +18,8 @@ from fastbp.training.history import EpochState, History
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "DivergenceError", "EpochState", "FormatError", "History", "Huber",
            "Nadam", "Network", "Quantile", "RMSprop", "Rprop", "Trace",
-           "UnreachableTargetsWarning", "__version__", "get_include", "load", "show_config", "uniform"]
+           "UnreachableTargetsWarning", "__version__", "get_include", "get_num_threads", "load", "set_num_threads",
+           "show_config", "uniform"]
 
 
 def __getattr__(name):

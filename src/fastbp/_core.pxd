@@ -14,6 +14,8 @@ cdef class Workspace:
     cdef Workspace next             # in the pool
     cdef void* memory               # all of its arrays
     cdef size_t n_bytes
+    cdef list crew                  # workspaces of the threads that share the caller's work
+    cdef object partial             # array of the gradients that they are to add
 
 
 # outputs        what forward leaves, where fastbp_place says

@@ -326,7 +326,7 @@ class Network(Core):
             callbacks: Callback | Iterable[Callback] = (), schedule: Schedule | None = None,
             checkpoint: str | os.PathLike[str] | None = None, checkpoint_every: int = 1,
             resume: str | os.PathLike[str] | None = None,
-            dropout: float | Sequence[float] = 0.0) -> History:
+            dropout: float | Sequence[float] = 0.0, threads: int | None = None) -> History:
         """Train on a set of samples, epoch after epoch, from the parameters that the network has.
 
         Parameters
@@ -401,6 +401,9 @@ class Network(Core):
         dropout : float or sequence of float, default 0.0
             Probability, below 1, with which each output of a hidden layer is left out of an update (Srivastava et al.
             2014); one for all hidden layers or one for each.
+        threads : int, optional
+            How many threads may share a batch, if there is enough work in it; by default `get_num_threads()`. With
+            dropout or a loss of your own it is always one. The results do not depend on it.
 
         Returns
         -------
@@ -442,7 +445,7 @@ class Network(Core):
         return fit(self, X, T, Options(
             epochs, batch_size, learning_rate, optimizer, shuffle, desired_error, verbose, sample_weight, class_weight,
             validation_data, validation_fraction, patience, min_delta, time_limit, callbacks, schedule, checkpoint,
-            checkpoint_every, resume, dropout), rng)
+            checkpoint_every, resume, dropout, threads), rng)
 
     @property
     def capsule(self) -> object:

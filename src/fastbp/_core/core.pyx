@@ -5,7 +5,9 @@ lock says who may read it and who may change it. The parts:
 
     layout.pxi          Layout: where the parameters stand
     lock.pxi            Lock: who may work with a network
+    threads.pxi         the threads that help with long calls
     workspaces.pxi      Workspace, Pool: what a caller needs to run a model
+    pieces.pxi          the work that threads share
     door.pxi            the checks of every array that comes in
     samples.pxi         Samples: inputs and targets that have been checked
     model.pxi           Model(Layout): layers, loss, parameters, outputs
@@ -25,7 +27,7 @@ import numpy as np
 from fastbp import divergence
 from fastbp._arrays import Parameters, about_inputs, about_targets, aligned_zeros, apply_loss, as_reals, is_large_map
 from fastbp._arrays import labels, place, rows_at_once, span, total_of, warn_of_targets
-from fastbp._checks import came, kind, refuse_class
+from fastbp._checks import came, kind, refuse_class, thread_count
 
 cimport cython
 cimport numpy as cnp
@@ -37,7 +39,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.math cimport HUGE_VAL, NAN, isfinite, sqrt
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int64_t, uint32_t, uint64_t, uintptr_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from fastbp._kernels.kernels cimport *
 
@@ -114,8 +116,10 @@ def install(capsules):
 
 include "layout.pxi"
 include "lock.pxi"
+include "threads.pxi"
 include "workspaces.pxi"
 include "samples.pxi"
+include "pieces.pxi"
 include "model.pxi"
 include "door.pxi"
 include "differentiable.pxi"
@@ -203,7 +207,8 @@ cdef class Core(Traceable):
 
     @cython.critical_section
     cdef int train(self, const fastbp_samples* samples, Py_ssize_t start, Py_ssize_t stop, Py_ssize_t batch,
-                   fastbp_optimizer* optimizer, fastbp_progress* progress, tuple dropout=None) except -1:
+                   fastbp_optimizer* optimizer, fastbp_progress* progress, tuple dropout=None,
+                   int threads=0) except -1:
         """Make updates until all samples are done or one would leave the finite numbers."""
         cdef Workspace work
         cdef bint counted
@@ -216,23 +221,35 @@ cdef class Core(Traceable):
         if 3.0 * (stop - start) * self.model.n_params < LONG_WORK:
             counted = self.lock.enter_shortly(True)
             self.begin_change()
-            self.kernels.train(&self.model, work, samples, start, stop, batch, self.mean, optimizer, &nobody, progress)
+            self.kernels.train(&self.model, work, samples, start, stop, batch, self.mean, optimizer, &nobody,
+                               NULL, progress)
             self.end_change()
             if counted:
                 self.lock.leave()
         else:
-            while start + progress.done < stop and not progress.diverged:
-                self.lock.enter(True)
-                with nogil:
-                    self.begin_change()
-                    self.kernels.train(&self.model, work, samples, start + progress.done, stop, batch, self.mean,
-                                       optimizer, &self.lock.waiting, progress)
-                    self.end_change()
-                self.lock.leave()
+            self.train_for_long(work, samples, start, stop, batch, optimizer, progress, threads)
         if work.drops:
             progress.random = work.random
         if not progress.diverged:
             self.training.give_back(work)
+        return 0
+
+    cdef int train_for_long(self, Workspace work, const fastbp_samples* samples, Py_ssize_t start, Py_ssize_t stop,
+                            Py_ssize_t batch, fastbp_optimizer* optimizer, fastbp_progress* progress,
+                            int threads) except -1:
+        """train() by several threads, without the GIL; a function apart, because a crew takes kilobytes of stack."""
+        cdef Crew crew
+        cdef bint shared = shares_gradient(self, &crew, work, samples, min(batch, stop - start), threads, True)
+        while start + progress.done < stop and not progress.diverged:
+            self.lock.enter(True)
+            crew.team = recruit(crew.threads) if shared else NULL
+            with nogil:
+                self.begin_change()
+                self.kernels.train(&self.model, work, samples, start + progress.done, stop, batch, self.mean,
+                                   optimizer, &self.lock.waiting, &crew.calls if shared else NULL, progress)
+                self.end_change()
+            dismiss(crew.team)
+            self.lock.leave()
         return 0
 
     @cython.critical_section
@@ -277,11 +294,11 @@ cdef class Core(Traceable):
         return samples
 
     def _train_epoch(self, Samples samples not None, order, Py_ssize_t batch, Optimizer optimizer not None, epoch,
-                     tuple dropout=None, seed=0):
+                     tuple dropout=None, seed=0, int threads=0):
         """One epoch over the samples; (E, sum of squares).
 
         order: a numpy.random.Generator that makes a new one, an order, or None for the samples as they stand. dropout:
-        rates of the hidden layers, whose masks follow from the seed.
+        rates of the hidden layers, whose masks follow from the seed. threads: at most so many; 0 means the default.
         """
         cdef fastbp_progress progress
         cdef fastbp_optimizer numbers
@@ -306,7 +323,7 @@ cdef class Core(Traceable):
                 state = optimizer.attach(self, &numbers, stop - start)      # the last batch has a rate of its own
             try:
                 if self.custom is None:
-                    self.train(&samples.data, start, stop, batch, &numbers, &progress, dropout)
+                    self.train(&samples.data, start, stop, batch, &numbers, &progress, dropout, threads)
                 else:
                     rows = slice(start, stop) if order is None else samples.order[start:stop]
                     self.custom_step(checked_samples(self, samples.x[rows], samples.t[rows], None, False), dropout,

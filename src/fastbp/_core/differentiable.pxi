@@ -5,11 +5,13 @@ cdef class Differentiable(Model):
     """Error and gradient; see Model for the parameters."""
 
     @cython.critical_section
-    cdef fastbp_progress backpropagate(self, Samples samples, cnp.ndarray gradient) except *:
+    cdef fastbp_progress backpropagate(self, Samples samples, cnp.ndarray gradient, int threads=0) except *:
         """E and the sum of squares; where a gradient is given, it is filled."""
         cdef Workspace work = self.training.take(self, samples.m)
         cdef fastbp_progress progress
+        cdef Crew crew
         cdef double scale = 1 / samples.total_weight if self.mean else 1
+        cdef bint shared
         memset(&progress, 0, sizeof(progress))
         if self.custom is not None:
             self.lock.enter(True, True)
@@ -18,32 +20,27 @@ cdef class Differentiable(Model):
             finally:
                 self.lock.leave()
         else:
+            shared = shares_gradient(self, &crew, work, &samples.data, samples.m, threads, gradient is not None)
             self.lock.enter(False)
+            crew.team = recruit(crew.threads) if shared else NULL
             with nogil:
-                self.propagate(work, &samples.data, samples.m, scale, gradient is None, &progress)
+                if shared:
+                    crew.calls.gradient(&crew.calls, 0, samples.m, scale, &progress)
+                else:
+                    self.kernels.propagate(&self.model, work, &samples.data, 0, samples.m, scale, gradient is None,
+                                           &progress)
+            dismiss(crew.team)
             self.lock.leave()
         if gradient is not None:
-            self.kernels.copy_params(&self.model, self.gradient_of(work), cnp.PyArray_DATA(gradient), True)
+            self.kernels.copy_params(&self.model, gradient_at(self.kernels, work), cnp.PyArray_DATA(gradient), True)
         if isfinite(progress.error):
             self.training.give_back(work)
         progress.error *= scale
         return progress
 
-    cdef void propagate(self, Workspace work, const fastbp_samples* samples, Py_ssize_t total, double scale,
-                        bint forward_only, fastbp_progress* progress) noexcept nogil:
-        """E and the sum of squares, by going forward; the gradient in the workspace, by going back."""
-        cdef Py_ssize_t start = 0, m
-        while start < total:
-            m = self.kernels.next_block(&self.model, total - start)
-            self.kernels.forward_batch(&self.model, work, samples.x, start, m)
-            self.kernels.output_error(&self.model, work, samples, start, m, scale, self.model.fused, progress)
-            if not forward_only:
-                self.kernels.backward_batch(&self.model, work, samples.x, start, m, start > 0)
-            start += m
-
     cdef int propagate_custom(self, Workspace work, Samples samples, double scale, bint forward_only,
                               fastbp_progress* progress) except -1:
-        """The same with a loss of the user's."""
+        """What the kernels' propagate does, with a loss of the user's."""
         cdef Py_ssize_t start = 0, m
         while start < samples.m:
             m = self.kernels.next_block(&self.model, samples.m - start)
@@ -69,11 +66,6 @@ cdef class Differentiable(Model):
         progress.error += error
         progress.squares += squares
         return 0
-
-    cdef void* gradient_of(self, Workspace work) noexcept nogil:
-        if self.typenum == cnp.NPY_DOUBLE:
-            return &(<DoubleWorkspace>work).gradient[0]
-        return &(<FloatWorkspace>work).gradient[0]
 
     def error(self, X, T, sample_weight=None):
         """The error E: the loss of all samples, by default half the sum of squared differences.
@@ -134,13 +126,13 @@ cdef class Differentiable(Model):
         """
         return self._error_and_rms(X, T)[1]
 
-    def _error_and_rms(self, X, T):
+    def _error_and_rms(self, X, T, int threads=0):
         """What `error` and `rms` give, in one pass."""
         cdef Samples samples = checked_samples(self, X, T, None, False)
-        cdef fastbp_progress progress = self.backpropagate(samples, None)
+        cdef fastbp_progress progress = self.backpropagate(samples, None, threads)
         return progress.error, sqrt(progress.squares / (<double>samples.m * self.n_outputs))
 
-    def gradient(self, X, T, out=None, sample_weight=None):
+    def gradient(self, X, T, out=None, sample_weight=None, *, threads=None):
         """The error E and its gradient dE/dparams, as ``scipy.optimize.minimize(..., jac=True)`` wants them.
 
         Parameters
@@ -153,6 +145,8 @@ cdef class Differentiable(Model):
             Where to write the gradient: of the network's dtype, contiguous, writable, not overlapping the parameters.
         sample_weight : array_like, shape (M,), optional
             A factor for each sample's error, not negative; all 1 by default. A mean divides by their sum.
+        threads : int, optional
+            How many threads may share the work, if there is enough of it; by default `fastbp.get_num_threads()`.
 
         Returns
         -------
@@ -174,6 +168,7 @@ cdef class Differentiable(Model):
         (0.5, array([3., 1.]))
         """
         cdef Samples samples = checked_samples(self, X, T, sample_weight)
+        cdef int count = 0 if threads is None else thread_count("threads", threads)
         cdef cnp.ndarray vector
         if out is None:
             vector = np.empty(self.n_params, self.dtype)
@@ -181,4 +176,4 @@ cdef class Differentiable(Model):
             vector = checked_out(self, out, (self.n_params,))
             demand_apart(vector, samples.x, "X")
             demand_apart(vector, samples.t, "T")
-        return self.backpropagate(samples, vector).error, vector
+        return self.backpropagate(samples, vector, count).error, vector

@@ -85,7 +85,7 @@ cdef void forget_handle(object capsule) noexcept:
 
 # ---------------------------------------------------------------- whose turn it is
 
-cdef int hold(Handle self, bint exclusive, bint for_long) noexcept with gil:
+cdef int take_turn(Handle self, bint exclusive, bint for_long) noexcept with gil:
     """Wait for the network's lock."""
     try:
         with cython.critical_section(self.net):
@@ -98,7 +98,7 @@ cdef int hold(Handle self, bint exclusive, bint for_long) noexcept with gil:
     return FASTBP_OK
 
 
-cdef void let_go(Handle self) noexcept with gil:
+cdef void give_up_turn(Handle self) noexcept with gil:
     with cython.critical_section(self.net):
         self.net.lock.leave()
 
@@ -110,7 +110,7 @@ cdef int handle_begin(fastbp_handle* handle) noexcept nogil:
 cdef int begin_change(Handle self, bint for_long) noexcept nogil:
     cdef int status = FASTBP_HELD
     if not self.held:
-        status = hold(self, True, for_long)
+        status = take_turn(self, True, for_long)
         if status == FASTBP_OK:
             self.held = True
             self.net.begin_change()
@@ -126,7 +126,7 @@ cdef int end_change(Handle self) noexcept nogil:
         return FASTBP_HELD
     self.net.end_change()
     self.held = False
-    let_go(self)
+    give_up_turn(self)
     return FASTBP_OK
 
 
@@ -149,10 +149,10 @@ cdef inline int read(Handle self, reading work, const void* x, const void* t, pt
         status = work(self, x, t, m, to, error)
         if fastbp_count_after(&self.net.changes) == before:
             return status
-    status = hold(self, False, False)
+    status = take_turn(self, False, False)
     if status == FASTBP_OK:
         status = work(self, x, t, m, to, error)
-        let_go(self)
+        give_up_turn(self)
     return status
 
 
@@ -191,10 +191,10 @@ cdef int backpropagating(Handle self, const void* x, const void* t, ptrdiff_t m,
     memset(&samples, 0, sizeof(samples))
     memset(&progress, 0, sizeof(progress))
     samples.x, samples.t = x, t
-    self.net.propagate(self.training, &samples, m, scale, to == NULL, &progress)
+    self.net.kernels.propagate(&self.net.model, self.training, &samples, 0, m, scale, to == NULL, &progress)
     error[0] = progress.error * scale
     if to != NULL:
-        self.net.kernels.copy_params(&self.net.model, self.net.gradient_of(self.training), to, True)
+        self.net.kernels.copy_params(&self.net.model, gradient_at(self.net.kernels, self.training), to, True)
     if not isfinite(progress.error):
         clear(self.training)
     return FASTBP_OK
@@ -293,7 +293,7 @@ cdef int train_step(Handle self, const void* x, const void* t, ptrdiff_t m, doub
     samples.x, samples.t = x, t
     self.descent.learning_rate = learning_rate
     self.net.kernels.train(&self.net.model, self.training, &samples, 0, m, m, self.net.mean, &self.descent, &nobody,
-                           &progress)
+                           NULL, &progress)
     error[0] = progress.error / m if self.net.mean else progress.error
     if progress.diverged:
         status = FASTBP_DIVERGED

@@ -15,6 +15,7 @@ cdef int forks = 0
 def _count_fork():
     global forks
     forks += 1
+    forget_helpers()
 
 
 if hasattr(os, "register_at_fork"):

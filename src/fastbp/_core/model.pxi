@@ -144,7 +144,7 @@ cdef class Model(Layout):
         if counted:
             self.lock.leave()
 
-    def predict(self, X, out=None):
+    def predict(self, X, out=None, *, threads=None):
         """Outputs of the network.
 
         Parameters
@@ -155,6 +155,8 @@ cdef class Model(Layout):
         out : ndarray, shape (n_outputs,) or (M, n_outputs), optional
             Where to write the outputs: of the network's dtype, contiguous, writable, not overlapping X or the
             parameters.
+        threads : int, optional
+            How many threads may share the work, if there is enough of it; by default `fastbp.get_num_threads()`.
 
         Returns
         -------
@@ -174,13 +176,15 @@ cdef class Model(Layout):
         array([53.])
         """
         cdef cnp.ndarray x, y
-        cdef int ndim
+        cdef int ndim, count = 0
         cdef cnp.npy_intp shape[2]
+        if threads is not None:
+            count = thread_count("threads", threads)
         if is_ready(self, X):
             x = X
         elif isinstance(X, np.ndarray) and cnp.PyArray_NDIM(<cnp.ndarray>X) == 2 and is_large_map(
                 np.asarray(X), self.dtype):
-            return self.predict_blocks(np.asarray(X), out)
+            return self.predict_blocks(np.asarray(X), out, threads)
         else:
             x = reals(self, X, "X")
         demand_inputs(self, x, "X")
@@ -192,10 +196,10 @@ cdef class Model(Layout):
         else:
             y = checked_out(self, out, tuple([shape[i] for i in range(ndim)]))
             demand_apart(y, x, "X")
-        self.predict_rows(cnp.PyArray_DATA(x), 1 if ndim == 1 else shape[0], cnp.PyArray_DATA(y))
+        self.predict_rows(cnp.PyArray_DATA(x), 1 if ndim == 1 else shape[0], cnp.PyArray_DATA(y), count)
         return y
 
-    cdef object predict_blocks(self, cnp.ndarray X, out):
+    cdef object predict_blocks(self, cnp.ndarray X, out, threads):
         """The outputs for a memory map of which the core needs a copy, made for one block of rows at a time."""
         cdef Py_ssize_t start, rows
         demand_inputs(self, X, "X")
@@ -205,11 +209,11 @@ cdef class Model(Layout):
             raise ValueError("out must not overlap X")
         rows = rows_at_once(X, self.dtype)
         for start in range(0, len(X), rows):
-            self.predict(X[start:start + rows], y[start:start + rows])
+            self.predict(X[start:start + rows], y[start:start + rows], threads=threads)
         return y
 
     @cython.critical_section
-    cdef int predict_rows(self, const void* x, Py_ssize_t m, void* y) except -1:
+    cdef int predict_rows(self, const void* x, Py_ssize_t m, void* y, int threads=0) except -1:
         cdef Workspace work = self.predicting.take(self, m)
         cdef bint counted
         if <double>m * self.model.n_params < LONG_WORK:
@@ -218,9 +222,21 @@ cdef class Model(Layout):
             if counted:
                 self.lock.leave()
         else:
-            self.lock.enter(False)
-            with nogil:
-                self.kernels.predict(&self.model, work, x, m, y)
-            self.lock.leave()
+            self.predict_for_long(work, x, m, y, threads)
         self.predicting.give_back(work)
+        return 0
+
+    cdef int predict_for_long(self, Workspace work, const void* x, Py_ssize_t m, void* y, int threads) except -1:
+        """predict_rows() by several threads, without the GIL; a function apart for the crew's kilobytes of stack."""
+        cdef Crew crew
+        cdef bint shared = is_shared(self, &crew, work, m, threads)
+        self.lock.enter(False)
+        crew.team = recruit(crew.threads) if shared else NULL
+        with nogil:
+            if shared:
+                share_prediction(&crew, x, m, y)
+            else:
+                self.kernels.predict(&self.model, work, x, m, y)
+        dismiss(crew.team)
+        self.lock.leave()
         return 0

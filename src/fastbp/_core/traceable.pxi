@@ -69,7 +69,7 @@ cdef class Traceable(Differentiable):
                 self.trace(samples, work, scale, ones, r, a, s, e, d, &progress)
             finally:
                 self.lock.leave()
-        self.kernels.copy_params(&self.model, self.gradient_of(work), cnp.PyArray_DATA(gradient), True)
+        self.kernels.copy_params(&self.model, gradient_at(self.kernels, work), cnp.PyArray_DATA(gradient), True)
         self.mend_slopes(a, s)
         return samples.single, r, a, s, e, d, gradient, progress.error * scale
 
@@ -102,7 +102,8 @@ cdef class Traceable(Differentiable):
                 self.copy_slopes(work, l, m, ones, s[l], start)
                 self.kernels.set_errors(&self.model, work, l, cnp.PyArray_DATA(<cnp.ndarray>d[l]), start, m)
                 with nogil:
-                    self.kernels.weight_gradient(&self.model, work, l, samples.data.x, start, m, start > 0)
+                    self.kernels.weight_gradient(&self.model, work, l, samples.data.x, start, m, start > 0,
+                                                 fastbp_whole(&self.model.layers[l]))
                     if l > 0:
                         self.kernels.error_signal(&self.model, work, l, m)
             start += m

@@ -85,6 +85,30 @@ cdef Workspace new_workspace(Model model, Py_ssize_t m, bint training, tuple dro
     return work
 
 
+cdef Workspace new_view(Model model, Workspace work):
+    """A view of the arrays of a workspace that trains, with its own places and its own space for packed matrices."""
+    cdef Workspace view
+    packed = aligned_zeros(max(model.kernels.packed_size(&model.model, work.rows, True), 1), model.dtype)
+    if model.typenum == cnp.NPY_DOUBLE:
+        view = DoubleWorkspace.__new__(DoubleWorkspace)
+        share_view(<DoubleWorkspace>view, <DoubleWorkspace>work, packed)
+    else:
+        view = FloatWorkspace.__new__(FloatWorkspace)
+        share_view(<FloatWorkspace>view, <FloatWorkspace>work, packed)
+    view.rows = work.rows
+    view.places = <fastbp_place*>PyMem_RawCalloc(model.model.n_layers, sizeof(fastbp_place))
+    if view.places == NULL:
+        raise MemoryError(f"there is no memory for {model.model.n_layers} layers")
+    memcpy(view.places, work.places, model.model.n_layers * sizeof(fastbp_place))
+    return view
+
+
+cdef int share_view(AnyWorkspace view, AnyWorkspace work, packed) except -1:
+    view.outputs, view.deltas, view.gradient = work.outputs, work.deltas, work.gradient
+    view.inputs, view.input_errors, view.packed = work.inputs, work.input_errors, packed
+    return 0
+
+
 cdef Py_ssize_t find_places(Model model, Workspace work, bint keep_net_inputs, Py_ssize_t* deltas) except -1:
     """Fill in the workspace's places; the size of its outputs, and of its deltas."""
     cdef Py_ssize_t at = 0, size, line = 64 // model.itemsize

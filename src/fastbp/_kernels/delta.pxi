@@ -53,22 +53,28 @@ cdef void error_signal(const fastbp_model* model, TypedWorkspace work, int l, pt
 
 
 cdef void weight_gradient(const fastbp_model* model, TypedWorkspace work, int l, const real* x, ptrdiff_t m,
-                          bint accumulate) noexcept nogil:
-    """dE/dW = a^T d and dE/db = sum d over m rows, added to the gradient or in its place; x: the network's inputs."""
+                          bint accumulate, fastbp_part part) noexcept nogil:
+    """dE/dW = a^T d and dE/db = sum d over m rows, added to the gradient or in its place; x: the network's inputs.
+
+    part: that of W to compute; the biases of its columns go with the first row. A single output has no parts.
+    """
     cdef const fastbp_layer* layer = &model.layers[l]
     cdef const real* a = x
     cdef const real* d = delta_of(work, l)
     cdef real* g = &work.gradient[layer.weights]
     cdef real* g_bias = &work.gradient[layer.bias]
     cdef real total
-    cdef ptrdiff_t a_stride = layer.n_in, i, j, whole
+    cdef ptrdiff_t a_stride = layer.n_in, at = part.row * layer.stride + part.column, i, j, whole
     if l > 0:
         a = kept_of(work, l - 1)
         a_stride = model.layers[l - 1].stride
     if layer.n_out > 1:
-        multiply(layer.n_in, layer.n_out, m, columns_of(a, a_stride), rows_of(d, layer.stride),
-                 rows_of(g if accumulate else NULL, layer.stride), g, layer.stride, &work.packed[0])
-        column_sums(m, layer.stride // VLEN, d, layer.stride, g_bias if accumulate else NULL, g_bias)
+        multiply(part.rows, part.columns, m, columns_of(a + part.row, a_stride), rows_of(d + part.column, layer.stride),
+                 rows_of(g + at if accumulate else NULL, layer.stride), g + at, layer.stride, &work.packed[0])
+        if part.row == 0:
+            g_bias += part.column
+            column_sums(m, padded(part.columns) // VLEN, d + part.column, layer.stride, g_bias if accumulate else NULL,
+                        g_bias)
         return
     # One output: rows of inputs in whole vectors, scaled and added. Padded rows have no rest; x may have one.
     whole = layer.n_in // VLEN if l == 0 or layer.n_in == 1 else padded(layer.n_in) // VLEN
@@ -91,7 +97,7 @@ cdef void backward(const fastbp_model* model, TypedWorkspace work, const real* x
     if not model.fused:
         apply_slope(model, work, l, m)
     while True:
-        weight_gradient(model, work, l, x, m, accumulate)
+        weight_gradient(model, work, l, x, m, accumulate, fastbp_whole(&model.layers[l]))
         if l == 0:
             return
         error_signal(model, work, l, m)

@@ -28,6 +28,11 @@ cdef inline const real* rows_from(const fastbp_model* model, const void* x, ptrd
     return <const real*>x + start * model.layers[0].n_in
 
 
+cdef const void* gather_entry(const fastbp_model* model, Workspace work, const fastbp_samples* samples,
+                              ptrdiff_t start, ptrdiff_t m, ptrdiff_t row) noexcept nogil:
+    return gather(model, <TypedWorkspace>work, samples, start, m, row)
+
+
 cdef void forward_entry(const fastbp_model* model, Workspace work, const void* x, ptrdiff_t start,
                         ptrdiff_t m) noexcept nogil:
     cdef float_mode before = enter_float_mode()
@@ -56,9 +61,9 @@ cdef void apply_slope_entry(const fastbp_model* model, Workspace work, int l, pt
 
 
 cdef void weight_gradient_entry(const fastbp_model* model, Workspace work, int l, const void* x, ptrdiff_t start,
-                                ptrdiff_t m, bint accumulate) noexcept nogil:
+                                ptrdiff_t m, bint accumulate, fastbp_part part) noexcept nogil:
     cdef float_mode before = enter_float_mode()
-    weight_gradient(model, <TypedWorkspace>work, l, rows_from(model, x, start), m, accumulate)
+    weight_gradient(model, <TypedWorkspace>work, l, rows_from(model, x, start), m, accumulate, part)
     leave_float_mode(before)
 
 
@@ -72,6 +77,13 @@ cdef void backward_batch_entry(const fastbp_model* model, Workspace work, const 
                                bint accumulate) noexcept nogil:
     cdef float_mode before = enter_float_mode()
     backward_batch(model, <TypedWorkspace>work, rows_from(model, x, start), m, accumulate)
+    leave_float_mode(before)
+
+
+cdef void propagate_entry(const fastbp_model* model, Workspace work, const fastbp_samples* samples, ptrdiff_t start,
+                          ptrdiff_t m, double scale, bint forward_only, fastbp_progress* progress) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    propagate(model, <TypedWorkspace>work, samples, start, m, scale, forward_only, progress)
     leave_float_mode(before)
 
 
@@ -101,19 +113,25 @@ cdef void jacobian_entry(const fastbp_model* model, Workspace work, const void* 
     leave_float_mode(before)
 
 
+cdef void add_gradient_entry(const fastbp_model* model, void* total, const void* g) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    add_gradient(model, <real*>total, <const real*>g)
+    leave_float_mode(before)
+
+
 cdef bint update_entry(const fastbp_model* model, Workspace work, fastbp_optimizer* optimizer, double scale,
                        double* penalty) noexcept nogil:
     cdef float_mode before = enter_float_mode()
-    cdef bint done = update(model, <TypedWorkspace>work, optimizer, scale, penalty)
+    cdef bint done = update(model, <TypedWorkspace>work, optimizer, scale, penalty, NULL)
     leave_float_mode(before)
     return done
 
 
 cdef void train_entry(const fastbp_model* model, Workspace work, const fastbp_samples* samples, ptrdiff_t start,
                       ptrdiff_t stop, ptrdiff_t batch, bint mean, fastbp_optimizer* optimizer, const int* waiting,
-                      fastbp_progress* progress) noexcept nogil:
+                      fastbp_crew* crew, fastbp_progress* progress) noexcept nogil:
     cdef float_mode before = enter_float_mode()
-    train(model, <TypedWorkspace>work, samples, start, stop, batch, mean, optimizer, waiting, progress)
+    train(model, <TypedWorkspace>work, samples, start, stop, batch, mean, optimizer, waiting, crew, progress)
     leave_float_mode(before)
 
 
@@ -121,13 +139,16 @@ cdef fastbp_kernels functions
 functions.abi = FASTBP_KERNELS_ABI
 functions.vector_bytes = V_BYTES
 functions.real_bytes = sizeof(real)
+functions.block_columns = widest_block()
 functions.all_finite = all_finite_entry
 functions.all_within = all_within_entry
 functions.batch_rows = batch_rows
+functions.trains_in_lanes = trains_in_lanes
 functions.next_block = next_block
 functions.packed_size = space_for
 functions.copy_params = copy_params_entry
 functions.predict = predict_entry
+functions.gather = gather_entry
 functions.forward = forward_entry
 functions.forward_batch = forward_batch_entry
 functions.output_error = output_error_entry
@@ -135,10 +156,12 @@ functions.apply_slope = apply_slope_entry
 functions.weight_gradient = weight_gradient_entry
 functions.error_signal = error_signal_entry
 functions.backward_batch = backward_batch_entry
+functions.propagate = propagate_entry
 functions.copy_rows = copy_rows_entry
 functions.set_errors = set_errors_entry
 functions.input_errors = input_errors_entry
 functions.jacobian = jacobian_entry
+functions.add_gradient = add_gradient_entry
 functions.update = update_entry
 functions.train = train_entry
 

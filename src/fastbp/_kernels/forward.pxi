@@ -71,7 +71,7 @@ cdef void predict(const fastbp_model* model, TypedWorkspace work, const real* x,
     cdef ptrdiff_t start = 0, rows, x_stride, i, n_outputs = model.layers[model.n_layers - 1].n_out
     cdef real* r
     cdef int l
-    if m >= LANES_LEAST and predicts_in_lanes(model):
+    if m >= FASTBP_LANES_LEAST and predicts_in_lanes(model):
         start = m // LANES * LANES
         predict_lanes(model, work, x, start, out)
         out += start * n_outputs

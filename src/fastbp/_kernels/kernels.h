@@ -15,7 +15,7 @@
 
 #include "activations.h"
 
-#define FASTBP_KERNELS_ABI 6
+#define FASTBP_KERNELS_ABI 7
 #define FASTBP_CAPSULE "fastbp._kernels"
 
 /* The core works through more rows than this in blocks, so that memory does not grow with the batch. A network of few
@@ -23,6 +23,11 @@
 #define FASTBP_BLOCK_ROWS 512
 #define FASTBP_SMALL_BLOCK 64
 #define FASTBP_SMALL_PARAMS (16 * 1024)
+/* The fewest rows of a block whose samples stand along the lanes (lanes.pxi): whole panels in either dtype. */
+#define FASTBP_LANES_LEAST 128
+/* The losses of so many rows are summed before they are added to those before them, so that threads that share a block
+ * come to the same sum. */
+#define FASTBP_SUMMED_ROWS 32
 
 /* The losses: number and name. Their formulas are in loss.pxi. */
 #define FOR_EACH_LOSS(DO) \
@@ -69,6 +74,16 @@ typedef struct {
     int activation;              /* enum fastbp_activation */
     int mask_padding;            /* hidden, and the outputs' last vector is not full: zeros are to follow them */
 } fastbp_layer;
+
+/* Rows and columns of a layer's W, of which a thread computes the gradient. */
+typedef struct {
+    ptrdiff_t row, rows, column, columns;
+} fastbp_part;
+
+static inline fastbp_part fastbp_whole(const fastbp_layer *layer)
+{
+    return (fastbp_part){0, layer->n_in, 0, layer->n_out};
+}
 
 typedef struct {
     int n_layers;
@@ -127,6 +142,17 @@ typedef struct {
     int diverged;                /* the batch that follows them would have left the finite numbers */
     uint64_t random;             /* state of the generator of dropout's masks */
 } fastbp_progress;
+
+/* The threads that share one training (the core's pieces.pxi); null where a thread works alone. */
+typedef struct fastbp_crew fastbp_crew;
+typedef void (*fastbp_task)(void *job, int piece, int member);
+struct fastbp_crew {
+    ptrdiff_t least;             /* batches of at least so many rows are shared */
+    /* The gradient of m rows into the workspace; E and the sum of squares are added to the progress. */
+    void (*gradient)(fastbp_crew *, ptrdiff_t start, ptrdiff_t m, double scale, fastbp_progress *);
+    /* task(job, piece, member) for each piece, by any member and in any order. */
+    void (*run)(fastbp_crew *, int pieces, fastbp_task task, void *job);
+};
 
 /* A flag that one thread raises under the core's lock and another one reads between two updates, without it. */
 #if defined(_MSC_VER) && !defined(__clang__)

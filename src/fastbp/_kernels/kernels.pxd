@@ -13,10 +13,13 @@ cdef enum fastbp_rows:      # what copy_rows copies
 
 ctypedef struct fastbp_kernels:
     int abi, vector_bytes, real_bytes
+    ptrdiff_t block_columns     # of a large matrix, that a product packs at a time
     bint (*all_finite)(const void* x, ptrdiff_t n) noexcept nogil
     bint (*all_within)(const void* x, ptrdiff_t n, double low, double high) noexcept nogil
     # For a model whose layers are known: its field of this name.
     ptrdiff_t (*batch_rows)(const fastbp_model*) noexcept nogil
+    # Whether the samples of a long batch stand along the lanes; of a prediction, they may.
+    bint (*trains_in_lanes)(const fastbp_model*) noexcept nogil
     # How many of the rows that are left of a batch the next block takes.
     ptrdiff_t (*next_block)(const fastbp_model*, ptrdiff_t left) noexcept nogil
     # How many numbers `packed` must hold for blocks of so many rows.
@@ -25,13 +28,17 @@ ctypedef struct fastbp_kernels:
     void (*copy_params)(const fastbp_model*, void* padded, void* compact, bint to_compact) noexcept nogil
     # Outputs of any number of rows.
     void (*predict)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t m, void* out) noexcept nogil
+    # Inputs of m samples from `start` of the order, as consecutive rows: in the workspace from `row` on, or where they
+    # stand.
+    const void* (*gather)(const fastbp_model*, Workspace work, const fastbp_samples*, ptrdiff_t start, ptrdiff_t m,
+                          ptrdiff_t row) noexcept nogil
     # The steps of backpropagation on a block of rows.
     void (*forward)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m) noexcept nogil
     void (*output_error)(const fastbp_model*, Workspace work, const fastbp_samples*, ptrdiff_t start, ptrdiff_t m,
                          double scale, bint fused, fastbp_progress*) noexcept nogil
     void (*apply_slope)(const fastbp_model*, Workspace work, int l, ptrdiff_t m) noexcept nogil
     void (*weight_gradient)(const fastbp_model*, Workspace work, int l, const void* x, ptrdiff_t start, ptrdiff_t m,
-                            bint accumulate) noexcept nogil
+                            bint accumulate, fastbp_part) noexcept nogil
     void (*error_signal)(const fastbp_model*, Workspace work, int l, ptrdiff_t m) noexcept nogil
     # For a block of a batch: forward, and from the output's error signal to the gradient of all parameters. Between the
     # two, the last layer's outputs and error signal are as `forward` leaves them, but the other layers may not be.
@@ -39,6 +46,9 @@ ctypedef struct fastbp_kernels:
                           ptrdiff_t m) noexcept nogil
     void (*backward_batch)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
                            bint accumulate) noexcept nogil
+    # All of it, block by block, for any number of samples from `start` of the order.
+    void (*propagate)(const fastbp_model*, Workspace work, const fastbp_samples*, ptrdiff_t start, ptrdiff_t m,
+                      double scale, bint forward_only, fastbp_progress*) noexcept nogil
     # m padded rows of a layer into compact rows from `start` on, and such rows into a layer's error signal.
     void (*copy_rows)(const fastbp_model*, Workspace work, fastbp_rows what, int l, ptrdiff_t m, void* to,
                       ptrdiff_t start) noexcept nogil
@@ -48,10 +58,13 @@ ctypedef struct fastbp_kernels:
     void (*input_errors)(const fastbp_model*, Workspace work, ptrdiff_t m, void* to, ptrdiff_t start) noexcept nogil
     void (*jacobian)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
                      void* to) noexcept nogil
+    # Adds a gradient, in the padded layout, to the sum of those before it.
+    void (*add_gradient)(const fastbp_model*, void* total, const void* g) noexcept nogil
     # From the gradient to the parameters; returns False, and changes none, where a finite one could be lost.
     bint (*update)(const fastbp_model*, Workspace work, fastbp_optimizer*, double scale,
                    double* penalty) noexcept nogil
     # Forward, backward and update, batch after batch, over samples start .. stop - 1 of the order; ends early where
     # `waiting` is raised.
     void (*train)(const fastbp_model*, Workspace work, const fastbp_samples*, ptrdiff_t start, ptrdiff_t stop,
-                  ptrdiff_t batch, bint mean, fastbp_optimizer*, const int* waiting, fastbp_progress*) noexcept nogil
+                  ptrdiff_t batch, bint mean, fastbp_optimizer*, const int* waiting, fastbp_crew*,
+                  fastbp_progress*) noexcept nogil

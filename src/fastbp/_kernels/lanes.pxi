@@ -18,7 +18,6 @@
 # gain is lost: one sum across the lanes costs as much as three to six of the products that it adds up.
 
 cdef enum:
-    LANES_LEAST = 128       # rows of a block; whole panels
     LANES_WIDEST = 64       # layers whose panels stay in the first cache
 
 
@@ -53,7 +52,7 @@ cdef ptrdiff_t batch_rows(const fastbp_model* model) noexcept nogil:
 
 cdef ptrdiff_t next_block(const fastbp_model* model, ptrdiff_t left) noexcept nogil:
     """How many of the rows that are left of a batch the next block takes."""
-    if left >= LANES_LEAST and trains_in_lanes(model):
+    if left >= FASTBP_LANES_LEAST and trains_in_lanes(model):
         return min(left, <ptrdiff_t>FASTBP_BLOCK_ROWS) // LANES * LANES
     return min(left, model.block_rows)
 
@@ -69,7 +68,7 @@ cdef ptrdiff_t space_for(const fastbp_model* model, ptrdiff_t rows, bint trainin
     """How many numbers `packed` must hold for blocks of so many rows."""
     cdef ptrdiff_t size = LANES
     cdef int l, last = model.n_layers - 1
-    if rows < LANES_LEAST or not (trains_in_lanes(model) if training else predicts_in_lanes(model)):
+    if rows < FASTBP_LANES_LEAST or not (trains_in_lanes(model) if training else predicts_in_lanes(model)):
         return packed_size(model, rows, training)
     for l in range(model.n_layers):
         size += model.layers[l].n_out * TILE_VECTORS * VLEN
@@ -253,7 +252,7 @@ cdef void backward_lanes(const fastbp_model* model, TypedWorkspace work, ptrdiff
 
 
 cdef inline bint takes_lanes(const fastbp_model* model, ptrdiff_t m) noexcept nogil:
-    return m >= LANES_LEAST and m % LANES == 0 and trains_in_lanes(model)
+    return m >= FASTBP_LANES_LEAST and m % LANES == 0 and trains_in_lanes(model)
 
 
 cdef void forward_batch(const fastbp_model* model, TypedWorkspace work, const real* x, ptrdiff_t m) noexcept nogil:

@@ -147,14 +147,24 @@ cdef void output_error(const fastbp_model* model, TypedWorkspace work, const fas
     cdef const real* y = output_of(work, last)
     cdef real* e = delta_of(work, last)
     cdef const real* t
-    cdef ptrdiff_t i, sample
-    cdef double weight, loss, squares
+    cdef ptrdiff_t i = 0, rows, sample
+    cdef double weight, loss, squares, error_of_rows = 0, squares_of_rows = 0, error = 0, all_squares = 0
     if model.loss == FASTBP_SQUARED_ERROR and samples.order == NULL and weights == NULL:
-        squares = squared_errors(layer, m, y, <const real*>samples.t + start * layer.n_out, <real>scale, e)
-        progress.squares += squares
-        progress.error += 0.5 * squares
+        # Threads share blocks only if these are large.
+        rows = FASTBP_SUMMED_ROWS if model.block_rows == FASTBP_BLOCK_ROWS else m
+        while i < m:
+            all_squares += squared_errors(layer, min(rows, m - i), y + i * layer.stride,
+                                          <const real*>samples.t + (start + i) * layer.n_out, <real>scale,
+                                          e + i * layer.stride)
+            i += rows
+        progress.squares += all_squares
+        progress.error += 0.5 * all_squares
         return
     for i in range(m):
+        if i % FASTBP_SUMMED_ROWS == 0:
+            error += error_of_rows
+            all_squares += squares_of_rows
+            error_of_rows = squares_of_rows = 0
         sample = start + i if samples.order == NULL else samples.order[start + i]
         weight = 1 if weights == NULL else weights[sample]
         t = <const real*>samples.t
@@ -170,8 +180,10 @@ cdef void output_error(const fastbp_model* model, TypedWorkspace work, const fas
             squares = 0
             loss = cross_entropy_row(layer, fused, r, y, t, -1 if samples.labels == NULL else samples.labels[sample],
                                      <real>(scale * weight), e, &squares)
-        progress.squares += squares
-        progress.error += weight * loss
+        squares_of_rows += squares
+        error_of_rows += weight * loss
         r += layer.stride
         y += layer.stride
         e += layer.stride
+    progress.squares += all_squares + squares_of_rows
+    progress.error += error + error_of_rows

@@ -5,7 +5,7 @@ from libc.stdint cimport uint64_t
 cdef extern from "kernels.h" nogil:
     int FASTBP_KERNELS_ABI
     const char* FASTBP_CAPSULE
-    int FASTBP_BLOCK_ROWS, FASTBP_SMALL_BLOCK, FASTBP_SMALL_PARAMS
+    int FASTBP_BLOCK_ROWS, FASTBP_SMALL_BLOCK, FASTBP_SMALL_PARAMS, FASTBP_LANES_LEAST, FASTBP_SUMMED_ROWS
     # Those that more than one file names; loss.pxi and update.pxi declare what they alone do.
     int FASTBP_IDENTITY, FASTBP_SOFTMAX
     int FASTBP_SQUARED_ERROR, FASTBP_CROSS_ENTROPY, FASTBP_CUSTOM
@@ -14,6 +14,10 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct fastbp_layer:
         ptrdiff_t n_in, n_out, stride, weights, bias
         int activation, mask_padding
+
+    ctypedef struct fastbp_part:
+        ptrdiff_t row, rows, column, columns
+    fastbp_part fastbp_whole(const fastbp_layer*)
 
     ctypedef struct fastbp_model:
         int n_layers
@@ -50,6 +54,13 @@ cdef extern from "kernels.h" nogil:
         ptrdiff_t done
         int diverged
         uint64_t random
+
+    ctypedef void (*fastbp_task)(void* job, int piece, int member) noexcept nogil
+
+    ctypedef struct fastbp_crew:
+        ptrdiff_t least
+        void (*gradient)(fastbp_crew*, ptrdiff_t start, ptrdiff_t m, double scale, fastbp_progress*) noexcept nogil
+        void (*run)(fastbp_crew*, int pieces, fastbp_task task, void* job) noexcept nogil
 
     bint fastbp_flag(const int*)
     void fastbp_set_flag(int*, int)

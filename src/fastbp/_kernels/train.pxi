@@ -1,8 +1,9 @@
 # Training: forward, backward and update, batch after batch, without Python objects.
 
 cdef const real* gather(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
-                        ptrdiff_t m) noexcept nogil:
-    """m rows of inputs from place `start` of the order: copied where the order scatters them, else where they stand."""
+                        ptrdiff_t m, ptrdiff_t row) noexcept nogil:
+    """m rows of inputs from place `start` of the order: where they stand, or copied into the workspace, from `row` on,
+    where the order scatters them."""
     cdef ptrdiff_t i, n = model.layers[0].n_in
     cdef const real* x = <const real*>samples.x
     cdef const ptrdiff_t* order
@@ -12,7 +13,7 @@ cdef const real* gather(const fastbp_model* model, TypedWorkspace work, const fa
     order = samples.order + start
     if m == 1:
         return x + order[0] * n
-    rows = &work.inputs[0]
+    rows = &work.inputs[row * n]
     for i in range(m):
         memcpy(rows + i * n, x + order[i] * n, n * sizeof(real))
     return rows
@@ -29,6 +30,21 @@ cdef double total_weight(const fastbp_samples* samples, ptrdiff_t start, ptrdiff
     return total
 
 
+cdef void propagate(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
+                    ptrdiff_t m, double scale, bint forward_only, fastbp_progress* progress) noexcept nogil:
+    """E and the sum of squares of m samples, by going forward; their gradient in the workspace, by going back."""
+    cdef ptrdiff_t done = 0, rows
+    cdef const real* x
+    while done < m:
+        rows = next_block(model, m - done)
+        x = gather(model, work, samples, start + done, rows, 0)
+        forward_batch(model, work, x, rows)
+        output_error(model, work, samples, start + done, rows, scale, model.fused, progress)
+        if not forward_only:
+            backward_batch(model, work, x, rows, done > 0)
+        done += rows
+
+
 cdef bint is_plain(const fastbp_model* model, TypedWorkspace work, const fastbp_optimizer* optimizer) noexcept nogil:
     """Whether an update is w - h g of every parameter and nothing else."""
     return (optimizer.method == FASTBP_SGD and optimizer.rates == NULL and not optimizer.batch_means
@@ -38,12 +54,11 @@ cdef bint is_plain(const fastbp_model* model, TypedWorkspace work, const fastbp_
 
 cdef void train(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
                 ptrdiff_t stop, ptrdiff_t batch, bint mean, fastbp_optimizer* optimizer, const int* waiting,
-                fastbp_progress* progress) noexcept nogil:
-    """One update for every `batch` samples; stops before the first update that would leave the finite numbers, and
-    between two updates where another thread is waiting for the model."""
-    cdef ptrdiff_t done, m, in_batch
+                fastbp_crew* crew, fastbp_progress* progress) noexcept nogil:
+    """One update for every `batch` samples, long ones by the crew if there is one; stops before the first update that
+    would leave the finite numbers, and between two updates where another thread is waiting for the model."""
+    cdef ptrdiff_t in_batch
     cdef fastbp_progress sums
-    cdef const real* x
     cdef double size, scale
     if batch == 1 and is_plain(model, work, optimizer):
         train_online(model, work, samples, start, stop, optimizer.learning_rate, waiting, progress)
@@ -53,15 +68,11 @@ cdef void train(const fastbp_model* model, TypedWorkspace work, const fastbp_sam
         size = total_weight(samples, start, in_batch) if optimizer.batch_means else in_batch
         scale = 1 / size if mean else 1.0
         sums.error = sums.squares = sums.penalty = 0
-        done = 0
-        while done < in_batch:
-            m = next_block(model, in_batch - done)
-            x = gather(model, work, samples, start + done, m)
-            forward_batch(model, work, x, m)
-            output_error(model, work, samples, start + done, m, scale, model.fused, &sums)
-            backward_batch(model, work, x, m, done > 0)
-            done += m
-        if not (isfinite(sums.error) and update(model, work, optimizer, scale, &sums.penalty)):
+        if crew != NULL and in_batch >= crew.least:
+            crew.gradient(crew, start, in_batch, scale, &sums)
+        else:
+            propagate(model, work, samples, start, in_batch, scale, False, &sums)
+        if not (isfinite(sums.error) and update(model, work, optimizer, scale, &sums.penalty, crew)):
             progress.diverged = True
             return
         progress.error += sums.error * (in_batch / size)

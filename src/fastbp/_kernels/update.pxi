@@ -60,6 +60,13 @@ cdef bint all_within(const real* x, ptrdiff_t n, double low, double high) noexce
     return True
 
 
+cdef void add_gradient(const fastbp_model* model, real* total, const real* g) noexcept nogil:
+    cdef ptrdiff_t i = 0
+    while i < model.n_params:
+        v_store(total + i, v_add(v_load(total + i), v_load(g + i)))
+        i += VLEN
+
+
 cdef void descend(real* w, const real* g, ptrdiff_t n, double learning_rate) noexcept nogil:
     """w <- w - h g."""
     cdef vec h = v_set1(<real>learning_rate)
@@ -199,8 +206,68 @@ cdef void descend_part(const fastbp_model* model, TypedWorkspace work, const fas
         descend_by_squares(w, g, n, h, 1, 1, (<const adagrad_numbers*>optimizer.own).epsilon, square)
 
 
-cdef bint is_safe_update(const fastbp_model* model, const real* g, const fastbp_optimizer* optimizer) noexcept nogil:
+# The crew shares updates of many parameters, in parts that are the same without a crew, so that the bits are, too.
+
+cdef enum:
+    PARTS = 16
+    MANY_PARAMS = 32 * 1024
+
+
+cdef struct shared_update:
+    const fastbp_model* model
+    void* work
+    const fastbp_optimizer* optimizer
+    real factor
+    real sizes[PARTS]               # of the gradient's parts
+
+
+cdef ptrdiff_t start_of(const fastbp_model* model, int part) noexcept nogil:
+    return model.n_params // VLEN * part // PARTS * VLEN
+
+
+cdef void size_part(void* job, int part, int member) noexcept nogil:
+    cdef shared_update* shared = <shared_update*>job
+    cdef float_mode before = enter_float_mode()
+    cdef ptrdiff_t start = start_of(shared.model, part), end = start_of(shared.model, part + 1)
+    shared.sizes[part] = sum_of_sizes(&(<TypedWorkspace>shared.work).gradient[start], end - start, shared.factor)
+    leave_float_mode(before)
+
+
+cdef void update_part(void* job, int part, int member) noexcept nogil:
+    cdef shared_update* shared = <shared_update*>job
+    cdef float_mode before = enter_float_mode()
+    cdef ptrdiff_t start = start_of(shared.model, part), end = start_of(shared.model, part + 1)
+    descend_part(shared.model, <TypedWorkspace>shared.work, shared.optimizer, start, end - start, 1)
+    leave_float_mode(before)
+
+
+cdef void run_parts(fastbp_crew* crew, fastbp_task task, shared_update* shared) noexcept nogil:
+    cdef int part
+    if crew != NULL:
+        crew.run(crew, PARTS, task, shared)
+        return
+    for part in range(PARTS):
+        task(shared, part, 0)
+
+
+cdef real size_of_gradient(shared_update* shared, double factor, fastbp_crew* crew) noexcept nogil:
+    """sum_of_sizes of the whole gradient."""
+    cdef const fastbp_model* model = shared.model
+    cdef real total = 0
+    cdef int part
+    if model.n_params < MANY_PARAMS:
+        return sum_of_sizes(&(<TypedWorkspace>shared.work).gradient[0], model.n_params, <real>factor)
+    shared.factor = <real>factor
+    run_parts(crew, size_part, shared)
+    for part in range(PARTS):
+        total += shared.sizes[part]
+    return total
+
+
+cdef bint is_safe_update(shared_update* shared, fastbp_crew* crew) noexcept nogil:
     """Whether no finite parameter can be lost by this gradient."""
+    cdef const fastbp_model* model = shared.model
+    cdef const fastbp_optimizer* optimizer = shared.optimizer
     cdef double rate = 1, share = 1
     cdef int l
     if optimizer.rates != NULL:
@@ -208,20 +275,20 @@ cdef bint is_safe_update(const fastbp_model* model, const real* g, const fastbp_
             rate = max(rate, optimizer.rates[l])
     if optimizer.method == FASTBP_RPROP:
         return (rate * max(optimizer.learning_rate, (<const rprop_numbers*>optimizer.own).largest) < SAFE_UPDATE
-                and all_finite(g, model.n_params))
+                and size_of_gradient(shared, 0, crew) == 0)
     if not (optimizer.method == FASTBP_SGD or optimizer.method == FASTBP_MOMENTUM
             or optimizer.method == FASTBP_NESTEROV):
         # The step is bounded whatever g is (see `sufficient`), but g squared must be a number.
         return (rate * optimizer.learning_rate < sqrt(SAFE_UPDATE)
-                and sum_of_sizes(g, model.n_params, 1) < sqrt(SAFE_UPDATE))
+                and size_of_gradient(shared, 1, crew) < sqrt(SAFE_UPDATE))
     if optimizer.method != FASTBP_SGD:
         # Velocities add up to h g / (1 - mu); a mu that is 1 in this dtype lets them grow by h g a step.
         share = max(1 - (<const momentum_numbers*>optimizer.own).momentum, 1e-7)
-    return sum_of_sizes(g, model.n_params, <real>(rate * optimizer.learning_rate)) < SAFE_UPDATE * share
+    return size_of_gradient(shared, rate * optimizer.learning_rate, crew) < SAFE_UPDATE * share
 
 
 cdef bint update(const fastbp_model* model, TypedWorkspace work, fastbp_optimizer* optimizer, double scale,
-                 double* penalty) noexcept nogil:
+                 double* penalty, fastbp_crew* crew) noexcept nogil:
     """One update of all parameters; False, and nothing changed, where a finite parameter could be lost by it.
 
     scale: what the loss was multiplied by, for a mean over the batch. The penalty of l1 and l2 is added to `penalty`.
@@ -230,18 +297,23 @@ cdef bint update(const fastbp_model* model, TypedWorkspace work, fastbp_optimize
     cdef real* params = <real*>model.params
     cdef real* g = &work.gradient[0]
     cdef double rate = 1, share = scale if optimizer.batch_means else 1
+    cdef shared_update shared
     cdef ptrdiff_t end
     cdef int l
+    shared.model, shared.work, shared.optimizer = model, <void*>work, optimizer
     if optimizer.l1 > 0 or optimizer.l2 > 0:
         penalty[0] += add_penalty(model, g, share * optimizer.l1, share * optimizer.l2)
     if optimizer.clip > 0:
         limit_norms(g, model.n_params // VLEN, VLEN, True, optimizer.clip)
-    if not is_safe_update(model, g, optimizer):
+    if not is_safe_update(&shared, crew):
         return False
     REQUIRE(padding_is_zero(model, g))
     optimizer.steps += 1
     if optimizer.rates == NULL and optimizer.decay == 0 and optimizer.max_norm == 0:
-        descend_part(model, work, optimizer, 0, model.n_params, 1)
+        if model.n_params < MANY_PARAMS:
+            descend_part(model, work, optimizer, 0, model.n_params, 1)
+        else:
+            run_parts(crew, update_part, &shared)
     else:
         for l in range(model.n_layers):
             layer = &model.layers[l]

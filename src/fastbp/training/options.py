@@ -41,3 +41,4 @@ class Options(NamedTuple):
     checkpoint_every: int
     resume: str | os.PathLike[str] | None
     dropout: float | Sequence[float]
+    threads: int | None

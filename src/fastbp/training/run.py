@@ -4,6 +4,7 @@ from math import inf, sqrt
 from time import perf_counter
 
 from fastbp import divergence, optimizers
+from fastbp._checks import thread_count
 from fastbp.divergence import RUNAWAY
 from fastbp.training import random_states
 from fastbp.training.history import EpochState, History
@@ -18,6 +19,7 @@ class Run:
         self.net, self.options, self.rng = net, options, rng
         self.stopping = Stopping(options)
         self.optimizer = optimizers.make(options.optimizer, options.learning_rate)
+        self.threads = 0 if options.threads is None else thread_count("threads", options.threads)
         self.rates = None
         if options.schedule is not None:
             # Imported here, because making the dataclasses of the schedules takes a tenth of fastbp's import.
@@ -48,14 +50,14 @@ class Run:
         """Train for one epoch; returns why it must be the last one, or None."""
         if self.rates is not None:
             self.optimizer.learning_rate = self.next_rate(epoch)
-        error, squares = self.source.train(epoch)
+        error, squares = self.source.train(epoch, self.threads)
         rms = sqrt(squares / self.source.terms)
         if rms > RUNAWAY:
             divergence.refuse_runaway(self.net, epoch, self.records[1] if self.records else None, rms,
                                       self.source.of_an_update(), self.optimizer)
         best_params, validation = self.best_params, ()
         if self.validation is not None:
-            validation = self.net._error_and_rms(*self.validation)
+            validation = self.net._error_and_rms(*self.validation, self.threads)
             if self.stopping.look(validation[0]) and self.stopping.patience < inf:
                 best_params = self.net.params
         seconds = perf_counter() - self.started

@@ -34,11 +34,12 @@ class Arrays:
         self.order = self.samples.shuffle(np.random.default_rng(0))
         self.order[:] = np.arange(self.size)
 
-    def train(self, epoch):
+    def train(self, epoch, threads):
         """One epoch, in a new order unless `rng` is None: (E, sum of squares)."""
         rates, seed = NO_DROPOUT if self.dropout is None else self.dropout.of_an_epoch()
         try:
-            return self.net._train_epoch(self.samples, self.rng, self.batch, self.optimizer, epoch, rates, seed)
+            return self.net._train_epoch(self.samples, self.rng, self.batch, self.optimizer, epoch, rates, seed,
+                                         threads)
         except DivergenceError as error:
             if self.rows is None:
                 raise
@@ -72,16 +73,16 @@ class Batches:
             raise ValueError(f"X must give its batches anew in each of the {epochs} epochs, got a generator, which is "
                              "exhausted after the first; pass the function that makes it")
 
-    def train(self, epoch):
+    def train(self, epoch, threads):
         """One epoch: (E, sum of squares). If it fails, the network gets back the parameters from before it."""
         params = self.net.params
         try:
-            return self._train(epoch)
+            return self._train(epoch, threads)
         except Exception:
             self.net.params = params
             raise
 
-    def _train(self, epoch):
+    def _train(self, epoch, threads):
         error = squares = rows = 0
         for number_of_batch, batch in enumerate(self.batches() if callable(self.batches) else self.batches):
             if number_of_batch == 1 and epoch == 0 and isinstance(self.optimizer, Rprop):
@@ -90,7 +91,8 @@ class Batches:
             samples = self._check(batch, f"batch {number_of_batch} of epoch {epoch}")
             try:
                 rates, seed = NO_DROPOUT if self.dropout is None else self.dropout.of_an_epoch()
-                of_batch = self.net._train_epoch(samples, None, samples.m, self.optimizer, epoch, rates, seed)
+                of_batch = self.net._train_epoch(samples, None, samples.m, self.optimizer, epoch, rates, seed,
+                                                 threads)
             except DivergenceError as divergence:
                 raise type(divergence)(epoch, rows, divergence.what) from None
             error += of_batch[0] * (samples.m if self.net.reduction == "mean" else 1)

@@ -17,7 +17,8 @@ def one_thread():
     """Keep every peer to one thread, and OpenBLAS to its own choice of kernels; for a process that has loaded none."""
     for name in [name for name in os.environ if name.startswith("OPENBLAS_")]:
         del os.environ[name]
-    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS",
+                 "FASTBP_NUM_THREADS"):
         os.environ[name] = "1"
     os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
