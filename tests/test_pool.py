@@ -11,9 +11,9 @@ import pytest
 import fastbp
 
 COUNTS = (1, 2, 3, 8)
-# Networks whose rows are cut into pieces, each with its own gradient: narrow ones, whose samples stand along the lanes in
-# long batches, and one that is too large for small blocks (50-50-50-10); others, whose one gradient is cut; a single
-# output; a matrix wider than a product packs at a time; fewer rows than groups of them for eight threads.
+# Networks whose rows are cut into pieces, each with its own gradient: narrow ones, whose samples stand along the lanes
+# in long batches, and two that are too large for small blocks; others, whose one gradient is cut; a single output; a
+# matrix wider than a product packs at a time; fewer rows than groups of them for eight threads.
 PROBLEMS = [
     *[((2, 3, 1), m, "identity", "squared_error") for m in (1000, 10000, 30001)],
     *[((20, 50, 1), m, "identity", "squared_error") for m in (1000, 2000, 10000)],

@@ -118,7 +118,7 @@ cdef void run_for_kernels(fastbp_crew* calls, int pieces, fastbp_task task, void
 # ---------------------------------------------------------------- pieces of rows, each with its own gradient
 
 cdef void share_in_pieces(fastbp_crew* calls, ptrdiff_t start, ptrdiff_t m, double scale,
-                      fastbp_progress* progress) noexcept nogil:
+                          fastbp_progress* progress) noexcept nogil:
     cdef Crew* crew = <Crew*>calls
     cdef ptrdiff_t size = crew.model.n_params * crew.kernels.real_bytes
     cdef int i
@@ -259,10 +259,10 @@ cdef void part_of_gradient(Crew* crew, Workspace work, int piece) noexcept nogil
 
 # ---------------------------------------------------------------- predictions
 
-# A row's outputs must not depend on the cuts. They depend on the block only if it has fewer than 32 rows, or if the rows
-# stand along the lanes, as all whole panels of a call with FASTBP_LANES_LEAST rows do. So the rows of networks that may
-# predict in lanes are cut where a block and a panel begin, and the last piece has the rest; those of the others are cut
-# within each block.
+# A row's outputs must not depend on the cuts. They depend on the block only if it has fewer than 32 rows, or if the
+# rows stand along the lanes, as all whole panels of a call with FASTBP_LANES_LEAST rows do. So the rows of networks
+# that may predict in lanes are cut where a block and a panel begin, and the last piece has the rest; those of the
+# others are cut within each block.
 
 cdef inline ptrdiff_t prediction_unit(const fastbp_model* model) noexcept nogil:
     return max(model.block_rows, <ptrdiff_t>FASTBP_LANES_LEAST)
