@@ -10,6 +10,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ NET = fastbp.Network([3, 4, 2], "tanh", seed=1)
 OWN = fastbp.Network([3, 4, 2], "tanh", loss=lambda Y, T: (0.0, Y - T), seed=1)
 BROKEN = fastbp.Network([3, 4, 2], "tanh", loss=lambda Y, T: 1 / 0, seed=1)
 ADAM = fastbp.Adam()
+HEADER = os.path.join(tempfile.mkdtemp(), "net.h")
 BYTES, BOUND = io.dumps(NET), NET.bind(X, T, OUT)
 TRACE, HISTORY = NET.backprop(X, T), NET.fit(X, T, epochs=1)
 STATE = fastbp.EpochState(0, NET, ADAM, 0.0, 0.0, None, 0.1, 1.0, lambda: (X, T))
@@ -43,6 +45,11 @@ def fit_with_all(net=NET):
 
 def diverge():
     fastbp.Network([1, 1], "identity", init=[1e300, 0]).fit([[1e30]], [[0.0]], epochs=5)
+
+
+def step_by_handle(c):
+    assert c.train_step(c.handle, X.ctypes, T.ctypes, 4, 0.1, GRADIENT.ctypes) == 0
+    assert c.predict(c.handle, X.ctypes, 4, OUT.ctypes) == 0
 
 
 # Work enough for two threads.
@@ -83,6 +90,10 @@ CALLS = {
     "Network.copy": ([NET.copy, lambda: copy.copy(NET), lambda: copy.deepcopy(NET),
                       lambda: pickle.loads(pickle.dumps(NET))], []),
     "Network.save": ([], [lambda: NET.save("/nowhere/at/all"), lambda: NET.save(None)]),
+    "Network.to_c": ([lambda: NET.to_c(HEADER)], [lambda: NET.to_c("/nowhere/at/all.h")]),
+    "handles": ([lambda: NET.capsule, lambda: NET.ctypes, lambda: step_by_handle(NET.ctypes)],
+                [lambda: fastbp.Network.__new__(fastbp.Network).capsule]),
+    "get_include": ([fastbp.get_include], []),
     "Network.from_description": ([lambda: fastbp.Network.from_description(io.loads(BYTES))],
                                  [lambda: fastbp.Network.from_description(io.loads(BYTES)._replace(loss="none"))]),
     "load": ([lambda: io.loads(BYTES), lambda: io.dumps(NET)],
