@@ -231,6 +231,17 @@ def test_a_handle_that_goes_lets_go():
     assert np.isfinite(net.train_step(X, T))
 
 
+def test_a_cycle_of_references_lets_go():
+    class Owner(fastbp.Network):
+        """A network that keeps its own handle."""
+
+    net = Owner([2, 3, 1], seed=0)
+    net.handle = net.ctypes
+    net.handle.begin(net.handle.handle)
+    del net
+    gc.collect()
+
+
 def test_readers_see_parameters_of_one_time():
     """Handles predict without a lock while Python sets one of two vectors of parameters, again and again."""
     net = fastbp.Network([8, 64, 64, 4], "tanh", seed=0)

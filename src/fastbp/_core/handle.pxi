@@ -33,6 +33,7 @@ cdef enum:
 
 
 @cython.final
+@cython.no_gc_clear     # __dealloc__ needs the network, also if a cycle of references is collected
 cdef class Handle:
     """What `Network.capsule` holds: a network, and what one thread needs to run it.
 
