@@ -8,14 +8,15 @@ from contextlib import redirect_stdout, suppress
 import numpy as np
 import pytest
 from interop import KERAS_ACTIVATIONS, assert_same, refused
-from sklearn_pairs import DATA, recorded
 
 import fastbp
 from fastbp.activations import TABLE
 
 onnx = pytest.importorskip("onnx")
 bridge = pytest.importorskip("fastbp.interop.onnx")
+pytest.importorskip("sklearn")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from sklearn_pairs import DATA, recorded  # noqa: E402
 
 X = np.vstack([np.linspace(-3, 3, 21), np.linspace(4, -40, 21), np.linspace(0, 1e-3, 21)]).T
 
