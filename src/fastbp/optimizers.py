@@ -68,7 +68,8 @@ class SGD(_Regularised):
     ----------
     learning_rate : float, optional
         h; positive and finite. By default 0.1, divided by the number of samples in an update where the reduction is
-        "sum", so that a sum and a mean take the same steps.
+        "sum", so that a sum and a mean take the same steps. With l1, l2, clip_norm or sample weights they differ,
+        because a sum weighs the penalty less, is clipped earlier, and does not divide by the weights.
     momentum : float, default 0.0
         mu; at least 0, below 1.
     nesterov : bool, default False
