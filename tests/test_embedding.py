@@ -2,8 +2,10 @@
 
 import ctypes
 import gc
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -229,6 +231,98 @@ def test_a_handle_that_goes_lets_go():
     gc.collect()
     X, T = samples(net, 4)
     assert np.isfinite(net.train_step(X, T))
+
+
+def test_value_of_a_call_that_failed():
+    net = fastbp.Network([1, 3, 1], "tanh", "identity", seed=0)
+    holder, other = net.ctypes, net.ctypes
+    assert np.isfinite(other.value(0.7, other.handle))
+    holder.begin(holder.handle)
+    assert np.isnan(other.value(0.7, other.handle))
+    holder.end(holder.handle)
+
+
+def in_child(work):
+    """What `work` returns in a child process that ends within ten seconds."""
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(10)
+        os._exit(0 if work() else 1)
+    return os.waitpid(pid, 0)[1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("by_the_same_thread", [False, True])
+def test_a_fork_while_the_network_is_held(by_the_same_thread):
+    net = fastbp.Network([2, 3, 1], seed=0)
+    X, T = samples(net, 4)
+    handle, begun, done = ByHandle(net), threading.Event(), threading.Event()
+
+    def hold():
+        handle.call("begin")
+        begun.set()
+        if not by_the_same_thread:
+            done.wait()
+            handle.call("end")
+
+    thread = threading.Thread(target=hold)
+    hold() if by_the_same_thread else thread.start()
+    begun.wait()
+
+    def work():
+        if by_the_same_thread:      # the child goes on where the parent was
+            handle.train_step(X, T, 0.1)
+            handle.call("end")
+            return handle.status == OK and np.isfinite(net.train_step(X, T, 0.1))
+        first = net.train_step(X, T, 0.1)
+        handle.call("end")
+        return handle.status == HELD and np.isfinite(first) and np.isfinite(net.train_step(X, T, 0.1))
+
+    assert in_child(work) == 0
+    if by_the_same_thread:
+        handle.call("end")
+    else:
+        done.set()
+        thread.join()
+    assert handle.status == OK
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_while_the_parameters_change():
+    net = fastbp.Network([100, 200, 100], seed=0)
+    X, T = samples(net, 300)
+    stop = []
+    thread = threading.Thread(target=lambda: net.fit(
+        X, T, epochs=10**6, batch_size=300, learning_rate=1e-6, callbacks=lambda state: bool(stop)))
+    thread.start()
+    time.sleep(0.2)
+
+    def work():
+        reader, writer, params = ByHandle(net), ByHandle(net), np.empty(net.n_params)
+        zero, one, over = np.zeros(net.n_params), np.ones(net.n_params), []
+
+        def write():
+            while not over:
+                writer.call("set_params", zero)
+                writer.call("set_params", one)
+
+        writing = threading.Thread(target=write)
+        writing.start()
+        time.sleep(0.05)
+        torn, end = 0, time.monotonic() + 0.5
+        while time.monotonic() < end:
+            reader.call("get_params", params)
+            torn += params.min() != params.max()
+        over.append(True)
+        writing.join()
+        return torn == 0
+
+    status = in_child(work)
+    stop.append(True)
+    thread.join()
+    assert status == 0
 
 
 def test_a_cycle_of_references_lets_go():

@@ -141,3 +141,20 @@ def test_interruptions_leave_the_bits(rng):
         thread.join()
         sys.setswitchinterval(interval)
     assert predictions > 0
+
+
+@pytest.mark.parametrize(("dtype", "activation", "net_inputs"), [
+    ("float32", "sigmoid", (-39, -43, -44, -60)), ("float64", "sigmoid", (-349, -353, -400)),
+    ("float32", "tanh", (19.5, 21.4, 30)), ("float64", "tanh", (174, 176.5, 200))])
+def test_far_net_inputs_with_the_wrong_target(isa, dtype, activation, net_inputs):
+    """Numbers that are large before the division must not overflow into the next sample's net inputs."""
+    for r in net_inputs:
+        k = r / 0.924234     # the hidden neurons are tanh(0.5) and -tanh(0.5) at x = 1
+        init = [([[0.5, -0.5]], [0, 0]), ([[k], [-k]], [0])]
+        chained, single = (fastbp.Network([1, 2, 1], ["tanh", activation], dtype=dtype, init=init) for _ in range(2))
+        X, T = [[1.0], [0.0]], [[1.0 if r < 0 else -1.0], [0.3]]
+        error = chained.fit(X, T, epochs=1, shuffle=False, learning_rate=1.0).error[0]
+        expected = sum(single.train_step(x, t, learning_rate=1.0) for x, t in zip(X, T, strict=True))
+        tolerance = 1e-5 if dtype == "float32" else 1e-13
+        assert error == pytest.approx(expected, rel=tolerance)
+        np.testing.assert_allclose(chained.params, single.params, rtol=tolerance, atol=tolerance)

@@ -49,6 +49,7 @@ cdef class Handle:
     cdef Workspace predicting, training
     cdef fastbp_optimizer descent
     cdef bint held      # between begin and end
+    cdef int begun      # what `forks` (lock.pxi) was when it began
 
     def __cinit__(self, Core net not None):
         net.demand_storage()
@@ -63,10 +64,14 @@ cdef class Handle:
             set_params=handle_set_params, begin=handle_begin, end=handle_end, value=handle_value, owner=<void*>self)
 
     def __dealloc__(self):
-        if self.held:
+        if self.holds():
             self.net.end_change()
             self.net.lock.leave()
         self.face.version = 0
+
+    cdef inline bint holds(self) noexcept nogil:
+        """Whether this is between begin and end. A child process holds what the thread that forked it held."""
+        return self.held and (self.begun == forks or self.net.lock.caller == PyThread_get_thread_ident())
 
     @property
     def address(self):
@@ -110,10 +115,11 @@ cdef int handle_begin(fastbp_handle* handle) noexcept nogil:
 
 cdef int begin_change(Handle self, bint for_long) noexcept nogil:
     cdef int status = FASTBP_HELD
-    if not self.held:
+    if not self.holds():
         status = take_turn(self, True, for_long)
         if status == FASTBP_OK:
             self.held = True
+            self.begun = forks
             self.net.begin_change()
     return status
 
@@ -123,7 +129,7 @@ cdef int handle_end(fastbp_handle* handle) noexcept nogil:
 
 
 cdef int end_change(Handle self) noexcept nogil:
-    if not self.held:
+    if not self.holds():
         return FASTBP_HELD
     self.net.end_change()
     self.held = False
@@ -141,14 +147,14 @@ cdef inline int read(Handle self, reading work, const void* x, const void* t, pt
     """Do work that reads the parameters, of all of them at one time."""
     cdef int status, attempt
     cdef unsigned before
-    if self.held:
+    if self.holds():
         return work(self, x, t, m, to, error)
     for attempt in range(ATTEMPTS):
-        before = fastbp_count_before(&self.net.changes)
+        before = fastbp_count_before(&self.net.lock.changes)
         if before & 1:
             break
         status = work(self, x, t, m, to, error)
-        if fastbp_count_after(&self.net.changes) == before:
+        if fastbp_count_after(&self.net.lock.changes) == before:
             return status
     status = take_turn(self, False, False)
     if status == FASTBP_OK:
@@ -170,17 +176,15 @@ cdef int handle_predict(fastbp_handle* handle, const void* x, ptrdiff_t m, void*
 
 
 cdef double handle_value(double x, void* handle) noexcept nogil:
-    """The output of a network with one input and one output; NaN if there are more."""
+    """The output of a network with one input and one output; NaN if there are more, or the call failed."""
     cdef fastbp_handle* face = <fastbp_handle*>handle
     cdef float x32 = <float>x, y32 = 0
     cdef double y = 0
     if face.n_inputs != 1 or face.n_outputs != 1:
         return NAN
     if face.real_bytes == sizeof(float):
-        handle_predict(face, &x32, 1, &y32)
-        return y32
-    handle_predict(face, &x, 1, &y)
-    return y
+        return y32 if handle_predict(face, &x32, 1, &y32) == FASTBP_OK else NAN
+    return y if handle_predict(face, &x, 1, &y) == FASTBP_OK else NAN
 
 
 cdef int backpropagating(Handle self, const void* x, const void* t, ptrdiff_t m, void* to,
@@ -259,7 +263,7 @@ cdef int handle_set_params(fastbp_handle* handle, const void* params) noexcept n
 
 
 cdef int set_params(Handle self, const void* params) noexcept nogil:
-    cdef bint held = self.held
+    cdef bint held = self.holds()
     cdef int status = FASTBP_OK if held else begin_change(self, False)
     if status == FASTBP_OK:
         self.net.kernels.copy_params(&self.net.model, self.net.model.params, <void*>params, False)
@@ -280,7 +284,7 @@ cdef int train_step(Handle self, const void* x, const void* t, ptrdiff_t m, doub
                     double* error) noexcept nogil:
     cdef fastbp_samples samples
     cdef fastbp_progress progress
-    cdef bint held = self.held
+    cdef bint held = self.holds()
     cdef int status = FASTBP_OK
     if not 0 < learning_rate < HUGE_VAL or (
             self.net.itemsize == sizeof(float) and not 0 < <float>learning_rate < HUGE_VAL):

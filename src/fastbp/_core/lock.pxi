@@ -1,6 +1,7 @@
 # Who may work with a network.
 
 cdef extern from "pythread.h" nogil:
+    unsigned long PyThread_get_thread_ident()
     ctypedef void* PyThread_type_lock
     PyThread_type_lock PyThread_allocate_lock()
     void PyThread_free_lock(PyThread_type_lock)
@@ -55,6 +56,7 @@ cdef class Lock:
     cdef int readers            # calls that read and are counted
     cdef bint writing           # whether a call that changes the parameters is counted
     cdef int waiting            # how many wait; read without the GIL
+    cdef unsigned changes       # odd while the parameters change; for readers without the GIL (handle.pxi)
     cdef int entered            # what `forks` was when the last of them came
     cdef unsigned long caller   # the thread that calls a loss of the user's now, or holds the network by a handle; or 0
     cdef Waiter first, last     # the queue
@@ -165,3 +167,4 @@ cdef class Lock:
         if self.caller != PyThread_get_thread_ident():
             self.writing = False
             self.caller = 0
+            self.changes += self.changes & 1    # a change of theirs will not end

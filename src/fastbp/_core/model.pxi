@@ -43,7 +43,6 @@ cdef class Model(Layout):
     cdef object custom          # the loss where it is a callable
     cdef cnp.ndarray storage    # of the parameters
     cdef Lock lock
-    cdef unsigned changes       # odd while the parameters change; for readers without the GIL (handle.pxi)
     cdef Pool predicting, training
 
     def __cinit__(self, *args, **kwargs):
@@ -75,10 +74,10 @@ cdef class Model(Layout):
         self.n_inputs = self.layer_sizes[0]     # the last line: from now on arrays fit
 
     cdef inline void begin_change(self) noexcept nogil:
-        fastbp_begin_change(&self.changes)
+        fastbp_begin_change(&self.lock.changes)
 
     cdef inline void end_change(self) noexcept nogil:
-        fastbp_end_change(&self.changes)
+        fastbp_end_change(&self.lock.changes)
 
     cdef object view(self, cnp.ndarray storage, int l, bint weights):
         """A live view of W_l or b_l."""

@@ -121,7 +121,7 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
     cdef vec d_in_memory
     cdef real* outputs = <real*>a_in_memory
     cdef real* deltas = <real*>&d_in_memory
-    cdef vec product, s, t, z, z2, e, odd
+    cdef vec product, s, t, z, z2, e, odd, correction
     cdef vec error, output_d
     cdef vec squared_sizes              # lane by lane, of all numbers that are multiplied for the update
     cdef vec bias = ends.bias, squares = v_zero()
@@ -193,7 +193,11 @@ cdef inline ptrdiff_t chain(const int vectors, const fastbp_model* model, const 
         if single:
             for v in range(vectors):
                 e = v_mul(single_column[v], slope[v])
-                f[v] = v_fnma(v_mul(v_mul(v_mul(product, e), output_d), z), z2, early_f[v])
+                # In this order the correction waits for z alone. But where a far net input has the wrong target,
+                # output_d is so large before the division that the product may overflow: that is not permitted.
+                correction = v_mul(v_mul(v_mul(product, e), output_d), z)
+                f[v] = v_fnma(correction, z2, early_f[v])
+                squared_sizes = v_fma(correction, correction, squared_sizes)
                 d[v] = v_mul(e, v_mul(v_mul(output_d, z), z2))
             output_d = v_mul(v_mul(output_d, z), z2)
         else:
