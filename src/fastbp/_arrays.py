@@ -252,11 +252,12 @@ def warn_of_targets(targets, activation, low, high):
     if activation == "softmax":
         sums = np.sum(targets, axis=-1)
         furthest = float(sums.flat[np.argmax(np.abs(sums - 1))])
-        if abs(furthest - 1) < 1e-3 and np.min(targets) >= -1e-3:
+        sums_fit = abs(furthest - 1) < 1e-3
+        if sums_fit and np.min(targets) >= -1e-3:
             return False
         given += f" in rows that sum to {furthest:.4g}"
         reach += " in rows that sum to 1"
-        remedy = "Divide each row of targets by its sum" if furthest != 1 else "Targets must not be negative"
+        remedy = "Targets must not be negative" if sums_fit else "Divide each row of targets by its sum"
     else:
         remedy = "Scale the targets into that range, or write output_activation='identity'"
     warn(f"The output activation {activation!r} gives {reach}, but the targets are {given}. {remedy}",

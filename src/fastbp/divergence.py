@@ -90,7 +90,7 @@ def likely_causes(net, x, t, learning_rate, size, descends):
     for name, array in (("inputs", x), ("targets", t)):
         if (largest := magnitude(net, array)) > 10:
             causes.append(f"{name} are as large as {largest:.3g}: scale them to about -1 to 1")
-    if net.loss is not None and callable(net.loss):
+    if callable(net.loss):
         causes.append("the loss function may have returned numbers that are not finite")
     if descends:
         causes.append("optimizer='adam' takes steps that do not grow with the gradient")

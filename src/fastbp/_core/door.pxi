@@ -135,18 +135,27 @@ cdef int demand_finite(Model net, cnp.ndarray array, str name, object given) exc
     return 0
 
 
+cdef inline bint fits_range(Model net, const void* t, Py_ssize_t n) noexcept nogil:
+    """Whether n targets are in the range on which the loss is defined."""
+    return net.targets_from == -HUGE_VAL or net.kernels.all_within(t, n, net.targets_from, net.targets_to)
+
+
 cdef int demand_range(Model net, cnp.ndarray t, str name) except -1:
     """Refuse targets outside the range on which the loss is defined."""
-    if net.targets_from > -HUGE_VAL and cnp.PyArray_TYPE(t) == net.typenum and not net.kernels.all_within(
-            cnp.PyArray_DATA(t), cnp.PyArray_SIZE(t), net.targets_from, net.targets_to):
+    if cnp.PyArray_TYPE(t) == net.typenum and not fits_range(net, cnp.PyArray_DATA(t), cnp.PyArray_SIZE(t)):
         wanted = (f"not be below {net.targets_from:g}" if net.targets_to == HUGE_VAL
                   else f"be from {net.targets_from:g} to {net.targets_to:g}")
         raise ValueError(f"{name} must {wanted} for the loss {net.loss!r}, got {span(t.min(), t.max())}")
     return 0
 
 
+cdef inline bint fits_rate(Layout net, double rate) noexcept nogil:
+    """Whether a positive and finite rate is that in the network's dtype, too."""
+    return net.typenum != cnp.NPY_FLOAT or 0 < <float>rate < HUGE_VAL
+
+
 cdef int demand_rate(Layout net, double rate) except -1:
-    if net.typenum == cnp.NPY_FLOAT and not (0 < <float>rate < HUGE_VAL):
+    if not fits_rate(net, rate):
         raise ValueError(f"learning_rate must be positive and finite in float32, got {rate!r}")
     return 0
 

@@ -211,8 +211,7 @@ cdef int demand_samples(Handle self, const void* t, ptrdiff_t m) noexcept nogil:
         return FASTBP_WRONG_LOSS
     if m < 1:
         return FASTBP_WRONG_SIZE
-    if self.net.targets_from > -HUGE_VAL and not self.net.kernels.all_within(
-            t, m * self.net.n_outputs, self.net.targets_from, self.net.targets_to):
+    if not fits_range(self.net, t, m * self.net.n_outputs):
         return FASTBP_WRONG_VALUE
     return FASTBP_OK
 
@@ -231,11 +230,7 @@ cdef int handle_gradient(fastbp_handle* handle, const void* x, const void* t, pt
 
 cdef int differentiating(Handle self, const void* x, const void* t, ptrdiff_t m, void* to,
                          double* error) noexcept nogil:
-    cdef ptrdiff_t start = 0, rows
-    while start < m:
-        rows = min(m - start, self.net.model.block_rows)
-        self.net.kernels.jacobian(&self.net.model, self.training, x, start, rows, to)
-        start += rows
+    self.net.jacobian_by_blocks(self.training, x, m, to)
     if not self.net.kernels.all_finite(to, m * self.net.n_outputs * self.net.n_inputs):
         clear(self.training)
     return FASTBP_OK
@@ -286,8 +281,7 @@ cdef int train_step(Handle self, const void* x, const void* t, ptrdiff_t m, doub
     cdef fastbp_progress progress
     cdef bint held = self.holds()
     cdef int status = FASTBP_OK
-    if not 0 < learning_rate < HUGE_VAL or (
-            self.net.itemsize == sizeof(float) and not 0 < <float>learning_rate < HUGE_VAL):
+    if not (0 < learning_rate < HUGE_VAL and fits_rate(self.net, learning_rate)):
         return FASTBP_WRONG_VALUE
     if not held:
         status = begin_change(self, False)

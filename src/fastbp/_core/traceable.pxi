@@ -272,16 +272,19 @@ cdef class Traceable(Differentiable):
         self.fill_jacobian(cnp.PyArray_DATA(x), count_of(x), cnp.PyArray_DATA(jacobian))
         return jacobian
 
+    cdef void jacobian_by_blocks(self, Workspace work, const void* x, Py_ssize_t total, void* jacobian) noexcept nogil:
+        cdef Py_ssize_t start = 0, m
+        while start < total:
+            m = min(total - start, self.model.block_rows)
+            self.kernels.jacobian(&self.model, work, x, start, m, jacobian)
+            start += m
+
     @cython.critical_section
     cdef int fill_jacobian(self, const void* x, Py_ssize_t total, void* jacobian) except -1:
         cdef Workspace work = self.training.take(self, total)
-        cdef Py_ssize_t start = 0, m
         self.lock.enter(False)
         with nogil:
-            while start < total:
-                m = min(total - start, self.model.block_rows)
-                self.kernels.jacobian(&self.model, work, x, start, m, jacobian)
-                start += m
+            self.jacobian_by_blocks(work, x, total, jacobian)
         self.lock.leave()
         if self.kernels.all_finite(jacobian, total * self.n_outputs * self.n_inputs):
             self.training.give_back(work)
