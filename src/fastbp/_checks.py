@@ -5,8 +5,6 @@ import sys
 import warnings
 from math import inf
 
-MOST_THREADS = 256    # as _core/threads.pxi has it
-
 
 def number(argument, value, low, high, *, low_allowed=False):
     """`value` as a float in the open interval from low to high, or from low on."""
@@ -46,14 +44,6 @@ def positive_integer(argument, value):
         raise TypeError(f"{argument} must be an integer, got {came(value)}") from None
     if result < 1:
         raise ValueError(f"{argument} must be at least 1, got {value!r}")
-    return result
-
-
-def thread_count(argument, value):
-    """`value` as a number of threads."""
-    result = positive_integer(argument, value)
-    if result > MOST_THREADS:
-        raise ValueError(f"{argument} must be at most {MOST_THREADS}, got {value!r}")
     return result
 
 

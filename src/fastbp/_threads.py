@@ -4,7 +4,6 @@ import os
 import sys
 
 from fastbp import _core
-from fastbp._checks import thread_count
 from fastbp._version import __version__
 
 
@@ -32,7 +31,7 @@ def set_num_threads(n: int) -> None:
     2
     >>> fastbp.set_num_threads(1)
     """
-    _core.set_num_threads(thread_count("n", n))
+    _core.set_num_threads(_core.thread_count("n", n))
     register()
 
 

@@ -27,7 +27,7 @@ import numpy as np
 from fastbp import divergence
 from fastbp._arrays import Parameters, about_inputs, about_targets, aligned_zeros, apply_loss, as_reals, is_large_map
 from fastbp._arrays import labels, place, rows_at_once, span, total_of, warn_of_targets
-from fastbp._checks import came, kind, refuse_class, thread_count
+from fastbp._checks import came, kind, positive_integer, refuse_class
 
 cimport cython
 cimport numpy as cnp

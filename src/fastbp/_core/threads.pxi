@@ -49,6 +49,14 @@ cdef enum:
     GLANCES = 1000              # at the next task before a member sleeps: 10 to 50 microseconds
 
 
+def thread_count(argument, value):
+    """`value` as a number of threads."""
+    result = positive_integer(argument, value)
+    if result > MOST_THREADS:
+        raise ValueError(f"{argument} must be at most {MOST_THREADS}, got {value!r}")
+    return result
+
+
 cdef struct Seat:               # where a thread sleeps until its baton is released
     PyThread_type_lock baton
     int asleep

@@ -4,7 +4,7 @@ from math import inf, sqrt
 from time import perf_counter
 
 from fastbp import divergence, optimizers
-from fastbp._checks import thread_count
+from fastbp._core import thread_count
 from fastbp.divergence import RUNAWAY
 from fastbp.training import random_states
 from fastbp.training.history import EpochState, History
