@@ -104,6 +104,21 @@ def test_a_refused_update_changes_nothing(isa, dtype, rng, layer_sizes, place):
     assert_close(net.params, twin.params, dtype, place + 10)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("layer_sizes", [(2, 3, 1), (2, 5, 2), (2, 20, 2)], ids=str)
+@pytest.mark.parametrize("place", [0, 1, 70, CHAIN - 1, CHAIN, CHAIN + 40])
+def test_an_input_that_stops_being_finite_leaves_the_parameters_before_it(isa, dtype, rng, layer_sizes, place, value):
+    net, X, T = problem(rng, layer_sizes, 2 * CHAIN, ("tanh", "sigmoid"), dtype)
+    twin = net.copy()
+    samples = net._samples(X, T)
+    samples.x[place, 1] = value     # behind the door's back, as another thread or a callback can
+    with pytest.raises(fastbp.DivergenceError, match=rf"X must be finite, got {value} at index \({place}, 1\)"):
+        net._train_epoch(samples, None, 1, fastbp.SGD(0.1), 0)
+    if place > 0:
+        trained(twin, X[:place].copy(), T[:place])
+    assert_close(net.params, twin.params, dtype, place + 10)
+
+
 def test_an_update_that_only_adds_up_to_be_permitted(isa, dtype):
     """One factor is huge, the other so small that their product is of size 1: a chain leaves it to the exact loop."""
     huge = 2.0 ** (500 if dtype == "float64" else 60)

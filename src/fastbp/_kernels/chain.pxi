@@ -240,6 +240,9 @@ cdef ptrdiff_t train_chain(const fastbp_model* model, const fastbp_samples* samp
     cdef double squares
     cdef ptrdiff_t place
     net_inputs_of_row(hidden, params, inputs + hidden.n_in * sample_at(samples, start), ends.r)
+    # `chain` begins with an update by its first inputs times deltas of 0, which infinity or NaN would make NaN.
+    if not all_finite(<const real*>ends.r, hidden.stride):
+        return start
     memset(ends.columns, 0, VLEN * column_stride(hidden.stride // VLEN) * sizeof(real))
     copy_columns(output, params + output.weights, <real*>ends.columns, column_stride(hidden.stride // VLEN), False)
     ends.bias = v_load(params + output.bias)
