@@ -6,9 +6,9 @@ cdef extern from "kernels.h" nogil:
     int FASTBP_BINARY_CROSS_ENTROPY
 
 
-cdef double squared_errors(const fastbp_layer* layer, ptrdiff_t m, const real* y, const real* t, real factor,
-                           real* e) noexcept nogil:
-    """e = factor (y - t), followed by zeros, for m rows whose targets follow one another; the sum of (y - t)**2."""
+cdef double squared_errors(const fastbp_layer* layer, ptrdiff_t m, const real* y, const real* t, ptrdiff_t t_stride,
+                           real factor, real* e) noexcept nogil:
+    """e = factor (y - t), followed by zeros, for m rows; the sum of (y - t)**2. The targets may stand in e."""
     cdef vec difference, squares = v_zero(), scale = v_set1(factor)
     cdef ptrdiff_t n = layer.n_out, rows = m, j
     cdef double total = 0
@@ -27,7 +27,7 @@ cdef double squared_errors(const fastbp_layer* layer, ptrdiff_t m, const real* y
             v_store(e + j, v_mul(scale, difference))
             j += VLEN
         y += layer.stride
-        t += n
+        t += t_stride
         e += layer.stride
         rows -= 1
         if rows % 16 == 0:  # seldom enough to cost little, often enough for the rounding of float32
@@ -147,15 +147,18 @@ cdef void output_error(const fastbp_model* model, TypedWorkspace work, const fas
     cdef const real* y = output_of(work, last)
     cdef real* e = delta_of(work, last)
     cdef const real* t
-    cdef ptrdiff_t i = 0, rows, sample
+    cdef ptrdiff_t i = 0, rows, stride, sample
     cdef double weight, loss, squares, error_of_rows = 0, squares_of_rows = 0, error = 0, all_squares = 0
-    if model.loss == FASTBP_SQUARED_ERROR and samples.order == NULL and weights == NULL:
+    if model.loss == FASTBP_SQUARED_ERROR and weights == NULL:
+        t, stride = <const real*>samples.t + start * layer.n_out, layer.n_out
+        if samples.order != NULL:
+            gather_rows(m, layer.n_out, <const real*>samples.t, samples.order + start, e, layer.stride)
+            t, stride = e, layer.stride
         # Threads share blocks only if these are large.
         rows = FASTBP_SUMMED_ROWS if model.block_rows == FASTBP_BLOCK_ROWS else m
         while i < m:
-            all_squares += squared_errors(layer, min(rows, m - i), y + i * layer.stride,
-                                          <const real*>samples.t + (start + i) * layer.n_out, <real>scale,
-                                          e + i * layer.stride)
+            all_squares += squared_errors(layer, min(rows, m - i), y + i * layer.stride, t + i * stride, stride,
+                                          <real>scale, e + i * layer.stride)
             i += rows
         progress.squares += all_squares
         progress.error += 0.5 * all_squares
@@ -171,7 +174,7 @@ cdef void output_error(const fastbp_model* model, TypedWorkspace work, const fas
         if t != NULL:
             t += sample * layer.n_out
         if model.loss == FASTBP_SQUARED_ERROR:
-            squares = squared_errors(layer, 1, y, t, <real>(scale * weight), e)
+            squares = squared_errors(layer, 1, y, t, layer.n_out, <real>(scale * weight), e)
             loss = 0.5 * squares
         elif model.loss != FASTBP_CROSS_ENTROPY:
             squares = 0

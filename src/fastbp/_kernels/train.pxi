@@ -1,22 +1,37 @@
 # Training: forward, backward and update, batch after batch, without Python objects.
 
+cdef void gather_rows(ptrdiff_t m, ptrdiff_t n, const real* x, const ptrdiff_t* order, real* rows,
+                      ptrdiff_t stride) noexcept nogil:
+    """The rows of x that the order names, n numbers each; nothing is written beyond the last."""
+    cdef ptrdiff_t i, j, excess = padded(n) - n
+    cdef ptrdiff_t exact = (excess + stride - 1) // stride      # so many at the end must not write whole vectors
+    cdef const real* row
+    for i in range(m):
+        row = x + order[i] * n
+        if n == 1:
+            rows[0] = row[0]
+        elif i + exact < m:
+            j = 0
+            while j < n:
+                v_store(rows + j, v_load_first(row + j, n - j))
+                j += VLEN
+        else:
+            memcpy(rows, row, n * sizeof(real))
+        rows += stride
+
+
 cdef const real* gather(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
                         ptrdiff_t m, ptrdiff_t row) noexcept nogil:
     """m rows of inputs from place `start` of the order: where they stand, or copied into the workspace, from `row` on,
     where the order scatters them."""
-    cdef ptrdiff_t i, n = model.layers[0].n_in
+    cdef ptrdiff_t n = model.layers[0].n_in
     cdef const real* x = <const real*>samples.x
-    cdef const ptrdiff_t* order
-    cdef real* rows
     if samples.order == NULL:
         return x + start * n
-    order = samples.order + start
     if m == 1:
-        return x + order[0] * n
-    rows = &work.inputs[row * n]
-    for i in range(m):
-        memcpy(rows + i * n, x + order[i] * n, n * sizeof(real))
-    return rows
+        return x + samples.order[start] * n
+    gather_rows(m, n, x, samples.order + start, &work.inputs[row * n], n)
+    return &work.inputs[row * n]
 
 
 cdef double total_weight(const fastbp_samples* samples, ptrdiff_t start, ptrdiff_t m) noexcept nogil:
