@@ -49,7 +49,8 @@ cdef class Differentiable(Model):
             self.custom_error(work, samples, start, m, scale, progress)
             if not forward_only:
                 with nogil:
-                    self.kernels.backward_batch(&self.model, work, samples.data.x, start, m, start > 0)
+                    self.kernels.backward_batch(&self.model, work, samples.data.x, start, m,
+                                                FASTBP_SUM if start > 0 else FASTBP_GRADIENT)
             start += m
         return 0
 

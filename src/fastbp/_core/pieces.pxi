@@ -28,12 +28,12 @@ cdef struct Crew:                   # see fastbp_crew in kernels.h
     const fastbp_samples* samples
     const fastbp_place* places
     void* gradient                  # null: none is wanted
+    fastbp_into into
     void* partial                   # the gradients of all pieces
     # What is being done.
     ptrdiff_t start, rows
     int pieces
     double scale
-    bint accumulate
     const void* x
     void* out
     fastbp_progress sums[PIECES]    # one for each piece or group
@@ -85,6 +85,9 @@ cdef bint shares_gradient(Model net, Crew* crew, Workspace work, const fastbp_sa
     if work.drops or not is_shared(net, crew, work, rows, threads):
         return False
     crew.calls.gradient = share_in_pieces if crew.in_pieces else share_block_by_block
+    crew.calls.deltas, crew.calls.from_deltas = share_deltas, share_gradient
+    if crew.in_pieces:
+        crew.calls.deltas = NULL
     crew.calls.run = run_for_kernels
     crew.samples, crew.places = samples, work.places
     crew.gradient = gradient_at(net.kernels, work) if wanted else NULL
@@ -160,19 +163,31 @@ cdef void piece_of_rows(Crew* crew, Workspace work, int piece) noexcept nogil:
 cdef void share_block_by_block(fastbp_crew* calls, ptrdiff_t start, ptrdiff_t m, double scale,
                                fastbp_progress* progress) noexcept nogil:
     cdef Crew* crew = <Crew*>calls
-    cdef int parts = 0, l
     cdef ptrdiff_t done = 0
-    crew.scale = scale
+    while done < m:
+        share_deltas(calls, start + done, min(m - done, crew.model.block_rows), scale, progress)
+        if crew.gradient != NULL:
+            share_gradient(calls, FASTBP_SUM if done > 0 else FASTBP_GRADIENT)
+        done += crew.rows
+
+
+cdef const void* share_deltas(fastbp_crew* calls, ptrdiff_t start, ptrdiff_t m, double scale,
+                              fastbp_progress* progress) noexcept nogil:
+    cdef Crew* crew = <Crew*>calls
+    crew.start, crew.rows, crew.scale = start, m, scale
+    crew.pieces = <int>max(1, min(m // FASTBP_SUMMED_ROWS, <ptrdiff_t>crew.threads))
+    share(crew, crew.pieces, rows_of_block)
+    add_sums(crew, <int>((m + FASTBP_SUMMED_ROWS - 1) // FASTBP_SUMMED_ROWS), progress)
+    return crew.x
+
+
+cdef void share_gradient(fastbp_crew* calls, fastbp_into into) noexcept nogil:
+    cdef Crew* crew = <Crew*>calls
+    cdef int parts = 0, l
+    crew.into = into
     for l in range(crew.model.n_layers):
         parts += parts_of(crew, l)
-    while done < m:
-        crew.start, crew.rows, crew.accumulate = start + done, min(m - done, crew.model.block_rows), done > 0
-        crew.pieces = <int>max(1, min(crew.rows // FASTBP_SUMMED_ROWS, <ptrdiff_t>crew.threads))
-        share(crew, crew.pieces, rows_of_block)
-        add_sums(crew, <int>((crew.rows + FASTBP_SUMMED_ROWS - 1) // FASTBP_SUMMED_ROWS), progress)
-        if crew.gradient != NULL:
-            share(crew, parts, part_of_gradient)
-        done += crew.rows
+    share(crew, parts, part_of_gradient)
 
 
 cdef void stand_at(const Crew* crew, Workspace work, ptrdiff_t row) noexcept nogil:
@@ -194,7 +209,6 @@ cdef void rows_of_block(Crew* crew, Workspace work, int piece) noexcept nogil:
     cdef ptrdiff_t end = cut(groups, piece + 1, crew.pieces, FASTBP_SUMMED_ROWS, crew.rows), row = first
     cdef fastbp_progress* sums
     cdef const void* x = crew.kernels.gather(crew.model, work, crew.samples, crew.start + first, end - first, first)
-    cdef int l = crew.model.n_layers - 1
     if piece == 0:
         crew.x = x
     stand_at(crew, work, first)
@@ -206,15 +220,9 @@ cdef void rows_of_block(Crew* crew, Workspace work, int piece) noexcept nogil:
         crew.kernels.output_error(crew.model, work, crew.samples, crew.start + row,
                                   min(<ptrdiff_t>FASTBP_SUMMED_ROWS, end - row), crew.scale, crew.model.fused, sums)
         row += FASTBP_SUMMED_ROWS
-    if crew.gradient == NULL:
-        return
-    stand_at(crew, work, first)
-    if not crew.model.fused:
-        crew.kernels.apply_slope(crew.model, work, l, end - first)
-    while l > 0:
-        crew.kernels.error_signal(crew.model, work, l, end - first)
-        l -= 1
-        crew.kernels.apply_slope(crew.model, work, l, end - first)
+    if crew.gradient != NULL:
+        stand_at(crew, work, first)
+        crew.kernels.all_deltas(crew.model, work, end - first)
 
 
 cdef ptrdiff_t part_columns(const Crew* crew, int l) noexcept nogil:
@@ -254,7 +262,7 @@ cdef void part_of_gradient(Crew* crew, Workspace work, int piece) noexcept nogil
         part.rows = layer.n_in - part.row
     part.columns = min(part.columns, layer.n_out - part.column)
     stand_at(crew, work, 0)
-    crew.kernels.weight_gradient(crew.model, work, l, crew.x, 0, crew.rows, crew.accumulate, part)
+    crew.kernels.weight_gradient(crew.model, work, l, crew.x, 0, crew.rows, crew.into, part)
 
 
 # ---------------------------------------------------------------- predictions

@@ -102,7 +102,8 @@ cdef class Traceable(Differentiable):
                 self.copy_slopes(work, l, m, ones, s[l], start)
                 self.kernels.set_errors(&self.model, work, l, cnp.PyArray_DATA(<cnp.ndarray>d[l]), start, m)
                 with nogil:
-                    self.kernels.weight_gradient(&self.model, work, l, samples.data.x, start, m, start > 0,
+                    self.kernels.weight_gradient(&self.model, work, l, samples.data.x, start, m,
+                                                 FASTBP_SUM if start > 0 else FASTBP_GRADIENT,
                                                  fastbp_whole(&self.model.layers[l]))
                     if l > 0:
                         self.kernels.error_signal(&self.model, work, l, m)

@@ -53,16 +53,19 @@ cdef void error_signal(const fastbp_model* model, TypedWorkspace work, int l, pt
 
 
 cdef void weight_gradient(const fastbp_model* model, TypedWorkspace work, int l, const real* x, ptrdiff_t m,
-                          bint accumulate, fastbp_part part) noexcept nogil:
-    """dE/dW = a^T d and dE/db = sum d over m rows, added to the gradient or in its place; x: the network's inputs.
+                          fastbp_into into, fastbp_part part) noexcept nogil:
+    """dE/dW = a^T d and dE/db = sum d over m rows; x: the network's inputs.
 
+    into: in place of the gradient, or added to it or to the parameters, whose d are multiplied by -h.
     part: that of W to compute; the biases of its columns go with the first row. A single output has no parts.
     """
     cdef const fastbp_layer* layer = &model.layers[l]
     cdef const real* a = x
     cdef const real* d = delta_of(work, l)
-    cdef real* g = &work.gradient[layer.weights]
-    cdef real* g_bias = &work.gradient[layer.bias]
+    cdef real* flat = <real*>model.params if into == FASTBP_DESCENT else &work.gradient[0]
+    cdef real* g = flat + layer.weights
+    cdef real* g_bias = flat + layer.bias
+    cdef bint accumulate = into != FASTBP_GRADIENT
     cdef real total
     cdef ptrdiff_t a_stride = layer.n_in, at = part.row * layer.stride + part.column, i, j, whole
     if l > 0:
@@ -90,14 +93,25 @@ cdef void weight_gradient(const fastbp_model* model, TypedWorkspace work, int l,
     g_bias[0] = total
 
 
+cdef void all_deltas(const fastbp_model* model, TypedWorkspace work, ptrdiff_t m) noexcept nogil:
+    """From the error signal of the output layer, fused: its delta, to the deltas of all layers."""
+    cdef int l = model.n_layers - 1
+    if not model.fused:
+        apply_slope(model, work, l, m)
+    while l > 0:
+        error_signal(model, work, l, m)
+        l -= 1
+        apply_slope(model, work, l, m)
+
+
 cdef void backward(const fastbp_model* model, TypedWorkspace work, const real* x, ptrdiff_t m,
-                   bint accumulate) noexcept nogil:
-    """From the error signal of the output layer, fused: its delta, to the gradient of all layers."""
+                   fastbp_into into) noexcept nogil:
+    """As `all_deltas`, with the gradient of each layer while its deltas are in the cache."""
     cdef int l = model.n_layers - 1
     if not model.fused:
         apply_slope(model, work, l, m)
     while True:
-        weight_gradient(model, work, l, x, m, accumulate, fastbp_whole(&model.layers[l]))
+        weight_gradient(model, work, l, x, m, into, fastbp_whole(&model.layers[l]))
         if l == 0:
             return
         error_signal(model, work, l, m)

@@ -61,9 +61,9 @@ cdef void apply_slope_entry(const fastbp_model* model, Workspace work, int l, pt
 
 
 cdef void weight_gradient_entry(const fastbp_model* model, Workspace work, int l, const void* x, ptrdiff_t start,
-                                ptrdiff_t m, bint accumulate, fastbp_part part) noexcept nogil:
+                                ptrdiff_t m, fastbp_into into, fastbp_part part) noexcept nogil:
     cdef float_mode before = enter_float_mode()
-    weight_gradient(model, <TypedWorkspace>work, l, rows_from(model, x, start), m, accumulate, part)
+    weight_gradient(model, <TypedWorkspace>work, l, rows_from(model, x, start), m, into, part)
     leave_float_mode(before)
 
 
@@ -73,10 +73,16 @@ cdef void error_signal_entry(const fastbp_model* model, Workspace work, int l, p
     leave_float_mode(before)
 
 
-cdef void backward_batch_entry(const fastbp_model* model, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
-                               bint accumulate) noexcept nogil:
+cdef void all_deltas_entry(const fastbp_model* model, Workspace work, ptrdiff_t m) noexcept nogil:
     cdef float_mode before = enter_float_mode()
-    backward_batch(model, <TypedWorkspace>work, rows_from(model, x, start), m, accumulate)
+    all_deltas(model, <TypedWorkspace>work, m)
+    leave_float_mode(before)
+
+
+cdef void backward_batch_entry(const fastbp_model* model, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
+                               fastbp_into into) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    backward_batch(model, <TypedWorkspace>work, rows_from(model, x, start), m, into)
     leave_float_mode(before)
 
 
@@ -155,6 +161,7 @@ functions.output_error = output_error_entry
 functions.apply_slope = apply_slope_entry
 functions.weight_gradient = weight_gradient_entry
 functions.error_signal = error_signal_entry
+functions.all_deltas = all_deltas_entry
 functions.backward_batch = backward_batch_entry
 functions.propagate = propagate_entry
 functions.copy_rows = copy_rows_entry

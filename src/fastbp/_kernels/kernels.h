@@ -15,7 +15,7 @@
 
 #include "activations.h"
 
-#define FASTBP_KERNELS_ABI 7
+#define FASTBP_KERNELS_ABI 8
 #define FASTBP_CAPSULE "fastbp._kernels"
 
 /* The core works through more rows than this in blocks, so that memory does not grow with the batch. A network of few
@@ -79,6 +79,10 @@ typedef struct {
 typedef struct {
     ptrdiff_t row, rows, column, columns;
 } fastbp_part;
+
+/* Where dE/dW and dE/db go: in place of the gradient in the workspace, added to it, or, with d times -h, added to the
+ * parameters themselves. */
+typedef enum { FASTBP_GRADIENT, FASTBP_SUM, FASTBP_DESCENT } fastbp_into;
 
 static inline fastbp_part fastbp_whole(const fastbp_layer *layer)
 {
@@ -150,6 +154,10 @@ struct fastbp_crew {
     ptrdiff_t least;             /* batches of at least so many rows are shared */
     /* The gradient of m rows into the workspace; E and the sum of squares are added to the progress. */
     void (*gradient)(fastbp_crew *, ptrdiff_t start, ptrdiff_t m, double scale, fastbp_progress *);
+    /* The two halves of that for a single block of rows, or null: the deltas, with a pointer to the inputs, and what
+     * becomes of them. */
+    const void *(*deltas)(fastbp_crew *, ptrdiff_t start, ptrdiff_t m, double scale, fastbp_progress *);
+    void (*from_deltas)(fastbp_crew *, fastbp_into);
     /* task(job, piece, member) for each piece, by any member and in any order. */
     void (*run)(fastbp_crew *, int pieces, fastbp_task task, void *job);
 };

@@ -38,14 +38,16 @@ ctypedef struct fastbp_kernels:
                          double scale, bint fused, fastbp_progress*) noexcept nogil
     void (*apply_slope)(const fastbp_model*, Workspace work, int l, ptrdiff_t m) noexcept nogil
     void (*weight_gradient)(const fastbp_model*, Workspace work, int l, const void* x, ptrdiff_t start, ptrdiff_t m,
-                            bint accumulate, fastbp_part) noexcept nogil
+                            fastbp_into, fastbp_part) noexcept nogil
     void (*error_signal)(const fastbp_model*, Workspace work, int l, ptrdiff_t m) noexcept nogil
+    # From the output's error signal, or its delta where the loss is fused, to the deltas of all layers.
+    void (*all_deltas)(const fastbp_model*, Workspace work, ptrdiff_t m) noexcept nogil
     # For a block of a batch: forward, and from the output's error signal to the gradient of all parameters. Between the
     # two, the last layer's outputs and error signal are as `forward` leaves them, but the other layers may not be.
     void (*forward_batch)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start,
                           ptrdiff_t m) noexcept nogil
     void (*backward_batch)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
-                           bint accumulate) noexcept nogil
+                           fastbp_into) noexcept nogil
     # All of it, block by block, for any number of samples from `start` of the order.
     void (*propagate)(const fastbp_model*, Workspace work, const fastbp_samples*, ptrdiff_t start, ptrdiff_t m,
                       double scale, bint forward_only, fastbp_progress*) noexcept nogil

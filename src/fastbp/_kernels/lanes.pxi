@@ -264,8 +264,8 @@ cdef void forward_batch(const fastbp_model* model, TypedWorkspace work, const re
 
 
 cdef void backward_batch(const fastbp_model* model, TypedWorkspace work, const real* x, ptrdiff_t m,
-                         bint accumulate) noexcept nogil:
+                         fastbp_into into) noexcept nogil:
     if takes_lanes(model, m):
-        backward_lanes(model, work, m, accumulate)
+        backward_lanes(model, work, m, into == FASTBP_SUM)
     else:
-        backward(model, work, x, m, accumulate)
+        backward(model, work, x, m, into)

@@ -18,6 +18,8 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct fastbp_part:
         ptrdiff_t row, rows, column, columns
     fastbp_part fastbp_whole(const fastbp_layer*)
+    ctypedef enum fastbp_into:
+        FASTBP_GRADIENT, FASTBP_SUM, FASTBP_DESCENT
 
     ctypedef struct fastbp_model:
         int n_layers
@@ -60,6 +62,9 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct fastbp_crew:
         ptrdiff_t least
         void (*gradient)(fastbp_crew*, ptrdiff_t start, ptrdiff_t m, double scale, fastbp_progress*) noexcept nogil
+        const void* (*deltas)(fastbp_crew*, ptrdiff_t start, ptrdiff_t m, double scale,
+                              fastbp_progress*) noexcept nogil
+        void (*from_deltas)(fastbp_crew*, fastbp_into) noexcept nogil
         void (*run)(fastbp_crew*, int pieces, fastbp_task task, void* job) noexcept nogil
 
     bint fastbp_flag(const int*)

@@ -56,7 +56,7 @@ cdef void propagate(const fastbp_model* model, TypedWorkspace work, const fastbp
         forward_batch(model, work, x, rows)
         output_error(model, work, samples, start + done, rows, scale, model.fused, progress)
         if not forward_only:
-            backward_batch(model, work, x, rows, done > 0)
+            backward_batch(model, work, x, rows, FASTBP_SUM if done > 0 else FASTBP_GRADIENT)
         done += rows
 
 
@@ -67,6 +67,57 @@ cdef bint is_plain(const fastbp_model* model, TypedWorkspace work, const fastbp_
             and not work.drops)
 
 
+# Plain descent by a batch of few rows takes the gradient from W without writing it down: with deltas times -h, it is
+# W + a^T d. What is saved is writing the gradient, reading it for the check, and reading it again. The check is made
+# before, of a and d, as it is for a single sample; so the deltas of all layers come first.
+
+cdef bint descends_at_once(const fastbp_model* model, ptrdiff_t m) noexcept nogil:
+    """Whether all a and d of m rows, which stand in one block of rows, are fewer than what is saved."""
+    cdef ptrdiff_t numbers = model.layers[0].n_in
+    cdef int l
+    if next_block(model, m) < m or takes_lanes(model, m):
+        return False
+    for l in range(model.n_layers):
+        numbers += 2 * model.layers[l].stride
+    return m * numbers < 3 * model.n_params
+
+
+cdef bint is_safe_descent(const fastbp_model* model, TypedWorkspace work, const real* x, ptrdiff_t m) noexcept nogil:
+    """Whether every number of h a^T d is below SAFE_UPDATE, as `is_safe` has it."""
+    cdef real sum_a = sum_of_sizes(x, m * model.layers[0].n_in, 1), sum_d = 0
+    cdef int l
+    for l in range(model.n_layers):
+        sum_d += sum_of_sizes(delta_of(work, l), m * model.layers[l].stride, 1)
+        if l + 1 < model.n_layers:
+            sum_a += sum_of_sizes(output_of(work, l), m * model.layers[l].stride, 1)
+    return sum_d < SAFE_UPDATE and sum_a * sum_d < SAFE_UPDATE
+
+
+cdef bint descend_at_once(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples,
+                          ptrdiff_t start, ptrdiff_t m, double rate, fastbp_crew* crew,
+                          fastbp_progress* progress) noexcept nogil:
+    """One update by m rows; False, and no parameter changed, where that is not known to be safe."""
+    cdef const real* x
+    cdef int l
+    progress.error = progress.squares = 0
+    if crew == NULL:
+        x = gather(model, work, samples, start, m, 0)
+        forward(model, work, x, m)
+        output_error(model, work, samples, start, m, -rate, model.fused, progress)
+        all_deltas(model, work, m)
+    else:
+        x = <const real*>crew.deltas(crew, start, m, -rate, progress)
+    if not (isfinite(progress.error) and is_safe_descent(model, work, x, m)):
+        return False
+    if crew == NULL:
+        for l in range(model.n_layers):
+            weight_gradient(model, work, l, x, m, FASTBP_DESCENT, fastbp_whole(&model.layers[l]))
+    else:
+        crew.from_deltas(crew, FASTBP_DESCENT)
+    REQUIRE(padding_is_zero(model, <const real*>model.params))
+    return True
+
+
 cdef void train(const fastbp_model* model, TypedWorkspace work, const fastbp_samples* samples, ptrdiff_t start,
                 ptrdiff_t stop, ptrdiff_t batch, bint mean, fastbp_optimizer* optimizer, const int* waiting,
                 fastbp_crew* crew, fastbp_progress* progress) noexcept nogil:
@@ -75,21 +126,30 @@ cdef void train(const fastbp_model* model, TypedWorkspace work, const fastbp_sam
     cdef ptrdiff_t in_batch
     cdef fastbp_progress sums
     cdef double size, scale
-    if batch == 1 and is_plain(model, work, optimizer):
+    cdef fastbp_crew* sharing
+    cdef bint plain = is_plain(model, work, optimizer), at_once
+    if batch == 1 and plain:
         train_online(model, work, samples, start, stop, optimizer.learning_rate, waiting, progress)
         return
     while start < stop:
         in_batch = min(batch, stop - start)
         size = total_weight(samples, start, in_batch) if optimizer.batch_means else in_batch
         scale = 1 / size if mean else 1.0
-        sums.error = sums.squares = sums.penalty = 0
-        if crew != NULL and in_batch >= crew.least:
-            crew.gradient(crew, start, in_batch, scale, &sums)
+        sums.penalty = 0
+        sharing = crew if crew != NULL and in_batch >= crew.least else NULL
+        at_once = plain and descends_at_once(model, in_batch) and (sharing == NULL or sharing.deltas != NULL)
+        if at_once and descend_at_once(model, work, samples, start, in_batch, scale * optimizer.learning_rate, sharing,
+                                       &sums):
+            optimizer.steps += 1
         else:
-            propagate(model, work, samples, start, in_batch, scale, False, &sums)
-        if not (isfinite(sums.error) and update(model, work, optimizer, scale, &sums.penalty, crew)):
-            progress.diverged = True
-            return
+            sums.error = sums.squares = 0
+            if sharing != NULL:
+                sharing.gradient(sharing, start, in_batch, scale, &sums)
+            else:
+                propagate(model, work, samples, start, in_batch, scale, False, &sums)
+            if not (isfinite(sums.error) and update(model, work, optimizer, scale, &sums.penalty, crew)):
+                progress.diverged = True
+                return
         progress.error += sums.error * (in_batch / size)
         progress.penalty += sums.penalty * in_batch
         progress.squares += sums.squares
