@@ -89,10 +89,10 @@ def tint(color, share):
     return tuple(1 - share * (1 - np.array(matplotlib.colors.to_rgb(color))))
 
 
-def names(argument, given, size, default):
-    """`size` names as they may be drawn: those that were given, or numbered defaults."""
+def names(argument, given, defaults):
+    """The names that were given, as they may be drawn, or the defaults."""
     if given is None:
-        return [default.format(i) for i in range(size)]
-    if isinstance(given, str) or len(given) != size:
-        raise ValueError(f"{argument} must hold {size} names, got {came(given)}")
+        return defaults
+    if isinstance(given, str) or len(given) != len(defaults):
+        raise ValueError(f"{argument} must hold {len(defaults)} names, got {came(given)}")
     return [plain(name) for name in given]

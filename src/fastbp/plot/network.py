@@ -213,10 +213,28 @@ class NetworkDisplay:
             self._need_trace("neuron")
             where = self.place(neuron)
         picture = _Picture(self, where, max_neurons)
-        ax = _style.axes(ax, figsize=picture.size)
+        ax = _style.axes(ax, figsize=self.size(max_neurons, titles=neuron is not None))
         picture.draw(ax, largest)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def size(self, max_neurons: int = 8, titles: int = 0) -> tuple[float, float]:
+        """Width and height of a figure in which a picture of the network is easy to read.
+
+        Parameters
+        ----------
+        max_neurons : int, default 8
+            As in `plot`.
+        titles : int, default 0
+            Lines of a title.
+
+        Returns
+        -------
+        tuple of float
+            In inches.
+        """
+        width, height = _Picture(self, None, max_neurons).size
+        return width, height + 0.3 * titles
 
     def plot_way_back(self, neurons: Sequence[int] | None = None, *, max_neurons: int = 8) -> NetworkDisplay:
         """Draw the error signal's way back, a picture for each neuron, from the outputs to the first layer.
@@ -246,9 +264,9 @@ class NetworkDisplay:
         import matplotlib.pyplot as plt
         columns = min(len(neurons), 2)
         rows = ceil(len(neurons) / columns)
-        width, height = _Picture(self, None, max_neurons).size
+        width, height = self.size(max_neurons, titles=1)
         figure, axes = plt.subplots(rows, columns, squeeze=False, layout="constrained",
-                                    figsize=(0.85 * width * columns, 0.85 * (height + 0.4) * rows))
+                                    figsize=(0.85 * width * columns, 0.85 * height * rows))
         for ax, neuron in zip(axes.flat, neurons, strict=False):
             self.plot(ax, neuron=neuron, max_neurons=max_neurons)
         for ax in axes.flat[len(neurons):]:
