@@ -109,12 +109,12 @@ def draw_points(ax, points, labels, names):
         of_class = points[labels == k]
         if len(of_class) == 0:
             continue
-        options = {"color": color(k), "label": name}
         if len(names) <= len(_style.MARKERS):
-            ax.scatter(*of_class.T, marker=_style.MARKERS[k], edgecolor="black", linewidth=0.5, s=30, zorder=3,
-                       **options)
-        else:   # than there are markers: their numbers mark them
-            ax.scatter(*of_class.T, marker=f"${k}$", linewidth=0.2, s=34, zorder=3, **options)
+            ax.scatter(*of_class.T, marker=_style.MARKERS[k], color=color(k), edgecolor="black", linewidth=0.5, s=30,
+                       zorder=3, label=name)
+        else:   # than there are markers: their numbers mark them, in darker colors to be legible on the regions
+            ax.scatter(*of_class.T, marker=f"${k}$", color=_style.shade(color(k), 0.6), linewidth=0.2, s=36, zorder=3,
+                       label=name)
 
 
 def draw_regions(ax, across, up, outputs, level):
@@ -134,6 +134,8 @@ def draw_regions(ax, across, up, outputs, level):
 def draw_legend(ax, names, labels):
     """Names of the classes, beside the axes, where they hide nothing."""
     place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0, "frameon": False}
+    if ax.name == "3d":     # its corners are free
+        del place["bbox_to_anchor"]
     if labels is not None:
         ax.legend(**place)
     else:

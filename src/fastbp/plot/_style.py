@@ -18,6 +18,8 @@ try:
 except ImportError as error:
     raise ImportError(f'fastbp.plot needs Matplotlib: pip install "fastbp[plot]" ({error})') from error
 
+from matplotlib.ticker import MaxNLocator
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -87,6 +89,16 @@ def ink_on(color):
 def tint(color, share):
     """The color mixed with white, of which there is 1 - share."""
     return tuple(1 - share * (1 - np.array(matplotlib.colors.to_rgb(color))))
+
+
+def shade(color, share):
+    """The color mixed with black, of which there is 1 - share."""
+    return tuple(share * np.array(matplotlib.colors.to_rgb(color)))
+
+
+def whole_numbers(bins="auto"):
+    """Where the ticks of epochs, neurons and inputs are."""
+    return MaxNLocator(bins, integer=True, steps=[1, 2, 5, 10])
 
 
 def names(argument, given, defaults):

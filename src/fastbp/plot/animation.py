@@ -11,7 +11,6 @@ from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.figure import Figure
 
 from fastbp._checks import number, positive_integer
-from fastbp.plot import _style
 from fastbp.plot.network import NetworkDisplay
 
 if TYPE_CHECKING:
@@ -119,7 +118,7 @@ class NetworkAnimation:
             display = self.displays[frame].plot(ax, neuron=neuron, max_neurons=max_neurons, largest=largest)
             title = f"after {self.epochs[frame]:,} epochs"
             if display.trace is not None:
-                title += f", $E$ = {_style.short(display.trace.error)}"
+                title += f", $E$ = {display.trace.error:.3g}"
             ax.set_title("\n".join(filter(None, [title, ax.get_title()])))
 
         draw(0)     # so that the layout of the first picture is that of all

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
 from fastbp._checks import one_of, positive_integer
 from fastbp.plot import _style
@@ -133,7 +132,7 @@ class GradientFlowDisplay:
         if (lines > 0).any():
             ax.set_yscale("log")
         ax.set_xlabel("epoch")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.xaxis.set_major_locator(_style.whole_numbers())
         ax.set_ylabel("norm of a sample's error signals" if quantity == "error_signals" else "norm of the gradient")
         ax.grid(alpha=0.3, linewidth=0.6)
         legend(ax)
@@ -150,9 +149,9 @@ def norms(trace: Trace) -> tuple[list[float], list[float]]:
 
 
 def legend(ax):
-    """The layers' names beside the axes; of many layers, the first few and the last."""
-    handles, labels = ax.get_legend_handles_labels()
+    """The layers' names beside the axes, from the last on, as signals go; of many layers, the last and the first."""
+    handles, labels = (items[::-1] for items in ax.get_legend_handles_labels())
     if len(handles) > 10:
-        handles, labels = [*handles[:8], handles[-1]], [*labels[:8], f"... {labels[-1]}"]
+        handles, labels = [handles[0], *handles[-8:]], [f"{labels[0]} ...", *labels[-8:]]
     ax.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0, frameon=False,
               handlelength=2.6)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
+from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
+from fastbp import activations
 from fastbp._checks import came, positive_integer
 from fastbp.network import Network
 from fastbp.plot import _style
@@ -56,11 +60,16 @@ class HiddenSpaceDisplay:
         The layer behind, if it is the last of the network, from outputs of the hidden layer to classes.
     level : float, default 0.5
         The value from which on a single output of it means class 1.
+    limits : ndarray, shape (dimensions, 2), optional
+        Lowest and highest coordinates that can be; by default there are none.
 
     Attributes
     ----------
     points, labels, axis_names, class_names, origin, directions, last_layer, level
         As above.
+    limits : ndarray, shape (dimensions, 2)
+        Lowest and highest coordinates of the picture. They hold the points, and all that can be where this is finite,
+        so pictures of a layer before and after training have the same axes.
     separator : tuple (ndarray of shape (dimensions,), float) or None
         (w, c) of the line or plane ``w @ z + c = 0`` that parts the two classes in the picture.
     ax_ : matplotlib Axes
@@ -77,9 +86,14 @@ class HiddenSpaceDisplay:
 
     def __init__(self, points: Floats, labels: NDArray[np.intp], *, axis_names: Sequence[str],
                  class_names: Sequence[str], origin: Floats, directions: Floats, last_layer: Network | None = None,
-                 level: float = 0.5) -> None:
+                 level: float = 0.5, limits: ArrayLike | None = None) -> None:
         self.points, self.labels, self.axis_names, self.class_names = points, labels, axis_names, class_names
         self.origin, self.directions, self.last_layer, self.level = origin, directions, last_layer, level
+        low, high = points.min(axis=0), points.max(axis=0)
+        if limits is not None:
+            low, high = np.minimum(low, limits[:, 0]), np.maximum(high, limits[:, 1])
+        margin = np.where(high > low, 0.1 * (high - low), 0.1)
+        self.limits = np.stack([low - margin, high + margin], axis=1)
         self.separator = None
         if last_layer is not None:
             found = separator(last_layer.weights[0], last_layer.biases[0], last_layer.activations[0], level)
@@ -143,11 +157,14 @@ class HiddenSpaceDisplay:
             raise ValueError(f"dimensions must be at most {min(3, size)}, got {dimensions}")
         level, X = level_of(net, level), samples(net, X)
         labels = labels_of(T, len(X), net.n_outputs, level)
-        outputs = net.layer_outputs(X)[layer - 1]
+        outputs, limits = net.layer_outputs(X)[layer - 1], None
         if dimensions == size:
             first = sum(net.layer_sizes[1:layer]) + 1   # numbered through the layers, as in docs/method.md
             names = [f"output of neuron {first + i}" for i in range(size)]
             origin, directions = np.zeros(size, net.dtype), np.eye(size, dtype=net.dtype)
+            row = activations.TABLE.get(net.activations[layer - 1], activations.Activation())
+            if np.isfinite([row.low, row.high]).all():
+                limits = np.tile([row.low, row.high], (size, 1))
         else:
             origin, directions, shares = principal_axes(outputs, dimensions)
             names = [f"principal axis {i + 1} ({share:.0%} of the variance)" for i, share in enumerate(shares)]
@@ -158,7 +175,7 @@ class HiddenSpaceDisplay:
             last_layer, level = without_threshold(last_layer, level)
         return cls((outputs - origin) @ directions, labels, axis_names=names,
                    class_names=class_names_of(class_names, net.n_outputs), origin=origin, directions=directions,
-                   last_layer=last_layer, level=level)
+                   last_layer=last_layer, level=level, limits=limits)
 
     def plot(self, ax: Axes | None = None, *, legend: bool = True) -> HiddenSpaceDisplay:
         """Draw the samples, and what parts their classes.
@@ -193,7 +210,7 @@ class HiddenSpaceDisplay:
         else:
             self._draw_space(ax)
         ax.set_xlabel(self.axis_names[0])
-        if legend:
+        if legend and dimensions > 1:
             draw_legend(ax, self.class_names, self.labels)
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -202,48 +219,61 @@ class HiddenSpaceDisplay:
         """One dimension: the classes stand above one another, so that their points do not cover each other."""
         draw_points(ax, np.column_stack([self.points[:, 0], self.labels]), self.labels, self.class_names)
         ax.set_yticks(range(len(self.class_names)), self.class_names)
+        ax.set_xlim(self.limits[0])
         ax.set_ylim(-0.5, len(self.class_names) - 0.5)
         if self.separator is not None and self.separator[0][0] != 0:
             (w,), c = self.separator
             ax.axvline(-c / w, color="black", linewidth=1.2)
 
     def _draw_plane(self, ax):
-        low, high = self._box()
         if self.last_layer is not None:
-            across, up = np.linspace(low, high, RESOLUTION, dtype=self.points.dtype).T
+            across, up = np.linspace(*self.limits.T, RESOLUTION, dtype=self.points.dtype).T
             z = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
             outputs = self.last_layer.predict(self.origin + z @ self.directions.T)
             draw_regions(ax, across, up, outputs.reshape(RESOLUTION, RESOLUTION, -1), self.level)
+        ax.set_xlim(self.limits[0])
+        ax.set_ylim(self.limits[1])
         draw_points(ax, self.points, self.labels, self.class_names)
         ax.set_ylabel(self.axis_names[1])
 
     def _draw_space(self, ax):
         if self.separator is not None:
-            self._draw_separating_plane(ax)
+            corners = cut(*self.separator, self.limits)
+            if len(corners):
+                ax.add_collection3d(Poly3DCollection([corners], facecolor=_style.GREY, edgecolor="black",
+                                                     linewidth=0.8, alpha=0.3))
         draw_points(ax, self.points, self.labels, self.class_names)
+        for axis, limits in zip((ax.xaxis, ax.yaxis, ax.zaxis), self.limits, strict=True):
+            # The usual number of ticks would overlap, and so would those at the corners.
+            axis.set_major_locator(MaxNLocator(5, prune="both"))
+            getattr(ax, f"set_{axis.axis_name}lim")(limits)
         ax.set_ylabel(self.axis_names[1])
         ax.set_zlabel(self.axis_names[2])
         ax.set_box_aspect(None, zoom=0.85)      # or the label of the vertical axis is cut off
 
-    def _draw_separating_plane(self, ax):
-        """The part of the plane that lies in the box of the points."""
-        (w, c), (low, high) = self.separator, self._box()
-        k = int(np.abs(w * (high - low)).argmax())      # the axis that the plane is steepest along
-        if w[k] == 0:
-            return
-        i, j = (axis for axis in range(3) if axis != k)
-        surface = [None] * 3
-        surface[i], surface[j] = np.meshgrid(np.linspace(low[i], high[i], 30), np.linspace(low[j], high[j], 30))
-        across = -(c + w[i] * surface[i] + w[j] * surface[j]) / w[k]
-        surface[k] = np.where((low[k] <= across) & (across <= high[k]), across, np.nan)
-        if np.isfinite(surface[k]).any():
-            ax.plot_surface(*surface, color=_style.GREY, alpha=0.3, linewidth=0, rstride=1, cstride=1)
 
-    def _box(self):
-        """Lowest and highest coordinates of the picture: those of the points and a tenth more."""
-        low, high = self.points.min(axis=0), self.points.max(axis=0)
-        margin = np.where(high > low, 0.1 * (high - low), 0.1)
-        return low - margin, high + margin
+def cut(w, c, limits):
+    """The corners of the polygon in which the plane w z + c = 0 cuts the box, in order; none if it passes by."""
+    corners = []
+    for k in range(3):      # the edges along each axis
+        if w[k] == 0:
+            continue
+        others = [i for i in range(3) if i != k]
+        for ends in product(*limits[others]):
+            z = np.empty(3)
+            z[others] = ends
+            z[k] = -(c + w[others] @ ends) / w[k]
+            if limits[k, 0] <= z[k] <= limits[k, 1]:
+                corners.append(z)
+    if len(corners) < 3:
+        return np.empty((0, 3))
+    corners = np.array(corners)
+    around = corners - corners.mean(axis=0)
+    # Angles in the plane, between two directions in it.
+    first = around[np.abs(around).sum(axis=1).argmax()]
+    second = np.cross(w, first)
+    return corners[np.argsort(np.arctan2(around @ second / np.linalg.norm(second),
+                                         around @ first / np.linalg.norm(first)))]
 
 
 def principal_axes(outputs, count):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
 from fastbp._checks import one_of
 from fastbp.plot import _style
@@ -113,11 +112,11 @@ class HistoryDisplay:
         x = np.arange(len(self.seconds)) if over == "epochs" else self.seconds
         ax = _style.axes(ax, figsize=(5.6, 3.6))
         lines = [(quantity, "training", _style.CYCLE[0], "-"),
-                 ("validation_" + quantity, "validation", _style.NEGATIVE, (0, (5, 1.5)))]
+                 ("validation_" + quantity, "validation", _style.CYCLE[1], (0, (5, 1.5)))]
         shown = [line for line in lines if line[0] in self.errors]
         for name, label, color, style in shown:
             # A single epoch makes no line.
-            ax.plot(x, self.errors[name], color=color, linestyle=style, label=label, linewidth=1.6,
+            ax.plot(x, self.errors[name], color=color, linestyle=style, label=label, linewidth=1.8,
                     marker="o" if len(x) == 1 else "")
         if self.best_epoch is not None:
             at, lowest = x[self.best_epoch], self.errors["validation_" + quantity][self.best_epoch]
@@ -131,7 +130,7 @@ class HistoryDisplay:
             ax.set_yscale("log")
         ax.set_xlabel("epoch" if over == "epochs" else "seconds of training")
         if over == "epochs":
-            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+            ax.xaxis.set_major_locator(_style.whole_numbers())
         ax.set_ylabel(what)
         ax.grid(alpha=0.3, linewidth=0.6)
         if len(shown) > 1:

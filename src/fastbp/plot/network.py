@@ -343,7 +343,7 @@ class _Picture:
         if outputs is None:
             self.text(x, y, name, color="black")
         else:
-            self.text(x, y, short(outputs[i]), 0.235, color="black")
+            self.text(x, y, short(outputs[i]), 0.215, color="black")
             self.text(x, y + RADIUS + 0.06, name, 0.22, va="bottom", color=GREY)
         if l == len(self.slots) - 1 and display.t is not None:
             self.text(x + RADIUS + 0.1, y, f"$t$ = {short(display.t[i])}", 0.22, ha="left")

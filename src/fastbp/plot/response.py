@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from fastbp._arrays import as_reals
 from fastbp._checks import came, kind
@@ -187,16 +188,20 @@ class ResponseDisplay:
     def _draw_map(self, ax):
         values = [self.outputs] if self.targets is None else [self.outputs, self.targets]
         low, high = min(v.min() for v in values), max(v.max() for v in values)
-        levels = np.linspace(low, high if high > low else low + 1, 16)
-        filled = ax.contourf(*self.grid, self.outputs, levels=levels, cmap="viridis", extend="neither")
+        levels = MaxNLocator(14).tick_values(low, high)
+        filled = ax.contourf(*self.grid, self.outputs, levels=levels, cmap="viridis")
         ax.figure.colorbar(filled, ax=ax, label=self.output_name)
         if self.targets is not None:
             # In the colors of the map: a sample that the network has learnt vanishes in it but for its rim.
             ax.scatter(*self.points.T, c=self.targets, cmap=filled.cmap, norm=filled.norm, edgecolor="black",
                        linewidth=0.6, s=26, zorder=3)
         if self.low is not None:
-            widths = ax.contour(*self.grid, self.high - self.low, colors="white", linewidths=0.9, linestyles="--")
-            ax.clabel(widths, fontsize="small", fmt=lambda width: f"±{width / 2:.3g}")
+            half = (self.high - self.low) / 2
+            lines = ax.contour(*self.grid, half, levels=MaxNLocator(4).tick_values(half.min(), half.max()),
+                               colors="black", linewidths=1.0, linestyles="--", zorder=4)
+            for text in ax.clabel(lines, fmt=lambda value: f"±{value:.3g}"):
+                text.set(color="black", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0}, zorder=5)
+            ax.set_title(f"{self.output_name}; dashed lines: half the interval's width", fontsize="medium")
         ax.set_xlim(self.grid[0][0], self.grid[0][-1])
         ax.set_ylim(self.grid[1][0], self.grid[1][-1])
         ax.set_ylabel(self.feature_names[1])

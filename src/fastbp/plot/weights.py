@@ -6,7 +6,6 @@ from math import ceil, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from fastbp._checks import came, positive_integer
 from fastbp.plot import _style
@@ -155,31 +154,28 @@ class WeightsDisplay:
     def _draw_matrix(self, ax, cmap, _):
         rows, columns = self.W.shape
         few = max(rows + 1, columns) <= WRITTEN
-        ax = _style.axes(ax, figsize=(1.8 + 0.55 * columns, 1.1 + 0.42 * rows) if few else (5.6, 4.2))
-        # The biases stand a gap below the weights, which is as high as a fair row.
-        gap = max(1, round(rows / 25))
-        shown = np.full((rows + 2 * gap, columns), np.nan)
-        shown[:rows], shown[rows + gap:] = self.W, self.b
-        largest = np.nanmax(np.abs(shown)) or 1.0
+        ax = _style.axes(ax, figsize=(2.0 + 0.55 * columns, 1.0 + 0.4 * (rows + 1)) if few else (5.6, 4.2))
+        below = max(1, round(rows / 25))    # how many rows high the biases are, to be seen
+        shown = np.concatenate([self.W, np.tile(self.b, (below, 1))])
+        largest = np.abs(shown).max() or 1.0
         image = ax.imshow(shown, cmap=cmap, vmin=-largest, vmax=largest, aspect="auto", interpolation="nearest")
-        inputs = "x" if self.layer == 1 else "a"
-        first = 1 if self.layer == 1 else self.first_neuron - rows
+        ax.axhline(rows - 0.5, color=ax.get_facecolor(), linewidth=4)
+        first, inputs = (1, "x") if self.layer == 1 else (self.first_neuron - rows, "a")
         if few:
             for (row, column), value in np.ndenumerate(shown):
-                if np.isfinite(value):
-                    ax.text(column, row, _style.short(value), ha="center", va="center", fontsize=8,
-                            color=_style.ink_on(image.cmap(image.norm(value))))
-            ax.set_yticks([*range(rows), rows + gap], [*[f"${inputs}_{{{first + A}}}$" for A in range(rows)], "bias"])
-            ax.set_xticks(range(columns), [str(self.first_neuron + B) for B in range(columns)])
+                ax.text(column, row, _style.short(value), ha="center", va="center", fontsize=8,
+                        color=_style.ink_on(image.cmap(image.norm(value))))
+            from_ticks, names = range(rows), [f"${inputs}_{{{first + A}}}$" for A in range(rows)]
+            to_ticks = range(columns)
             ax.set_ylabel("from")
-            ax.set_xlabel(f"to neuron (layer {self.layer})")
         else:
-            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-            ax.xaxis.set_major_formatter(FuncFormatter(lambda B, _: f"{self.first_neuron + B:.0f}"))
-            ticks = [int(A) for A in MaxNLocator(integer=True, nbins=6).tick_values(0, rows - 1) if 0 <= A < rows]
-            ax.set_yticks([*ticks, rows + 1.5 * gap - 0.5], [*[str(first + A) for A in ticks], "bias"])
+            from_ticks, to_ticks = (numbered(start, count) for start, count in
+                                    [(first, rows), (self.first_neuron, columns)])
+            names = [str(first + A) for A in from_ticks]
             ax.set_ylabel("from input" if self.layer == 1 else f"from neuron (layer {self.layer - 1})")
-            ax.set_xlabel(f"to neuron (layer {self.layer})")
+        ax.set_yticks([*from_ticks, rows + (below - 1) / 2], [*names, "bias"])
+        ax.set_xticks(to_ticks, [str(self.first_neuron + B) for B in to_ticks])
+        ax.set_xlabel(f"to neuron (layer {self.layer})")
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
         return image
@@ -197,9 +193,15 @@ class WeightsDisplay:
         for i, (top, left) in enumerate(places):
             sheet[top:top + height, left:left + width] = self.image(i)
         largest = np.nanmax(np.abs(sheet)) or 1.0
-        ax = _style.axes(ax, figsize=(5.6, 1.0 + 4.4 * sheet.shape[0] / sheet.shape[1]))
+        ax = _style.axes(ax, figsize=(5.6, 0.5 + 4.3 * sheet.shape[0] / sheet.shape[1]))
         image = ax.imshow(sheet, cmap=cmap, vmin=-largest, vmax=largest, interpolation="nearest")
         ax.set_axis_off()
-        ax.set_title(f"weights into {'the first ' * (count < size)}{count} of {size} neurons" if count < size else
-                     f"weights into neurons {self.first_neuron} to {self.first_neuron + size - 1}", fontsize="medium")
+        ax.set_title(f"weights into neurons {self.first_neuron} to {self.first_neuron + count - 1}"
+                     + f", of {size} in this layer" * (count < size), fontsize="medium")
         return image
+
+
+def numbered(first, count):
+    """The indices below count whose numbers, counted from the first, are round; and the first one."""
+    ticks = [round(number) - first for number in _style.whole_numbers(7).tick_values(first, first + count - 1)]
+    return [0, *(i for i in ticks if count / 20 < i < count)]
