@@ -6,7 +6,7 @@ which can be read alone. Whatever a user may have named is escaped.
 """
 
 from html import escape
-from math import isfinite, log10
+from math import log10
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def of_network(net):
 def of_history(history):
     """Why training stopped, its errors, and the RMS errors as a line."""
     epochs = len(history)
-    head = f"<b>History</b>: {epochs:,} epoch{'s' * (epochs != 1)}, stopped by {text(history.stop_reason)}"
+    head = f"<b>History</b>: {epochs:,} epoch{'s' * (epochs != 1)}, stop_reason: {text(history.stop_reason)}"
     if not epochs:
         return block(head)
     columns = ["", "first", "last", "lowest"]
@@ -37,15 +37,17 @@ def of_history(history):
 
 
 def of_trace(trace):
-    """What stands in the trace, layer by layer: the numbers where they are few, otherwise shape and size."""
+    """What stands in the trace, layer by layer: the numbers where they are few, otherwise their root mean square."""
     columns = {"r": trace.net_inputs, "a": trace.outputs, "g'(r)": trace.slopes, "e": trace.error_signals,
                "d": trace.deltas, "dE/dW": trace.weight_gradients, "dE/db": trace.bias_gradients}
-    rows = [[str(l), *map(numbers, arrays)] for l, arrays in enumerate(zip(*columns.values(), strict=True), 1)]
+    rows = [[f"{l}", f"{arrays[0].shape[-1]:,}", *map(numbers, arrays)]
+            for l, arrays in enumerate(zip(*columns.values(), strict=True), 1)]
     if len(rows) > 2 * MOST_LAYERS:
         rows[MOST_LAYERS:-MOST_LAYERS] = [["&#8230;"] * len(rows[0])]
-    return block(f"<b>Trace</b> of {len(trace.outputs):,} layers, E = {trace.error:.6g}",
-                 table(["layer", *columns], rows), "Of more than four numbers there are the shape and the root mean square."
-                 if "rms" in "".join(map("".join, rows)) else "")
+    samples = f"{len(trace.outputs[0]):,} samples" if trace.outputs[0].ndim == 2 else "one sample"
+    return block(f"<b>Trace</b> of {len(trace.outputs):,} layers and {samples}, E = {trace.error:.6g}",
+                 table(["layer", "neurons", *columns], rows),
+                 "For more than four numbers, rms is their root mean square.")
 
 
 # ------------------------------------------------------------------------------------------------------ drawings
@@ -56,13 +58,15 @@ def architecture(net):
     layers = [*range(len(net.layer_sizes))]
     if len(layers) > MOST_LAYERS:
         layers = [*layers[:MOST_LAYERS - 2], None, layers[-1]]
-    across, down, middle = 118, 22, 60
+    across, down = 118, 22
+    height = down * (min(max(net.layer_sizes), MOST_NEURONS) - 1) + 30
+    middle = height / 2
     circles, lines, texts, before = [], [], [], []
     for column, l in enumerate(layers):
         x = 60 + across * column
         if l is None:
             circles += dots(x + np.array([-10, 0, 10]), [middle] * 3)
-            texts.append(label(x, 132, f"{len(net.layer_sizes) - MOST_LAYERS + 1} more layers"))
+            texts.append(label(x, height + 12, f"{len(net.layer_sizes) - MOST_LAYERS + 1} more layers"))
             before = []
             continue
         size = net.layer_sizes[l]
@@ -79,8 +83,8 @@ def architecture(net):
         else:
             count = net.weights[l - 1].size + net.biases[l - 1].size
             what = [f"{size:,} {text(net.activations[l - 1], 14)}", f"{count:,} parameters"]
-        texts += [label(x, 132 + 15 * row, line) for row, line in enumerate(what)]
-    return svg(across * len(layers), 154, "the layers of the network",
+        texts += [label(x, height + 12 + 15 * row, line) for row, line in enumerate(what)]
+    return svg(across * len(layers), height + 34, "the layers of the network",
                f'<path d="{"".join(lines)}" stroke-opacity="0.35"/>' + "".join(circles), "\n".join(texts))
 
 
@@ -132,17 +136,17 @@ def table(head, rows):
     """Cells are HTML already."""
     lines = ["".join(f"<th>{cell}</th>" for cell in head)]
     lines += ["".join(f"<td>{cell}</td>" for cell in row) for row in rows]
-    return "<table>" + "\n".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+    body = "\n".join(f"<tr>{line}</tr>" for line in lines)
+    return f'<table style="color:inherit;white-space:nowrap">{body}</table>'
 
 
 def spread(values):
-    """First, last and lowest."""
-    return [f"{value:.4g}" for value in (values[0], values[-1], np.nanmin(values) if isfinite(np.nanmin(values))
-                                         else values[0])]
+    """First, last and lowest; fmin takes a number rather than NaN."""
+    return [f"{value:.4g}" for value in (values[0], values[-1], np.fmin.reduce(values))]
 
 
 def numbers(array):
+    """One below the other where there are few."""
     if array.size <= 4:
-        return " ".join(f"{value:.4g}" for value in array.ravel()).replace("-", "\N{MINUS SIGN}")
-    size = np.sqrt(np.mean(np.square(array, dtype=float)))
-    return f"{' &times; '.join(map(str, array.shape))}, rms {size:.3g}"
+        return "<br/>".join(f"{value:.4g}" for value in array.ravel()).replace("-", "\N{MINUS SIGN}")
+    return f"rms {np.sqrt(np.mean(np.square(array, dtype=float))):.3g}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastbp.plot import _style
+from fastbp.plot._classes import class_names as class_names_of
 from fastbp.plot._classes import (
     classes_of,
     draw_legend,
@@ -18,7 +19,6 @@ from fastbp.plot._classes import (
     separator,
     without_threshold,
 )
-from fastbp.plot._classes import class_names as class_names_of
 from fastbp.plot._slice import Slice
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from fastbp import activations
 from fastbp._checks import came, positive_integer
 from fastbp.network import Network
 from fastbp.plot import _style
+from fastbp.plot._classes import class_names as class_names_of
 from fastbp.plot._classes import (
     draw_legend,
     draw_points,
@@ -22,7 +23,6 @@ from fastbp.plot._classes import (
     separator,
     without_threshold,
 )
-from fastbp.plot._classes import class_names as class_names_of
 from fastbp.plot._slice import samples
 
 if TYPE_CHECKING:

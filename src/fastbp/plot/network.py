@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, FancyArrowPatch
 from matplotlib.patheffects import withStroke
 
-from fastbp._checks import came, positive_integer
+from fastbp._checks import positive_integer
 from fastbp.plot import _style
 from fastbp.plot._style import DASHES, GREY, MARKED, NEGATIVE, POSITIVE, short, signed
 
