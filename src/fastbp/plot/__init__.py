@@ -4,6 +4,7 @@ A display keeps its numbers as attributes. A class method ``from_...`` computes 
 axes that it is given, or into a new figure. docs/pictures.md shows them all.
 """
 
+from fastbp.plot import _style  # noqa: F401 - the first, because it says what to install without Matplotlib
 from fastbp.plot.animation import NetworkAnimation
 from fastbp.plot.decision import DecisionDisplay
 from fastbp.plot.gradient_flow import GradientFlowDisplay

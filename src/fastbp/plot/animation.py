@@ -52,9 +52,9 @@ class NetworkAnimation:
     >>> net = fastbp.Network([2, 3, 1], "tanh", "sigmoid", seed=3)
     >>> film = NetworkAnimation([1, 0], 1, every=100)
     >>> film.record(net, 0)
-    >>> history = net.fit(X, T, epochs=300, learning_rate=0.5, callbacks=film)
+    >>> history = net.fit(X, T, epochs=100, learning_rate=0.5, callbacks=film)
     >>> film.epochs
-    [0, 100, 200, 300]
+    [0, 100]
     >>> film.save("xor.gif", neuron=1)
     """
 
@@ -118,7 +118,7 @@ class NetworkAnimation:
             display = self.displays[frame].plot(ax, neuron=neuron, max_neurons=max_neurons, largest=largest)
             title = f"after {self.epochs[frame]:,} epochs"
             if display.trace is not None:
-                title += f", $E$ = {display.trace.error:.3g}"
+                title += f", E = {display.trace.error:.3g}"
             ax.set_title("\n".join(filter(None, [title, ax.get_title()])))
 
         draw(0)     # so that the layout of the first picture is that of all

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, FancyArrowPatch
 from matplotlib.patheffects import withStroke
@@ -102,7 +103,7 @@ class NetworkDisplay:
         >>> from fastbp.plot import NetworkDisplay
         >>> net = fastbp.Network([2, 2, 2, 1], seed=1)
         >>> display = NetworkDisplay.from_network(net, [1.0, 0.5], [1.0]).plot(neuron=1)
-        >>> display.terms(1).sum() == display.trace.error_signals[0][0]
+        >>> bool(abs(display.terms(1).sum() - display.trace.error_signals[0][0]) < 1e-15)
         True
         """
         weights = [W.copy() for W in net.weights]
@@ -346,13 +347,13 @@ class _Picture:
             self.text(x, y, short(outputs[i]), 0.215, color="black")
             self.text(x, y + RADIUS + 0.06, name, 0.22, va="bottom", color=GREY)
         if l == len(self.slots) - 1 and display.t is not None:
-            self.text(x + RADIUS + 0.1, y, f"$t$ = {short(display.t[i])}", 0.22, ha="left")
+            self.text(x + RADIUS + 0.1, y, f"t = {short(display.t[i])}", 0.22, ha="left")
         if marked:
             # To the left, because arrows come from the right; below, they go to the left.
-            self.text(x + 0.3, y - RADIUS - 0.08, f"$e$ = {signed(display.trace.error_signals[l - 1][i])}", 0.23,
+            self.text(x + 0.3, y - RADIUS - 0.08, f"e = {signed(display.trace.error_signals[l - 1][i])}", 0.23,
                       va="top", ha="right", weight="bold", path_effects=self.around)
         elif involved:
-            self.text(x - 0.22, y - RADIUS - 0.08, f"$d$ = {signed(display.trace.deltas[l - 1][i])}", 0.23,
+            self.text(x - 0.22, y - RADIUS - 0.08, f"d = {signed(display.trace.deltas[l - 1][i])}", 0.23,
                       va="top", ha="left", path_effects=self.around)
 
     def is_involved(self, l):
@@ -364,7 +365,7 @@ class _Picture:
     def lines(self, largest):
         weights = self.display.weights
         if largest is None:
-            largest = max(np.abs(W).max() for W in weights)
+            largest = max(np.abs(W[np.isfinite(W)]).max(initial=0.0) for W in weights)
         faint = 1.0 if self.neuron is None else 0.25
         for negative in (False, True):
             segments, widths = [], []
@@ -373,11 +374,13 @@ class _Picture:
                     for B in self.slots[l + 1]:
                         if A is not None and B is not None and (W[A, B] < 0) == negative:
                             segments.append(between(self.at[l, A], self.at[l + 1, B], RADIUS))
-                            widths.append(abs(W[A, B]) / largest if largest else 0.0)
-            widths = np.minimum(widths, 1.0)
+                            widths.append(abs(W[A, B]) / largest if largest and abs(W[A, B]) < largest else
+                                          float(W[A, B] != 0))
+            color = to_rgb(NEGATIVE if negative else POSITIVE)
             self.ax.add_collection(LineCollection(
-                segments, linewidths=self.unit * (0.012 + 0.1 * widths), alpha=faint * (0.35 + 0.65 * widths),
-                colors=NEGATIVE if negative else POSITIVE, linestyles=[DASHES] if negative else "solid", zorder=1))
+                segments, linewidths=[self.unit * (0.012 + 0.1 * width) for width in widths], zorder=1,
+                colors=[(*color, faint * (0.35 + 0.65 * width)) for width in widths],
+                linestyles=[DASHES] if negative else "solid"))
         handles = [Line2D([], [], color=POSITIVE, linewidth=0.06 * self.unit, label="$w > 0$"),
                    Line2D([], [], color=NEGATIVE, linewidth=0.06 * self.unit, linestyle=DASHES, label="$w < 0$"),
                    Line2D([], [], color=GREY, linewidth=0.112 * self.unit, label=f"$|w|$ = {short(largest)}")]
