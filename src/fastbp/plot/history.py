@@ -111,12 +111,12 @@ class HistoryDisplay:
         what = "RMS error" if quantity == "rms" else "error $E$"
         x = np.arange(len(self.seconds)) if over == "epochs" else self.seconds
         ax = _style.axes(ax, figsize=(5.6, 3.6))
-        lines = [(quantity, "training", _style.CYCLE[0], "-"),
-                 ("validation_" + quantity, "validation", _style.CYCLE[1], (0, (5, 1.5)))]
+        # A dark and a light color; dashes would hide the lowest point of a curve that jumps.
+        lines = [(quantity, "training", _style.CYCLE[0]), ("validation_" + quantity, "validation", _style.CYCLE[1])]
         shown = [line for line in lines if line[0] in self.errors]
-        for name, label, color, style in shown:
+        for name, label, color in shown:
             # A single epoch makes no line.
-            ax.plot(x, self.errors[name], color=color, linestyle=style, label=label, linewidth=1.8,
+            ax.plot(x, self.errors[name], color=color, label=label, linewidth=1.6,
                     marker="o" if len(x) == 1 else "")
         if self.best_epoch is not None:
             at, lowest = x[self.best_epoch], self.errors["validation_" + quantity][self.best_epoch]

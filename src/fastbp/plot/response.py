@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from fastbp._arrays import as_reals
@@ -196,15 +197,27 @@ class ResponseDisplay:
             ax.scatter(*self.points.T, c=self.targets, cmap=filled.cmap, norm=filled.norm, edgecolor="black",
                        linewidth=0.6, s=26, zorder=3)
         if self.low is not None:
-            half = (self.high - self.low) / 2
-            lines = ax.contour(*self.grid, half, levels=MaxNLocator(4).tick_values(half.min(), half.max()),
-                               colors="black", linewidths=1.0, linestyles="--", zorder=4)
-            for text in ax.clabel(lines, fmt=lambda value: f"±{value:.3g}"):
-                text.set(color="black", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0}, zorder=5)
-            ax.set_title(f"{self.output_name}; dashed lines: half the interval's width", fontsize="medium")
+            self._draw_widths(ax)
         ax.set_xlim(self.grid[0][0], self.grid[0][-1])
         ax.set_ylim(self.grid[1][0], self.grid[1][-1])
         ax.set_ylabel(self.feature_names[1])
+
+    def _draw_widths(self, ax):
+        """Lines where half the width of the interval is a round number."""
+        half = (self.high - self.low) / 2
+        levels = [level for level in MaxNLocator(3).tick_values(half.min(), half.max())
+                  if half.min() < level < half.max()]
+        if levels:
+            # Named in a legend: labels on the lines would lie on the points, or be cut off at the edges.
+            styles = [_style.LINE_STYLES[k % 4] for k in range(len(levels), 0, -1)]
+            ax.contour(*self.grid, half, levels=levels, colors="black", linewidths=1.1, linestyles=styles, zorder=2)
+            lines = [Line2D([], [], color="black", linewidth=1.1, linestyle=style, label=f"±{level:.3g}")
+                     for level, style in zip(levels, styles, strict=True)]
+        else:
+            lines = [Line2D([], [], linestyle="", label=f"±{half.mean():.3g}")]
+        ax.legend(handles=lines, title=f"interval around the {self.output_name}", loc="lower center", frameon=False,
+                  bbox_to_anchor=(0.5, 1.0), ncols=len(lines), borderaxespad=0.2)
+
 
 
 def column(array, argument, n_samples, n_outputs, output):
