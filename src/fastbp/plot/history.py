@@ -121,7 +121,8 @@ class HistoryDisplay:
         if self.best_epoch is not None:
             at, lowest = x[self.best_epoch], self.errors["validation_" + quantity][self.best_epoch]
             ax.axvline(at, color=_style.GREY, linewidth=0.8, linestyle=":")
-            ax.plot(at, lowest, marker="o", color="black", linestyle="", markersize=6,
+            ink = ax.xaxis.label.get_color()    # black, or white in a dark style
+            ax.plot(at, lowest, marker="o", color=ink, linestyle="", markersize=6,
                     label=f"lowest validation error:\n{lowest:.3g} in epoch {self.best_epoch:,}")
         values = np.concatenate([self.errors[name] for name, *_ in shown])
         values = values[np.isfinite(values)]
