@@ -148,11 +148,11 @@ except ImportError as error:
 
 def test_drawing_into_axes_needs_no_pyplot():
     code = """
-import sys, fastbp
+import io, sys, fastbp
 from matplotlib.figure import Figure
 net = fastbp.Network([2, 2, 1], seed=1)
 display = fastbp.plot.NetworkDisplay.from_network(net).plot(Figure().add_subplot())
-display.figure_.savefig("/dev/null", format="png")
+display.figure_.savefig(io.BytesIO(), format="png")
 print("matplotlib.pyplot" in sys.modules)
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -316,6 +316,12 @@ def test_errors_of_network_displays():
         NetworkDisplay.from_network(net, t=t)
     with pytest.raises(ValueError, match=r"x must be one sample of shape \(2,\), got the shape \(1, 2\)"):
         NetworkDisplay.from_network(net, [x], t)
+    with pytest.raises(ValueError, match="neuron must be a number from 1 to 5, got 9"):
+        display.plot_way_back([1, 9])
+    with pytest.raises(ValueError, match="neurons must hold the number of at least one neuron"):
+        display.plot_way_back([])
+    with pytest.raises(ValueError, match="plot_way_back shows error signals"):
+        NetworkDisplay.from_network(net).plot_way_back()
     assert plt.get_fignums() == []
 
 
@@ -786,6 +792,7 @@ def test_errors_of_response_displays():
             (ValueError, {"features": 3}, "features must hold different columns of X from 0 to 2"),
             (ValueError, {"features": 0, "output": 2}, "output must be an integer from 0 to 1, got int 2"),
             (ValueError, {"features": 0, "limits": (1, 0)}, "limits must hold a lowest and a higher value"),
+            (ValueError, {"features": 0, "resolution": 0}, "resolution must be at least 1, got 0"),
             (ValueError, {"features": 0, "T": X}, "T needs X"),
             (ValueError, {"features": 0, "X": X, "T": X}, r"T must have the shape \(4, 2\), got \(4, 3\)"),
             (TypeError, {"features": 0, "interval": lambda X: X}, r"interval must return \(low, high\), got ndarray"),

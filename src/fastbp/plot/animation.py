@@ -145,11 +145,11 @@ class NetworkAnimation:
         OSError
             If the file cannot be written.
         """
-        ending = Path(os.fsdecode(path)).suffix.lower()
-        if ending not in (".gif", ".html"):
-            raise ValueError(f"path must end with .gif or .html, got {os.fsdecode(path)!r}")
+        path = Path(os.fsdecode(path))
+        if path.suffix.lower() not in (".gif", ".html"):
+            raise ValueError(f"path must end with .gif or .html, got {str(path)!r}")
         film = self.animate(neuron=neuron, max_neurons=max_neurons, frames_per_second=frames_per_second)
-        if ending == ".gif":
+        if path.suffix.lower() == ".gif":
             film.save(path, writer=PillowWriter(fps=frames_per_second))
         else:
-            Path(path).write_text(film.to_jshtml(fps=frames_per_second, embed_frames=True), encoding="utf-8")
+            path.write_text(film.to_jshtml(fps=frames_per_second, embed_frames=True), encoding="utf-8")

@@ -41,7 +41,7 @@ class DecisionDisplay:
         The values of the two inputs on the grid.
     outputs : ndarray, shape (resolution, resolution, n_outputs)
         The network's outputs there: ``outputs[j, i]`` belongs to ``up[j]`` and ``across[i]``. In place of a
-        threshold's 0 and 1 they are its net inputs.
+        threshold's 0 and 1 they are its net inputs, whose level is 0.
     level : float
         The value from which on a single output means class 1.
     feature_names, class_names : list of str

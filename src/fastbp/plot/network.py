@@ -255,13 +255,17 @@ class NetworkDisplay:
         Raises
         ------
         ValueError, TypeError
-            As `plot`.
+            As `plot`, or if there are no `neurons`.
         """
-        self._need_trace("the way back")
+        self._need_trace("plot_way_back")
         if neurons is None:
             sizes = self.layer_sizes[1:]
             few = sum(sizes) <= 9
             neurons = [self._number(l, i) for l in range(len(sizes), 0, -1) for i in range(sizes[l - 1] if few else 1)]
+        if len(neurons) == 0:
+            raise ValueError("neurons must hold the number of at least one neuron, got none")
+        for neuron in neurons:
+            self.place(neuron)      # or there would be a figure before the error
         import matplotlib.pyplot as plt
         columns = min(len(neurons), 2)
         rows = ceil(len(neurons) / columns)

@@ -127,7 +127,9 @@ class ResponseDisplay:
             raise ValueError(f"features must name one or two inputs, got {features}")
         if not isinstance(output, (int, np.integer)) or not 0 <= output < net.n_outputs:
             raise ValueError(f"output must be an integer from 0 to {net.n_outputs - 1}, got {came(output)}")
-        plane = Slice(net, X, features, at, limits, resolution or (300 if len(features) == 1 else 100), feature_names)
+        if resolution is None:
+            resolution = 300 if len(features) == 1 else 100
+        plane = Slice(net, X, features, at, limits, resolution, feature_names)
         targets = None
         if T is not None:
             if X is None:
