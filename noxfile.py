@@ -153,6 +153,14 @@ def docs(session):
 
 
 @nox.session
+def plot(session):
+    """The displays, and their pictures compared with those in tests/baseline, by the Matplotlib that drew these."""
+    install(session, "test", "plot")
+    session.install("matplotlib==3.11.2", "pytest-mpl==0.19.0")
+    run_tests(session, "--mpl", "tests/test_plot.py", "tests/test_plot_images.py")
+
+
+@nox.session
 def embedding(session):
     """Networks in compiled loops, and as C: by gcc, clang and the compilers of microcontrollers, and in CasADi."""
     need(session, "clang", "avr-gcc", "/usr/lib/avr/include/avr/io.h", "arm-none-eabi-gcc",

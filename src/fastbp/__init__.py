@@ -23,7 +23,8 @@ __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "DivergenceError", "EpochState", "
 
 
 def __getattr__(name):
-    # Imported when it is asked for: its dataclasses take a tenth of the whole import to make.
-    if name == "schedules":
-        return importlib.import_module("fastbp.schedules")
+    # Imported when they are asked for: the dataclasses of schedules take a tenth of the whole import to make, and plot
+    # needs Matplotlib.
+    if name in ("plot", "schedules"):
+        return importlib.import_module(f"fastbp.{name}")
     raise AttributeError(f"module 'fastbp' has no attribute {name!r}")

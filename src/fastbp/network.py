@@ -68,6 +68,10 @@ class Trace:
         lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
         return "\n".join([f"Trace of {len(rows) - 1} layers, E = {self.error:.6g}; shapes:", *lines])
 
+    def _repr_html_(self):
+        from fastbp import notebook
+        return notebook.of_trace(self)
+
 
 class Network(Core):
     """A fully connected network that learns by backpropagation.
@@ -638,6 +642,10 @@ class Network(Core):
     def __repr__(self):
         return (f"{type(self).__name__}({list(self.layer_sizes)}, {list(self.activations)}, {self.dtype.name}, "
                 f"{self.n_params:,} parameters)")
+
+    def _repr_html_(self):
+        from fastbp import notebook
+        return notebook.of_network(self)
 
 
 def load(path: str | os.PathLike[str]) -> Network:

@@ -87,6 +87,10 @@ class History:
                      f" (lowest {self.validation_error[self.best_epoch]:.6g} in epoch {self.best_epoch})")
         return f"History({len(self)} epoch{'s' * (len(self) != 1)}{last}, stop_reason={self.stop_reason!r})"
 
+    def _repr_html_(self):
+        from fastbp import notebook
+        return notebook.of_history(self)
+
     def to_dict(self) -> dict[str, Any]:
         """All of it in plain lists and numbers, as JSON takes them.
 
