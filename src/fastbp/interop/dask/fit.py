@@ -3,7 +3,8 @@
 import numpy as np
 
 from fastbp import divergence
-from fastbp.interop.dask import cluster
+from fastbp._checks import simplified
+from fastbp.interop.dask import cluster, lbfgs
 from fastbp.interop.dask.rows import Blocks
 from fastbp.interop.dask.sums import Summing
 from fastbp.training import checkpoint as checkpoints
@@ -36,8 +37,11 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
         unless you call its ``persist()`` first. A block is converted to the network's dtype when it is read.
     T : dask array, DataFrame or Series, shape (M, n_outputs)
         Targets, finite; with one output also (M,). For cross-entropy also an integer label for each sample.
-    epochs, learning_rate, optimizer, desired_error, patience, min_delta, time_limit, schedule, checkpoint_every
+    epochs, learning_rate, desired_error, patience, min_delta, time_limit, schedule, checkpoint_every
         As in `Network.fit`; an epoch is one update.
+    optimizer : str or optimizer, default "sgd"
+        As in `Network.fit`, or "lbfgs", which is SciPy's: an epoch is one of its iterations, whose error is that after
+        it, and training may stop because it has "converged". It has no learning rate, schedule or checkpoint.
     verbose, callbacks, checkpoint, resume
         As in `Network.fit`. For a callback, `EpochState.last_batch` is the last block. Checkpoints of the two cannot be
         continued by each other. Where there is one to write or to read, the data are read once more, for their
@@ -89,7 +93,13 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
         validation_data=validation_data, validation_fraction=None, patience=patience, min_delta=min_delta,
         time_limit=time_limit, callbacks=callbacks, schedule=schedule, checkpoint=checkpoint,
         checkpoint_every=checkpoint_every, resume=resume, dropout=0.0, threads=None)
+    by_lbfgs = isinstance(optimizer, str) and simplified(optimizer) == "lbfgs"
+    if by_lbfgs:
+        lbfgs.refuse_beside(options)
+        options = options._replace(optimizer="sgd")     # which the search takes the place of
     run = BlockRun(net, options, net._rng)
+    if by_lbfgs:
+        run.optimizer = lbfgs.LBFGS()
     if patience is not None and validation_data is None:
         raise ValueError(f"patience needs validation_data, got patience={patience!r} alone")
     check_checkpoint(checkpoint, checkpoint_every)
@@ -108,7 +118,7 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
         run.identify()
     if saved is not None:
         checkpoints.apply(saved, run)
-    return train(run, callbacks, shown)
+    return (lbfgs.train if by_lbfgs else train)(run, callbacks, shown)
 
 
 def validation_blocks(net, data, block_rows):

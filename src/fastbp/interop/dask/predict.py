@@ -59,7 +59,7 @@ def predict(net, X):
     if frame:
         meta = outputs_of_frame(X._meta_nonempty.iloc[:0], copy)
         return X.map_partitions(outputs_of_frame, once, meta=meta, enforce_metadata=False)
-    X = X.rechunk({1: -1})
+    X = X.rechunk({1: -1}, method="tasks")
     return da.map_blocks(outputs_of_block, X, network=once, chunks=(X.chunks[0], (net.n_outputs,)), dtype=net.dtype,
                          meta=np.empty((0, 0), net.dtype))
 

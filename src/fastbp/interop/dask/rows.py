@@ -70,7 +70,7 @@ class Blocks:
     def cut(self, array):
         """The array with a column axis, in blocks of all columns. What was in memory goes to the workers once."""
         array = array[:, None] if array.ndim == 1 else array
-        return array.rechunk({0: self.rows, 1: -1})
+        return array.rechunk({0: self.rows, 1: -1}, method="tasks")
 
     @property
     def arrays(self):
