@@ -1,5 +1,6 @@
 """What is asked of a cluster before it is sent work, and what its failures are called."""
 
+import contextlib
 import platform
 from concurrent.futures import CancelledError
 
@@ -22,7 +23,7 @@ def reporter():
 
     A function within a function is pickled as code, and not by the name of its module.
     """
-    def report(dask_worker=None):
+    def report():
         try:
             import platform
 
@@ -43,8 +44,9 @@ def common_levels():
     client = current()
     if client is None:
         return _dispatch.chosen()
-    reports = {"the scheduler": client.run_on_scheduler(reporter()),
-               **{f"the worker {address}": report for address, report in client.run(reporter()).items()}}
+    with named_failures():
+        reports = {"the scheduler": client.run_on_scheduler(reporter()),
+                   **{f"the worker {address}": report for address, report in client.run(reporter()).items()}}
     for process, report in reports.items():
         if "missing" in report:
             raise RuntimeError(f"{process} has no fastbp ({report['missing']}); install version {__version__} there")
@@ -100,14 +102,22 @@ def demand_memory(blocks):
                           f"use, got blocks of {blocks.rows:,} rows, which take {needed:,} bytes")
 
 
-def compute(collection):
-    """What `dask.compute` gives for one collection; where the cluster fails, an error that says so."""
+def compute(*collections):
+    """What `dask.compute` gives; where the cluster fails, an error that says so."""
+    with named_failures():
+        return dask.compute(*collections)
+
+
+@contextlib.contextmanager
+def named_failures():
+    """Give the failures of a cluster names that one knows without Dask."""
     try:
-        return dask.compute(collection)[0]
-    except CancelledError as error:
-        raise ConnectionError("the connection to Dask's scheduler was lost; the network is as it was before this "
-                              f"pass over the samples ({error})") from error
+        yield
     except Exception as error:
+        # By name, because the classes are in modules of Dask's that a program without a cluster never imports.
+        if isinstance(error, CancelledError) or type(error).__name__ == "CommClosedError":
+            raise ConnectionError("the connection to Dask's scheduler was lost; the network is as it was before this "
+                                  f"pass over the samples ({type(error).__name__}: {error})") from error
         if type(error).__name__ == "KilledWorker":
             raise RuntimeError("a block ended every worker that it was tried on, so most likely they have too little "
                                f"memory for it; try a smaller block_rows, or smaller chunks of X and T ({error})"

@@ -34,7 +34,8 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
     X : dask array or DataFrame, shape (M, n_inputs)
         Inputs, finite; at least one sample. Also an array, which is sent to the workers once; a ``numpy.memmap``, whose
         file the workers read themselves; a Zarr array or what else NumPy can slice. It is read anew in each epoch
-        unless you call its ``persist()`` first. A block is converted to the network's dtype when it is read.
+        unless you call its ``persist()`` first, and a DataFrame once before the first, to learn how many rows its
+        partitions have. A block is converted to the network's dtype when it is read.
     T : dask array, DataFrame or Series, shape (M, n_outputs)
         Targets, finite; with one output also (M,). For cross-entropy also an integer label for each sample.
     epochs, learning_rate, desired_error, patience, min_delta, time_limit, schedule, checkpoint_every

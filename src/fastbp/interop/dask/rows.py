@@ -10,6 +10,7 @@ import numpy as np
 
 from fastbp._arrays import is_map
 from fastbp._checks import kind, positive_integer
+from fastbp.interop.dask import cluster
 from fastbp.training.checkpoint import checksum
 
 # Of the numbers of a block, in the network's dtype.
@@ -78,18 +79,18 @@ class Blocks:
 
     def largest(self):
         """The largest absolute values of inputs and of targets; labels stand for 0 and 1."""
-        x, t = dask.compute(abs(self.x).max(), abs(self.t).max())
+        x, t = cluster.compute(abs(self.x).max(), abs(self.t).max())
         return float(x), 1.0 if self.labels else float(t)
 
     def checksums(self):
         """A CRC-32 of each array, which does not depend on its chunks."""
         of_blocks = [array.map_blocks(checksum_of_block, chunks=(1, 1), dtype=np.uint32, meta=np.empty((0, 0), np.uint32))
                      for array in self.arrays]
-        return [checksum(sums.ravel()) for sums in dask.compute(*of_blocks)]
+        return [checksum(sums.ravel()) for sums in cluster.compute(*of_blocks)]
 
     def last(self):
         """(x, t) of the last block."""
-        x, t = dask.compute(self.x.blocks[-1], self.t.blocks[-1])
+        x, t = cluster.compute(self.x.blocks[-1], self.t.blocks[-1])
         return x, t[:, 0] if self.labels else t
 
     def __len__(self):
@@ -109,6 +110,8 @@ def as_array(name, values, rows):
         array = from_frame(name, values)
     elif isinstance(values, np.ndarray) and is_map(values):
         array = from_map(name, values, rows)
+    elif dask.is_dask_collection(values):   # such as Delayed, which claims to have any attribute
+        raise TypeError(f"{name} must be a Dask array or DataFrame, got {kind(values)}")
     elif isinstance(values, (np.ndarray, list, tuple)) or hasattr(values, "to_numpy"):
         array = da.from_array(np.asarray(values), chunks=(rows, *np.shape(values)[1:]), name=False).persist()
     elif all(hasattr(values, attribute) for attribute in ("shape", "dtype", "ndim", "__getitem__")):
@@ -129,12 +132,14 @@ def is_frame(values):
 
 
 def from_frame(name, frame):
-    """Its values; how many rows the partitions have is computed now, for which Parquet's metadata suffice."""
+    """Its values. How many rows the partitions have is not known before they are read, which is done here once."""
     for column, dtype in columns_of(frame):
         if getattr(dtype, "kind", "O") not in "fiub" or not isinstance(dtype, np.dtype):
             raise TypeError(f"{name} must hold real numbers, but its column {column!r} has the dtype {dtype}; write "
                             f"for example {name}.astype(float)")
-    return frame.to_dask_array(lengths=True)
+    # Not lengths=True: for a few columns of Parquet files, Dask 2026.8 reads several files as one partition and then
+    # finds fewer lengths than partitions.
+    return frame.to_dask_array().compute_chunk_sizes()
 
 
 def columns_of(frame):

@@ -60,7 +60,7 @@ class Summing:
                              chunks=((1,) * n,), drop_axis=1, meta=np.empty(0, object), name=f"fastbp-sums-{name}")
         total = da.reduction(sums, as_it_is, added, axis=0, dtype=object, split_every=ADDED_AT_ONCE, concatenate=False,
                              meta=np.empty((), object), name=f"fastbp-added-{name}")
-        return cluster.compute(total).item()
+        return cluster.compute(total)[0].item()
 
 
 def of_a_block(x, t, weights=None, *, job, params, block_id):

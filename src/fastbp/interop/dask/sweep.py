@@ -84,12 +84,12 @@ def map_networks(train, cases, *data, directory=None, backend=None, n_jobs=-1, v
     cases = {key_of(case): case for case in combinations(cases)}
     results = {} if directory is None else read(directory, cases)
     missing = [(key, case) for key, case in cases.items() if key not in results]
-    parallel = joblib.Parallel(n_jobs=n_jobs, backend=one_of("backend", backend, BACKENDS), verbose=10 * verbose,
-                               return_as="generator_unordered")
-    for key, rows in parallel(joblib.delayed(of_a_case)(key, train, case, *data) for key, case in missing):
-        if directory is not None:
-            io.write(path_of(directory, key), json.dumps({"case": key, "rows": rows}).encode(), "directory")
-        results[key] = rows
+    with joblib.parallel_config(one_of("backend", backend, BACKENDS), n_jobs=n_jobs):
+        parallel = joblib.Parallel(verbose=10 * verbose, return_as="generator_unordered")
+        for key, rows in parallel(joblib.delayed(of_a_case)(key, train, case, *data) for key, case in missing):
+            if directory is not None:
+                io.write(path_of(directory, key), json.dumps({"case": key, "rows": rows}).encode(), "directory")
+            results[key] = rows
     return pandas.DataFrame([{**case, **row} for key, case in cases.items() for row in results[key]])
 
 
