@@ -1,8 +1,8 @@
 """The figures of docs/scale.md: ``python benchmarks/scale.py measure | model | sample | stream DIRECTORY``.
 
 ``measure`` compares a cluster of two processes with the same work in one; ``model`` prints the table of 10, 100 and
-1000 machines and simulates the same trainings with drawn latencies and machines that fail; ``sample`` trains on all rows
-and on a few of them; ``stream`` trains on 20 GB of float32 in a file of DIRECTORY, which it deletes.
+1000 machines and simulates the same trainings with drawn latencies and machines that fail; ``sample`` trains on all
+rows and on a few of them; ``stream`` trains on 20 GB of float32 in a file of DIRECTORY, which it deletes.
 """
 
 import argparse

@@ -1,11 +1,14 @@
-"""fastbp.interop.dask: the same bits wherever the sums are made, predictions, sweeps, and what a cluster may do wrong."""
+"""fastbp.interop.dask: the same bits wherever sums are made, predictions, sweeps, and what a cluster may do wrong."""
 
+import importlib
 import operator
 import os
 import platform
+import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,12 +18,8 @@ import fastbp
 from fastbp import _dispatch
 
 bridge = pytest.importorskip("fastbp.interop.dask", exc_type=ImportError)
-distributed = pytest.importorskip("distributed")
-
-import dask
-import dask.array as da
-
-from fastbp.interop.dask import cluster, rows, sums
+distributed, dask, da = (pytest.importorskip(name) for name in ("distributed", "dask", "dask.array"))
+cluster, rows, sums = (importlib.import_module(f"fastbp.interop.dask.{name}") for name in ("cluster", "rows", "sums"))
 
 pytestmark = [
     pytest.mark.filterwarnings("default"),     # of Dask's own, which come and go with its versions
@@ -177,13 +176,13 @@ def test_resume_continues_bit_for_bit(samples, tmp_path):
     X, T = samples
     with dask.config.set(scheduler="synchronous"):
         whole, net = network(), network()
-        expected = bridge.fit(whole, X, T, epochs=6, optimizer="adam", block_rows=BLOCK, validation_data=(X[:50], T[:50]))
+        arguments = {"epochs": 6, "optimizer": "adam", "block_rows": BLOCK, "validation_data": (X[:50], T[:50])}
+        expected = bridge.fit(whole, X, T, **arguments)
 
         def interrupt(state):
             if state.epoch == 2:
                 raise KeyboardInterrupt
 
-        arguments = {"epochs": 6, "optimizer": "adam", "block_rows": BLOCK, "validation_data": (X[:50], T[:50])}
         history = bridge.fit(net, X, T, checkpoint=path, callbacks=interrupt, **arguments)
         assert (history.stop_reason, history.epochs) == ("interrupted", 3)
         net = network(seed=2)
@@ -338,7 +337,8 @@ def test_workers_that_cannot_help_are_refused(samples, monkeypatch, workers, mes
     assert net.params.tobytes() == before
 
 
-@pytest.mark.parametrize(("workers", "level"), [([NEW, OLD], "x86_v3"), ([OLD, NEW], "x86_v3"), ([NEW, TOLD], "baseline")])
+@pytest.mark.parametrize(("workers", "level"), [
+    ([NEW, OLD], "x86_v3"), ([OLD, NEW], "x86_v3"), ([NEW, TOLD], "baseline")])
 def test_the_best_common_instruction_set_is_used(monkeypatch, workers, level):
     monkeypatch.setattr(cluster, "current", lambda: FakeClient(*workers))
     with pytest.warns(UserWarning, match=f"The workers use different .* use {level}"):
@@ -449,7 +449,7 @@ with dask.config.set(scheduler="threads", num_workers=1):
     fit(fastbp.Network([9, 1]), file[:, :9], file[:, 9], epochs=1)
 print(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1])
 """
-    result = subprocess.run([sys.executable, "-c", code, tmp_path / "large"], check=True, capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-c", code, tmp_path / "large"], check=True, stdout=subprocess.PIPE)
     assert int(result.stdout) * 1024 < 2 * rows.BLOCK_BYTES + 200 * 2**20
 
 
@@ -492,8 +492,8 @@ def train(seed):
 table = map_networks(train, {"seed": range(6)}, directory="results", backend="threading", n_jobs=1)
 print(table.seed.tolist(), table.network.tolist(), (table.value == table.seed / 3).all())
 """
-    outputs = [subprocess.run([sys.executable, "-c", code, how], cwd=tmp_path, capture_output=True, text=True, check=False)
-               for how in ("die", "live", "live")]
+    outputs = [subprocess.run([sys.executable, "-c", code, how], cwd=tmp_path, stdout=subprocess.PIPE, text=True,
+                              check=False) for how in ("die", "live", "live")]
     assert [output.returncode for output in outputs] == [-signal.SIGKILL, 0, 0]
     assert outputs[1].stdout.split("]")[0] == "[0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5"
     assert outputs[2].stdout == outputs[1].stdout
@@ -504,7 +504,7 @@ print(table.seed.tolist(), table.network.tolist(), (table.value == table.seed / 
     for content in ("[", "{}", "[" * 100_000):
         damaged.write_text(content)
         with pytest.raises(fastbp.FormatError, match=damaged.name):
-            bridge.map_networks(lambda seed: {}, {"seed": range(6)}, directory=tmp_path / "results", backend="threading")
+            bridge.map_networks(dict, {"seed": range(6)}, directory=tmp_path / "results", backend="threading")
 
 
 def test_wrong_sweeps_are_refused():
@@ -529,12 +529,24 @@ def test_scikit_learn_searches_have_the_same_scores(samples, client):
     X, T = samples
     scores = []
     for backend in ("dask", "loky", "threading"):
-        search = selection.GridSearchCV(estimators.MLPRegressor(hidden_layer_sizes=4, max_iter=3, random_state=1), {"alpha": [0, 0.1]}, cv=2,
-                                        n_jobs=2)
+        estimator = estimators.MLPRegressor(hidden_layer_sizes=4, max_iter=3, random_state=1)
+        search = selection.GridSearchCV(estimator, {"alpha": [0, 0.1]}, cv=2, n_jobs=2)
         with joblib.parallel_config(backend):
             search.fit(X[:300], T[:300])
         scores.append(search.cv_results_["mean_test_score"].tolist())
     assert scores[0] == scores[1] == scores[2]
+
+
+def test_the_examples_of_the_guide_run(client, tmp_path, monkeypatch):
+    pytest.importorskip("fastbp.interop.sklearn", exc_type=ImportError), pytest.importorskip("joblib")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(distributed, "Client", lambda **arguments: client)
+    page = (Path(__file__).parents[1] / "docs" / "scale.md").read_text(encoding="utf-8")
+    namespace = {"__name__": "__main__"}
+    for block in re.findall(r"^```py\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        exec(compile(block, "docs/scale.md", "exec"), namespace)
+    assert namespace["history"].rms[-1] < namespace["history"].rms[0]
+    assert namespace["table"].shape == (12, 5)
 
 
 def test_the_tree_is_binary_and_in_order():

@@ -7,7 +7,7 @@
 """
 
 try:
-    import dask.array
+    import dask.array  # noqa: F401
 except ImportError as error:
     raise ImportError(f'fastbp.interop.dask needs Dask: pip install "fastbp[dask]" ({error})') from error
 

@@ -27,7 +27,7 @@ def train(run, callbacks, shown):
     except ImportError as error:
         raise ImportError(f'optimizer="lbfgs" needs SciPy: pip install "fastbp[scipy]" ({error})') from error
     net, source, stop_reason = run.net, run.source, None
-    # The mean is minimised also where E is a sum, so that when the search has converged depends on no number of samples.
+    # The mean is minimised also where E is a sum, so that the number of samples does not say when it has converged.
     scale = 1 if net.reduction == "mean" else 1 / source.size
     reached = net.params
 

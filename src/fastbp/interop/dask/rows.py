@@ -84,7 +84,8 @@ class Blocks:
 
     def checksums(self):
         """A CRC-32 of each array, which does not depend on its chunks."""
-        of_blocks = [array.map_blocks(checksum_of_block, chunks=(1, 1), dtype=np.uint32, meta=np.empty((0, 0), np.uint32))
+        meta = np.empty((0, 0), np.uint32)
+        of_blocks = [array.map_blocks(checksum_of_block, chunks=(1, 1), dtype=meta.dtype, meta=meta)
                      for array in self.arrays]
         return [checksum(sums.ravel()) for sums in cluster.compute(*of_blocks)]
 

@@ -1,4 +1,4 @@
-"""Error and gradient as sums over blocks, each made by one task, and added in a tree that the blocks alone determine."""
+"""Error and gradient as sums over blocks, each made by one task, and added in a tree that follows from the blocks."""
 
 import operator
 import platform
