@@ -373,7 +373,8 @@ def test_blocks_too_large_for_a_worker_are_refused(samples, monkeypatch):
 
 
 def test_failures_of_a_cluster_have_names():
-    for error, expected in ((distributed.client.FutureCancelledError("x", "scheduler-connection-lost"), ConnectionError),
+    lost = distributed.client.FutureCancelledError("x", "scheduler-connection-lost")
+    for error, expected in ((lost, ConnectionError),
                             (distributed.comm.CommClosedError("gone"), ConnectionError),
                             (distributed.KilledWorker("task", SimpleNamespace(address="tcp://1"), 3), RuntimeError)):
         with pytest.raises(expected) as raised, cluster.named_failures():
@@ -416,7 +417,7 @@ def test_memory_maps_are_read_by_the_workers_and_block_by_block(samples, client,
     array = rows.as_array("X", x, BLOCK)
     assert not any(isinstance(getattr(task, "value", None), np.ndarray) for task in array.__dask_graph__().values())
     private = np.load(path, mmap_mode="c")
-    with pytest.raises(TypeError, match='X must be a memory map of a file.*mode "c"'):
+    with pytest.raises(TypeError, match=r'X must be a memory map of a file.*mode "c"'):
         bridge.fit(network(), private[:, :4], t)
 
 
