@@ -129,6 +129,15 @@ def interop(session):
 
 
 @nox.session
+def dask(session):
+    """The tests of fastbp.interop.dask on a cluster of two processes, with the formats that its docs name."""
+    install(session, "test", "dask", "sklearn", "scipy")
+    session.install("zarr", "threadpoolctl")
+    run_tests(session, "tests/test_interop_dask.py")
+    run_tests(session, "tests/test_docs.py", "-k", "dask")
+
+
+@nox.session
 def lint(session):
     """ruff and cython-lint, pinned: a new release of theirs must not turn an unchanged tree red."""
     session.install("ruff==0.17.6", "cython-lint==0.22.1", "validate-pyproject[all]")

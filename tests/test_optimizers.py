@@ -54,6 +54,31 @@ def test_steps_follow_the_rule(isa, dtype, data, name, options):
     assert optimizer.steps == 9
 
 
+@rules
+def test_a_gradient_from_elsewhere_makes_the_same_step(dtype, data, name, options):
+    """What fastbp.interop.dask does with the sum of its workers' gradients."""
+    X, T = data
+    options = {**options, "l1": 1e-3, "l2": 1e-2, "clip_norm": 0.1, "max_norm": 1.0, "layer_rates": [1.0, 0.5]}
+    whole, net = network(dtype), network(dtype)
+    optimizer, other = (getattr(fastbp, name)(**options) for _ in range(2))
+    for _ in range(3):
+        error = whole.train_step(X, T, optimizer=optimizer)
+        sums = net._sums(X, T)
+        assert sums[:2] == (error, pytest.approx(net.rms(X, T)**2 * M * net.n_outputs, rel=1e-5))
+        assert other._step(net, sums[2], M)
+        assert net.params.tobytes() == whole.params.tobytes()
+    assert not other._step(net, np.full(net.n_params, np.inf), M)
+    assert (other.steps, net.params.tobytes()) == (3, whole.params.tobytes())
+    with pytest.raises(ValueError, match="gradient must have the shape"):
+        other._step(net, np.zeros(3), M)
+
+
+def test_a_given_gradient_sums_over_the_samples_that_are_said():
+    net = fastbp.Network([1, 1], "identity", init=[1.0, 1.0])
+    assert fastbp.SGD()._step(net, [5.0, 0.0], 10)
+    assert net.params.tolist() == [1.0 - 0.1 / 10 * 5.0, 1.0]
+
+
 @pytest.mark.filterwarnings("ignore:Rprop compares")
 @rules
 def test_fit_takes_the_same_steps(isa, dtype, data, name, options):

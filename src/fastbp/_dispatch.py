@@ -21,9 +21,13 @@ def available() -> tuple[str, ...]:
     return tuple(name for name, number in _NUMBERS.items() if number <= _core.cpu_level())
 
 
-def automatic() -> tuple[str, ...]:
-    """The default levels: the best one, preceded by x86_v3 for the networks that fit into its vectors."""
-    return tuple(name for name in available() if name != "baseline") or available()
+def automatic(levels: tuple[str, ...] | None = None) -> tuple[str, ...]:
+    """The default levels: the best one, preceded by x86_v3 for the networks that fit into its vectors.
+
+    They are chosen among `levels`, the best last; by default among those of this processor.
+    """
+    levels = available() if levels is None else levels
+    return tuple(name for name in levels if name != "baseline") or levels
 
 
 def chosen() -> tuple[str, ...]:

@@ -198,6 +198,31 @@ cdef class Optimizer:
             if not self.adopt(layout if True in came else None, mean, square, steps):
                 raise ValueError("optimizer was initialised again while its state was being restored")
 
+    def _step(self, Core net not None, gradient, Py_ssize_t m):
+        """One update of a network by a gradient of m samples that was computed elsewhere.
+
+        Returns False, and changes nothing, where it would leave the finite numbers.
+        """
+        cdef cnp.ndarray vector = net.vector(gradient, "gradient")
+        cdef fastbp_optimizer numbers
+        cdef tuple state = self.attach(net, &numbers, m)
+        cdef Workspace work
+        cdef double penalty = 0
+        cdef bint done
+        demand_rate(net, numbers.learning_rate)
+        with cython.critical_section(net):
+            work = net.training.take(net, 1)
+            net.lock.enter(True)
+            net.begin_change()
+            net.kernels.copy_params(&net.model, gradient_at(net.kernels, work), cnp.PyArray_DATA(vector), False)
+            done = net.kernels.update(&net.model, work, &numbers, 1, &penalty)
+            net.end_change()
+            net.lock.leave()
+            if done:
+                net.training.give_back(work)
+        self.went_on(&numbers, state)
+        return done
+
     # ---------------------------------------------------------------- copy, deepcopy, pickle
 
     def copy(self):

@@ -57,7 +57,7 @@ class Run:
                                       self.source.of_an_update(), self.optimizer)
         best_params, validation = self.best_params, ()
         if self.validation is not None:
-            validation = self.net._error_and_rms(*self.validation, self.threads)
+            validation = self.validation_errors()
             if self.stopping.look(validation[0]) and self.stopping.patience < inf:
                 best_params = self.net.params
         seconds = perf_counter() - self.started
@@ -66,6 +66,10 @@ class Run:
         self.records += record + validation if validation else record
         self.best_params = best_params
         return self.stopping.reason(epoch + 1, rms, seconds)
+
+    def validation_errors(self):
+        """E and the RMS error of the validation data."""
+        return self.net._error_and_rms(*self.validation, self.threads)
 
     def end(self):
         """However training ended, give the optimizer its own rate back and the network its best parameters."""

@@ -1,0 +1,561 @@
+"""fastbp.interop.dask: the same bits wherever sums are made, predictions, sweeps, and what a cluster may do wrong."""
+
+import importlib
+import operator
+import os
+import platform
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import fastbp
+from fastbp import _dispatch
+
+bridge = pytest.importorskip("fastbp.interop.dask", exc_type=ImportError)
+distributed, dask, da = (pytest.importorskip(name) for name in ("distributed", "dask", "dask.array"))
+cluster, rows, sums = (importlib.import_module(f"fastbp.interop.dask.{name}") for name in ("cluster", "rows", "sums"))
+
+pytestmark = [
+    pytest.mark.filterwarnings("default"),     # of Dask's own, which come and go with its versions
+    pytest.mark.filterwarnings("error:The workers"),
+]
+M, BLOCK = 2500, 512
+QUIET = {"distributed.worker.profile.enabled": False, "distributed.admin.system-monitor.interval": "1s",
+         "distributed.worker.memory.terminate": False}
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """A cluster of two processes."""
+    with (dask.config.set(QUIET),
+          distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as two,
+          distributed.Client(two, set_as_default=False) as client):
+        yield client
+
+
+@pytest.fixture
+def client(processes):
+    with processes.as_current():
+        yield processes
+
+
+@pytest.fixture
+def here():
+    """This process, without a cluster."""
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+@pytest.fixture
+def samples():
+    rng = np.random.default_rng(16)
+    X = rng.normal(size=(M, 4))
+    return X, np.sin(X[:, :2])
+
+
+def network(**arguments):
+    return fastbp.Network([4, 6, 2], "tanh", "identity", **{"seed": 1, **arguments})
+
+
+def chunked(samples, chunks=(700, 2)):
+    X, T = samples
+    return da.from_array(X, chunks=chunks), da.from_array(T, chunks=(chunks[0], 1))
+
+
+def trained(X, T, **arguments):
+    """The bits of a short training."""
+    net = network()
+    history = bridge.fit(net, X, T, **{"epochs": 2, "optimizer": "adam", "block_rows": BLOCK, **arguments})
+    return net.params.tobytes(), history.error.tobytes(), history.rms.tobytes()
+
+
+def killing(block, mark):
+    """The block; the first process to get here is killed."""
+    try:
+        os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return block
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_bits_depend_neither_on_chunks_nor_on_workers_nor_on_their_death(samples, client, tmp_path):
+    X, T = samples
+    expected = trained(X, T)
+    chunkings = (700, 2), (333, 4), (M, 4)
+    with dask.config.set(scheduler="synchronous"):
+        assert trained(X, T) == expected
+        assert all(trained(*chunked(samples, chunks)) == expected for chunks in chunkings)
+    assert all(trained(*chunked(samples, chunks)) == expected for chunks in chunkings)
+    with (distributed.LocalCluster(n_workers=3, threads_per_worker=1, processes=False, dashboard_address=None) as three,
+          distributed.Client(three)):
+        assert all(trained(*chunked(samples, chunks)) == expected for chunks in chunkings)
+    mark = tmp_path / "killed"
+    lazy, targets = chunked(samples)
+    before = set(client.run(os.getpid).values())
+    assert trained(lazy.map_blocks(killing, str(mark), dtype=X.dtype, meta=X[:0]), targets) == expected
+    client.wait_for_workers(2)
+    assert mark.exists()
+    assert set(client.run(os.getpid).values()) != before
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize("optimizer", [
+    *sorted(fastbp.optimizers.NAMES),
+    fastbp.SGD(1e-4, momentum=0.9, l1=1e-2, l2=1e-1, clip_norm=3.0, max_norm=1.0, layer_rates=[1.0, 0.5])])
+def test_fit_learns_what_network_fit_learns(samples, optimizer, reduction):
+    X, T = samples
+    weights = np.random.default_rng(0).uniform(0.5, 2, M)
+    weights[BLOCK:2 * BLOCK] = 0        # a whole block of no weight
+    here, there = network(reduction=reduction), network(reduction=reduction)
+    arguments = {"epochs": 5, "sample_weight": weights, "validation_data": (X[:100], T[:100])}
+    copies = [optimizer if isinstance(optimizer, str) else optimizer.copy() for _ in range(2)]
+    expected = here.fit(X, T, batch_size="full", optimizer=copies[0], **arguments)
+    with dask.config.set(scheduler="synchronous"):
+        history = bridge.fit(there, *chunked(samples), optimizer=copies[1], block_rows=BLOCK, **arguments)
+    np.testing.assert_allclose(there.params, here.params, rtol=1e-10, atol=1e-13)
+    for column in ("error", "rms", "validation_error", "validation_rms", "learning_rate"):
+        np.testing.assert_allclose(getattr(history, column), getattr(expected, column), rtol=1e-11)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "callable"])
+def test_labels_and_losses_of_ones_own(samples, loss):
+    X, T = samples
+    arguments = {"output_activation": "softmax", "loss": loss}
+    if loss == "cross_entropy":
+        T = (T[:, 0] > 0).astype(np.int64)
+    else:
+        arguments = {"loss": lambda Y, T: (0.5 * ((Y - T)**2).sum(), Y - T)}
+    here, there = (fastbp.Network([4, 6, 2], "tanh", **{"output_activation": "identity", **arguments}, seed=1)
+                   for _ in range(2))
+    here.fit(X, T, batch_size="full", epochs=3)
+    with dask.config.set(scheduler="synchronous"):
+        bridge.fit(there, da.from_array(X, chunks=999), da.from_array(T, chunks=500), epochs=3, block_rows=BLOCK)
+    np.testing.assert_allclose(there.params, here.params, rtol=1e-10, atol=1e-13)
+
+
+def test_lbfgs(samples):
+    pytest.importorskip("scipy")
+    X, T = samples
+    net = network(dtype="float32")
+    with dask.config.set(scheduler="synchronous"):
+        history = bridge.fit(net, X, T, optimizer="L-BFGS", epochs=40, block_rows=BLOCK, desired_error=0.2,
+                             validation_data=(X, T))
+        assert history.stop_reason == "desired_error"
+        assert 0.1 < net.rms(X, T) <= 0.2
+        np.testing.assert_allclose(history.validation_rms, history.rms, rtol=1e-5)
+        line = fastbp.Network([1, 1], "identity", seed=1)
+        history = bridge.fit(line, [[1.0], [2.0]], [[3.0], [5.0]], optimizer="lbfgs")
+        assert history.stop_reason == "converged"
+        np.testing.assert_allclose(line.predict([10.0]), 21, rtol=1e-4)
+        with pytest.raises(ValueError, match="schedule cannot be used"):
+            bridge.fit(line, [[1.0]], [[3.0]], optimizer="lbfgs", schedule="step")
+
+
+def test_patience_gives_the_best_parameters_back(samples):
+    X, T = samples
+    net, best = network(), []
+
+    def watch(state):
+        best.append((state.validation_error, state.network.params))
+
+    with dask.config.set(scheduler="synchronous"):
+        history = bridge.fit(net, X, T, epochs=40, learning_rate=3e-3, patience=2, validation_data=(X[:9], T[:9]),
+                             callbacks=watch, block_rows=1024)
+    assert history.stop_reason == "patience"
+    assert net.params.tobytes() == min(best, key=operator.itemgetter(0))[1].tobytes()
+
+
+def test_resume_continues_bit_for_bit(samples, tmp_path):
+    path = tmp_path / "state.checkpoint"
+    X, T = samples
+    with dask.config.set(scheduler="synchronous"):
+        whole, net = network(), network()
+        arguments = {"epochs": 6, "optimizer": "adam", "block_rows": BLOCK, "validation_data": (X[:50], T[:50])}
+        expected = bridge.fit(whole, X, T, **arguments)
+
+        def interrupt(state):
+            if state.epoch == 2:
+                raise KeyboardInterrupt
+
+        history = bridge.fit(net, X, T, checkpoint=path, callbacks=interrupt, **arguments)
+        assert (history.stop_reason, history.epochs) == ("interrupted", 3)
+        net = network(seed=2)
+        # Other chunks are no other data.
+        history = bridge.fit(net, *chunked(samples), resume=path, **arguments)
+        assert history.error.tobytes() == expected.error.tobytes()
+        assert net.params.tobytes() == whole.params.tobytes()
+        for name, changed in {"block_rows": {"block_rows": 256}, "validation": {"validation_data": (X[:51], T[:51])},
+                              "X of the data": {}}.items():
+            other = (X + 1, T) if not changed else (X, T)
+            with pytest.raises(ValueError, match=f"resume: .*{name}"):
+                bridge.fit(net, *other, resume=path, **{**arguments, **changed})
+        with pytest.raises(ValueError, match="resume: "):
+            net.fit(X, T, batch_size="full", resume=path, epochs=6, optimizer="adam", validation_data=(X[:50], T[:50]))
+
+
+def test_frames(samples, here):
+    frames, pandas = pytest.importorskip("dask.dataframe"), pytest.importorskip("pandas")
+    X, T = samples
+    frame = pandas.DataFrame(np.hstack([X, T]), columns=list("abcdtu"))
+    frame = frames.from_pandas(frame, npartitions=3)
+    frame = frames.concat([frame, frame[frame.a > 100]])     # partitions of unknown length, some of them empty
+    x, t = frame[list("abcd")], frame[["t", "u"]]
+    assert trained(x, t) == trained(X, T)
+    net = network()
+    predicted = bridge.predict(net, x)
+    assert list(predicted.columns) == [0, 1]
+    assert set(predicted.dtypes) == {np.dtype(np.float64)}
+    computed = predicted.compute()
+    np.testing.assert_allclose(computed.to_numpy(), net.predict(X), rtol=1e-13)
+    assert (computed.index == np.arange(M)).all()
+    with pytest.raises(TypeError, match="column 'a' has the dtype"):
+        bridge.fit(net, x.assign(a=x.a.astype(str)), t)
+    with pytest.raises(TypeError, match="in column 'a'"):
+        bridge.predict(net, x.assign(a=x.a.astype(str)))
+
+
+def test_predict_is_lazy_and_takes_the_network_as_it_is(samples):
+    X, _ = samples
+    net = network(dtype="float32")
+    expected = net.predict(X)
+    array = da.from_array(X, chunks=(700, 2))
+    predicted = bridge.predict(net, array)
+    net.params = np.zeros(net.n_params)
+    assert predicted.chunks == ((700, 700, 700, 400), (2,))
+    assert predicted.dtype == predicted._meta.dtype == np.float32
+    assert sum(isinstance(getattr(task, "value", None), fastbp.Network)
+               for task in predicted.__dask_graph__().values()) == 1
+    with dask.config.set(scheduler="synchronous"):
+        np.testing.assert_allclose(predicted.compute(), expected, rtol=1e-6, atol=1e-6)
+        unknown = array[array[:, 0] > 0]
+        assert bridge.predict(net, unknown).compute().shape == (np.count_nonzero(X[:, 0] > 0), 2)
+    for bad, error in ((X, TypeError), (da.ones((3, 5)), ValueError), (da.ones(4), ValueError),
+                       (da.ones((3, 4)).astype(str), TypeError)):
+        with pytest.raises(error, match="X must"):
+            bridge.predict(net, bad)
+
+
+def test_a_wrong_argument_is_named_and_nothing_changes(samples):
+    X, T = samples
+    x, t = chunked(samples)
+    net = network()
+    before = net.params.tobytes()
+    for message, arguments in {
+        r"X must have the shape \(M, 4\), got \(2500, 2\)": (t, t),
+        r"T must have the shape \(M, 2\), got \(2500, 4\)": (x, x),
+        "T must have a row for each of the 2500 samples of X, got 9": (x, t[:9]),
+        r"chunks of unknown sizes.*X\.compute_chunk_sizes": (x[x[:, 0] > 0], t),
+        "at least one sample": (x[:0], t[:0]),
+        "X must hold real numbers, got <U": (x.astype(str), t),
+        "T must be a Dask array or DataFrame": (x, dask.delayed(T)),
+        "X must have one or two dimensions": (x[None], t),
+    }.items():
+        with pytest.raises((TypeError, ValueError), match=message):
+            bridge.fit(net, *arguments)
+    for message, keywords in {
+        "block_rows must be at least 1": {"block_rows": 0},
+        "patience needs validation_data": {"patience": 3},
+        "validation_data must be a pair": {"validation_data": 3},
+        "validation_data: T must have a row": {"validation_data": (X, T[:9])},
+        "sample_weight must have the shape": {"sample_weight": X},
+        "sample_weight must hold at least one positive": {"sample_weight": np.zeros(M)},
+        "sample_weight must hold no negative": {"sample_weight": -np.ones(M)},
+        "optimizer must be": {"optimizer": "lm9"},
+    }.items():
+        with pytest.raises((TypeError, ValueError), match=message), dask.config.set(scheduler="synchronous"):
+            bridge.fit(net, x, t, block_rows=keywords.pop("block_rows", BLOCK), **keywords)
+    with pytest.raises(TypeError, match="T must hold an integer label"):
+        bridge.fit(fastbp.Network([4, 2], "softmax", loss="cross_entropy"), x, t[:, 0])
+    assert net.params.tobytes() == before
+
+
+def test_a_number_that_is_not_finite_is_named_by_its_row():
+    X, T = np.zeros((3000, 4)), np.zeros((3000, 2))
+    X[2700, 3], net = np.nan, network()
+    before = net.params.tobytes()
+    with (pytest.raises(ValueError, match=r"X must be finite, got nan in row 2700, column 3"),
+          dask.config.set(scheduler="synchronous")):
+        bridge.fit(net, da.from_array(X, chunks=1000), T, block_rows=3)       # in the 901st block
+    assert net.params.tobytes() == before
+
+
+def test_a_training_that_diverges_says_why(samples):
+    X, T = samples
+    net = network()
+    with dask.config.set(scheduler="synchronous"):
+        with pytest.raises(fastbp.DivergenceError, match="divide the rate by 2500"):
+            bridge.fit(net, X, T, learning_rate=1e6, epochs=9, block_rows=BLOCK)
+        assert np.isfinite(net.params).all()
+        net.params = np.full(net.n_params, np.nan)
+        with pytest.raises(ValueError, match="parameters must be finite"):
+            bridge.fit(net, X, T, block_rows=BLOCK)
+
+
+class FakeClient:
+    """A cluster whose processes report what a test wants."""
+
+    scheduler = None
+
+    def __init__(self, *workers, memory=None):
+        self.workers, self.memory = workers, memory
+
+    def get(self):
+        pass
+
+    def run_on_scheduler(self, report):
+        return report()
+
+    def run(self, report):
+        return {f"tcp://{i}": {**report(), **worker} for i, worker in enumerate(self.workers)}
+
+    def scheduler_info(self, n_workers):
+        return {"workers": {"tcp://0": {"memory_limit": self.memory}}}
+
+
+OLD = {"available": ("baseline", "x86_v3"), "chosen": ("x86_v3",)}
+NEW = {"available": ("baseline", "x86_v3", "x86_v4"), "chosen": ("x86_v3", "x86_v4")}
+TOLD = {"available": ("baseline", "x86_v3", "x86_v4"), "chosen": ("baseline",)}
+
+
+@pytest.mark.parametrize(("workers", "message"), [
+    ([{}, {"missing": "No module named 'fastbp'"}], "tcp://1 has no fastbp"),
+    ([{}, {"version": "0.0.9"}], "tcp://1 has fastbp 0.0.9, but this process has"),
+    ([{}, {"machine": "riscv"}], "processors of one kind"),
+])
+def test_workers_that_cannot_help_are_refused(samples, monkeypatch, workers, message):
+    monkeypatch.setattr(cluster, "current", lambda: FakeClient(*workers))
+    net = network()
+    before = net.params.tobytes()
+    with pytest.raises(RuntimeError, match=message):
+        bridge.fit(net, *samples)
+    assert net.params.tobytes() == before
+
+
+@pytest.mark.parametrize(("workers", "level"), [
+    ([NEW, OLD], "x86_v3"), ([OLD, NEW], "x86_v3"), ([NEW, TOLD], "baseline")])
+def test_the_best_common_instruction_set_is_used(monkeypatch, workers, level):
+    monkeypatch.setattr(cluster, "current", lambda: FakeClient(*workers))
+    with pytest.warns(UserWarning, match=f"The workers use different .* use {level}"):
+        assert cluster.common_levels() == (level,)
+    monkeypatch.setattr(cluster, "current", lambda: FakeClient(NEW, NEW))
+    assert cluster.common_levels() == NEW["chosen"]
+    monkeypatch.setattr(cluster, "current", lambda: FakeClient())
+    with pytest.warns(UserWarning, match="no workers"):
+        cluster.common_levels()
+
+
+def test_a_worker_that_comes_later_must_be_like_the_others():
+    from fastbp._version import __version__
+    here = platform.machine()
+    before = _dispatch.chosen()
+    try:
+        cluster.demand_likeness(__version__, here, ("baseline",))
+        assert _dispatch.chosen() == ("baseline",)
+    finally:
+        _dispatch.use(*before)
+    for arguments, message in (((__version__, here, ("x86_v9",)), "this worker's processor has"),
+                               (("0.0.9", here, before), "this worker has fastbp"),
+                               ((__version__, "riscv", before), "this worker has fastbp")):
+        with pytest.raises(RuntimeError, match=message):
+            cluster.demand_likeness(*arguments)
+
+
+def test_blocks_too_large_for_a_worker_are_refused(samples, monkeypatch):
+    monkeypatch.setattr(cluster, "current", lambda: FakeClient(memory=10_000))
+    with pytest.raises(MemoryError, match="block_rows must be so small"):
+        bridge.fit(network(), *samples)
+
+
+def test_failures_of_a_cluster_have_names():
+    lost = distributed.client.FutureCancelledError("x", "scheduler-connection-lost")
+    for error, expected in ((lost, ConnectionError),
+                            (distributed.comm.CommClosedError("gone"), ConnectionError),
+                            (distributed.KilledWorker("task", SimpleNamespace(address="tcp://1"), 3), RuntimeError)):
+        with pytest.raises(expected) as raised, cluster.named_failures():
+            raise error
+        assert raised.value.__cause__ is error
+
+
+def test_a_client_that_leaves_leaves_no_work_behind(client):
+    code = """
+import sys, os
+import dask.array as da, distributed, fastbp
+from fastbp.interop.dask import fit
+client = distributed.Client(sys.argv[1])
+X = da.ones((1000, 2), chunks=100).persist()
+fit(fastbp.Network([2, 1]), X, X[:, :1], epochs=5, block_rows=100, callbacks=lambda state: os._exit(9))
+"""
+    result = subprocess.run([sys.executable, "-c", code, client.scheduler.address], check=False, capture_output=True)
+    assert result.returncode == 9
+    client.sync(no_tasks, client)
+    assert trained(np.ones((9, 4)), np.ones((9, 2)))       # the cluster still works
+
+
+async def no_tasks(client):
+    """Until the scheduler has noticed that the other client is gone."""
+    import asyncio
+    while await client.scheduler.ncores() and (await client.scheduler.identity())["total_threads"] and (
+            await client._run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))):
+        await asyncio.sleep(0.05)
+
+
+def test_memory_maps_are_read_by_the_workers_and_block_by_block(samples, client, tmp_path):
+    both = np.hstack(samples).astype(np.float32)
+    path = tmp_path / "samples.npy"
+    np.save(path, both)
+    file = np.load(path, mmap_mode="r")
+    x, t = file[:, :4], file[:, 4:]      # neither begins the file nor is contiguous
+    expected = trained(both[:, :4].copy(), both[:, 4:].copy())
+    assert trained(x, t) == expected
+    assert trained(x[10:], t[10:]) == trained(both[10:, :4], both[10:, 4:])
+    array = rows.as_array("X", x, BLOCK)
+    assert not any(isinstance(getattr(task, "value", None), np.ndarray) for task in array.__dask_graph__().values())
+    private = np.load(path, mmap_mode="c")
+    with pytest.raises(TypeError, match=r'X must be a memory map of a file.*mode "c"'):
+        bridge.fit(network(), private[:, :4], t)
+
+
+def test_zarr_and_parquet(samples, client, tmp_path):
+    zarr = pytest.importorskip("zarr")
+    frames, pandas = pytest.importorskip("dask.dataframe"), pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    X, T = samples
+    expected = trained(X, T)
+    for name, values in (("x", X), ("t", T)):
+        stored = zarr.create_array(tmp_path / name, shape=values.shape, chunks=(900, 2), dtype=values.dtype)
+        stored[:] = values
+    assert trained(*(zarr.open_array(tmp_path / name, mode="r") for name in "xt")) == expected
+    frame = pandas.DataFrame(np.hstack([X, T]), columns=list("abcdtu"))
+    frame[:1100].to_parquet(tmp_path / "0.parquet")
+    frame[1100:].to_parquet(tmp_path / "1.parquet")
+    frame = frames.read_parquet([tmp_path / "0.parquet", tmp_path / "1.parquet"])
+    assert trained(frame[list("abcd")], frame[["t", "u"]]) == expected
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="peak memory is read from Linux's /proc")
+def test_data_larger_than_memory_pass_through(tmp_path):
+    """400 MB of float32 are 800 MB for the network; memory stays within two blocks and 200 MB."""
+    code = """
+import re, sys
+import dask, numpy as np, fastbp
+from fastbp.interop.dask import fit
+file = np.memmap(sys.argv[1], np.float32, "w+", shape=(10_000_000, 10))     # a sparse file, of zeros
+with dask.config.set(scheduler="threads", num_workers=1):
+    fit(fastbp.Network([9, 1]), file[:, :9], file[:, 9], epochs=1)
+print(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1])
+"""
+    result = subprocess.run([sys.executable, "-c", code, tmp_path / "large"], check=True, stdout=subprocess.PIPE)
+    assert int(result.stdout) * 1024 < 2 * rows.BLOCK_BYTES + 200 * 2**20
+
+
+def of_a_width(X, T, width, rate):
+    net = fastbp.Network([4, width, 2], "tanh", "identity", seed=1)
+    return {"rms": net.fit(X, T, batch_size="full", epochs=3, learning_rate=rate).rms[-1], "threads": threads()}
+
+
+def threads():
+    import threadpoolctl
+    fastbp.set_num_threads(fastbp.get_num_threads())     # threadpoolctl sees fastbp then
+    return max(entry["num_threads"] for entry in threadpoolctl.threadpool_info() if entry["user_api"] == "fastbp")
+
+
+def test_a_sweep_has_the_same_results_anywhere(samples, client):
+    pytest.importorskip("joblib"), pytest.importorskip("threadpoolctl")
+    X, T = samples
+    cases = {"width": [2, 3], "rate": [1e-5, 1e30]}
+    tables = [bridge.map_networks(of_a_width, cases, X, T, backend=backend, n_jobs=2)
+              for backend in ("dask", "loky", "threading")]
+    first = tables[0]
+    assert list(zip(first["width"], first["rate"], strict=True)) == [(2, 1e-5), (2, 1e30), (3, 1e-5), (3, 1e30)]
+    assert first["failure"].notna().tolist() == [False, True, False, True]
+    assert first["rms"][0] == of_a_width(X, T, 2, 1e-5)["rms"]
+    assert (first["threads"].dropna() == 1).all()
+    assert all(table.equals(first) for table in tables)
+
+
+def test_a_sweep_that_was_killed_goes_on(tmp_path):
+    pytest.importorskip("joblib")
+    code = """
+import os, signal, sys
+from fastbp.interop.dask import map_networks
+def train(seed):
+    with open("trained", "a") as file:
+        file.write(f"{seed}\\n")
+    if seed == 3 and sys.argv[1] == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return [{"network": i, "value": seed / 3, "none": float("nan")} for i in range(2)]
+table = map_networks(train, {"seed": range(6)}, directory="results", backend="threading", n_jobs=1)
+print(table.seed.tolist(), table.network.tolist(), (table.value == table.seed / 3).all())
+"""
+    outputs = [subprocess.run([sys.executable, "-c", code, how], cwd=tmp_path, stdout=subprocess.PIPE, text=True,
+                              check=False) for how in ("die", "live", "live")]
+    assert [output.returncode for output in outputs] == [-signal.SIGKILL, 0, 0]
+    assert outputs[1].stdout.split("]")[0] == "[0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5"
+    assert outputs[2].stdout == outputs[1].stdout
+    assert outputs[1].stdout.rstrip().endswith("True")
+    trained_seeds = (tmp_path / "trained").read_text().split()
+    assert sorted(trained_seeds) == ["0", "1", "2", "3", "3", "4", "5"]
+    damaged, = (path for path in (tmp_path / "results").iterdir() if '"seed\\": 4' in path.read_text())
+    for content in ("[", "{}", "[" * 100_000):
+        damaged.write_text(content)
+        with pytest.raises(fastbp.FormatError, match=damaged.name):
+            bridge.map_networks(dict, {"seed": range(6)}, directory=tmp_path / "results", backend="threading")
+
+
+def test_wrong_sweeps_are_refused():
+    pytest.importorskip("joblib")
+    for message, arguments in {
+        "train must be a function": (3, {}), "cases must be a mapping": (len, 3),
+        "train must return a dict or a list of dicts, got int for the case {'a': 1}": (lambda a: 3, {"a": [1]}),
+        "train must return numbers, strings and lists of them, got set": (lambda a: {"b": set()}, {"a": 1}),
+    }.items():
+        with pytest.raises(TypeError, match=message):
+            bridge.map_networks(*arguments, backend="threading")
+    with pytest.raises(ValueError, match="backend must be one of"):
+        bridge.map_networks(len, {}, backend="mpi")
+    with pytest.raises(ZeroDivisionError) as raised:
+        bridge.map_networks(lambda a: 1 / a, {"a": [0]}, backend="threading")
+    assert "the case {'a': 0}" in raised.value.__notes__[0]
+
+
+def test_scikit_learn_searches_have_the_same_scores(samples, client):
+    estimators = pytest.importorskip("fastbp.interop.sklearn", exc_type=ImportError)
+    joblib, selection = pytest.importorskip("joblib"), pytest.importorskip("sklearn.model_selection")
+    X, T = samples
+    scores = []
+    for backend in ("dask", "loky", "threading"):
+        estimator = estimators.MLPRegressor(hidden_layer_sizes=4, max_iter=3, random_state=1)
+        search = selection.GridSearchCV(estimator, {"alpha": [0, 0.1]}, cv=2, n_jobs=2)
+        with joblib.parallel_config(backend):
+            search.fit(X[:300], T[:300])
+        scores.append(search.cv_results_["mean_test_score"].tolist())
+    assert scores[0] == scores[1] == scores[2]
+
+
+def test_the_examples_of_the_guide_run(client, tmp_path, monkeypatch):
+    pytest.importorskip("fastbp.interop.sklearn", exc_type=ImportError), pytest.importorskip("joblib")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(distributed, "Client", lambda **arguments: client)
+    page = (Path(__file__).parents[1] / "docs" / "scale.md").read_text(encoding="utf-8")
+    namespace = {"__name__": "__main__"}
+    for block in re.findall(r"^```py\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        exec(compile(block, "docs/scale.md", "exec"), namespace)
+    assert namespace["history"].rms[-1] < namespace["history"].rms[0]
+    assert namespace["table"].shape == (12, 5)
+
+
+def test_the_tree_is_binary_and_in_order():
+    boxes = [sums.boxed(sums.Sums(f"{i}", "", "", ""), (1,)) for i in range(7)]
+
+    class Traced(str):
+        def __add__(self, other):
+            return Traced(f"({self}{other})")
+
+    boxes = [sums.boxed(sums.Sums(*[Traced(part) for part in box.item()]), (1,)) for box in boxes]
+    assert sums.added(boxes, 0, False).item().error == "(((01)(23))((45)6))"
