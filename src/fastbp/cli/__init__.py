@@ -13,12 +13,11 @@ import warnings
 
 import numpy as np
 
-from fastbp import __version__, bench, demo, io, load, show_config
+from fastbp import __version__, bench, demo, load, show_config
 from fastbp.cli import reports
 from fastbp.cli.predict import load_model, predict
 from fastbp.cli.train import train
 from fastbp.divergence import DivergenceError
-from fastbp.training.history import COLUMNS, History
 
 INTERRUPTED = 130  # 128 + SIGINT, what a shell reports for a program that Ctrl-C ended
 
@@ -100,7 +99,7 @@ def add_train(commands):
                        help="where a value is missing: refuse the table, fill in the mean, the median (either way, the "
                        "most frequent category), or drop the row (default: %(default)s)")
     table.add_argument("--task", choices=("classification", "regression"), help="by default it is a classification if "
-                       "the target has texts, or up to ten different whole numbers")
+                       "the target has texts, or at most ten different whole numbers that recur")
     table.add_argument("--validation-fraction", type=float, default=0.15, metavar="F", help="part of the rows for "
                        "early stopping (default: %(default)s)")
     table.add_argument("--test-fraction", type=float, default=0.15, metavar="F", help="part of the rows on which the "
@@ -109,19 +108,21 @@ def add_train(commands):
     network = command.add_argument_group("network")
     network.add_argument("--hidden", type=sizes, default=[16], metavar="SIZES", help="neurons in each hidden layer, "
                          "such as 16,8; 0 for no hidden layer (default: 16)")
-    network.add_argument("--activation", type=names, default=["tanh"], metavar="NAMES", help="of the hidden layers, "
-                         "one or one for each (default: tanh)")
-    network.add_argument("--loss", metavar="NAME", help="by default cross_entropy for labels, squared_error for numbers")
+    network.add_argument("--activation", type=names, default=["sigmoid"], metavar="NAMES", help="of the hidden "
+                         "layers, one or one for each (default: sigmoid)")
+    network.add_argument("--loss", metavar="NAME", help="by default cross_entropy for labels, and squared_error for "
+                         "numbers")
     network.add_argument("--dtype", choices=("float32", "float64"), help="by default float32")
     network.add_argument("--init", default="auto", metavar="NAME", help="the rule for initial parameters")
     training = command.add_argument_group("training")
-    training.add_argument("--epochs", type=int, default=500, metavar="N", help="at most (default: %(default)s)")
-    training.add_argument("--patience", type=int, default=20, metavar="N", help="stop when the validation error has not "
-                          "fallen for so many epochs, and keep the best network (default: %(default)s)")
+    training.add_argument("--epochs", type=int, default=100, metavar="N", help="at most (default: %(default)s)")
+    training.add_argument("--patience", type=int, default=20, metavar="N", help="stop when the validation error has "
+                          "not fallen for so many epochs, and keep the best network (default: %(default)s)")
     training.add_argument("--min-delta", type=float, metavar="E", help="by which it must fall")
-    training.add_argument("--batch-size", type=batch, default=32, metavar="N", help="rows of an update, or full "
-                          "(default: %(default)s)")
-    training.add_argument("--optimizer", default="adam", metavar="NAME", help="(default: %(default)s)")
+    training.add_argument("--batch-size", type=batch, metavar="N", help="rows of an update, or full "
+                          "(default: 1, on-line learning; full for rprop)")
+    training.add_argument("--optimizer", default="sgd", metavar="NAME", help="sgd, adam or another of "
+                          "fastbp's (default: %(default)s)")
     training.add_argument("--learning-rate", type=float, metavar="H", help="by default the optimizer's own")
     training.add_argument("--momentum", type=float, metavar="MU", help="of sgd")
     training.add_argument("--l2", type=float, metavar="L", help="penalty of the weights")
@@ -189,7 +190,7 @@ def plot(arguments):
         from fastbp.plot import HistoryDisplay, NetworkDisplay
     except ImportError as error:
         raise ValueError(str(error)) from error
-    display = (HistoryDisplay.from_history(reports.history_from_json(plan.training["history"])) if arguments.history
+    display = (HistoryDisplay.from_history(reports.history_from_json(plan.training)) if arguments.history
                else NetworkDisplay.from_network(net))
     display.plot().figure_.savefig(arguments.picture)
 

@@ -39,14 +39,16 @@ def predict(arguments):
         if plan.task == "classification":
             labels = [quoted([label]) for label in plan.targets[0].categories]
             names += [f"P({label})" for label in plan.targets[0].categories]
-        write(quoted(names) + "\n")
+        text = quoted(names) + "\n"
         form = ",".join(["%.7g" if net.dtype == "float32" else "%.15g"] * net.n_outputs) + "\n"
         for values in table.blocks(readers):
             Y = net.predict(plan.encode(values, places))
             rows = [form % tuple(row) for row in Y.tolist()]
             if labels is not None:
                 rows = [f"{labels[label]},{row}" for label, row in zip(Y.argmax(axis=1).tolist(), rows, strict=True)]
-            write("".join(rows))
+            write(text + "".join(rows))
+            text = ""
+        write(text)     # of a table without rows
 
 
 @contextlib.contextmanager

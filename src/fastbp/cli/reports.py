@@ -1,9 +1,11 @@
 """What is said of a model: how good it is, what it is made of, how it was trained."""
 
 import json
+from math import isfinite
 
 import numpy as np
 
+from fastbp.io import FormatError
 from fastbp.training.history import COLUMNS, History
 
 SHOWN = 20      # labels of a confusion matrix on a terminal
@@ -86,11 +88,18 @@ def describe(net, plan):
     if plan is None:
         return "\n".join([*lines, "columns: unknown, because it was not made by fastbp train"])
     table = [["column", "", "mean", "scale", "if missing"], *map(row_of, plan.inputs), *map(row_of, plan.targets)]
-    training = {name: value for name, value in plan.training.items() if name not in ("history", "quality")}
-    details = [f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
-               for name, value in training.items()]
-    return "\n".join([f"task: {plan.task} of {', '.join(printable(column.name) for column in plan.targets)}", *lines,
-                      "", aligned(table), "", *map(printable, details)])
+    task = f"task: {plan.task} of {', '.join(column.name for column in plan.targets)}"
+    return "\n".join([printable(task), *lines, "", aligned(table), "", *map(printable, flat("", plan.training))])
+
+
+def flat(name, value):
+    """Lines of names and values, of which no more is known than that they are JSON."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if key not in ("history", "confusion"):
+                yield from flat(f"{name}, {key}" if name else key, part)
+    else:
+        yield f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
 
 
 def row_of(column):
@@ -103,5 +112,16 @@ def row_of(column):
 
 def history_to_json(history):
     """What a History has of each epoch, but for times, so that the same training makes the same file."""
-    return {"stop_reason": history.stop_reason, "best_epoch": history.best_epoch,
-            **{name: getattr(history, name).tolist() for name in COLUMNS if name != "seconds"}}
+    return {name: [value if isfinite(value) else None for value in getattr(history, name).tolist()]
+            for name in COLUMNS if name != "seconds"}
+
+
+def history_from_json(training):
+    """The History in what a model's file says of its training; a FormatError where there is none."""
+    try:
+        stored = {"seconds": [0.0] * len(training["history"]["error"]), **training["history"]}
+        width = 6 if stored["validation_error"] else 4
+        records = np.array([stored[name] for name in COLUMNS[:width]], float).T
+        return History(records.ravel().tolist(), width, str(training["stop_reason"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError("the history of the training is damaged") from error

@@ -56,6 +56,7 @@ def train(arguments):
     plan = Plan(task, data.table.names, data.table.has_header, inputs, targets, {
         "fastbp": __version__, "table": os.path.basename(arguments.table), "seed": arguments.seed,
         "rows": {name: len(x) for name, x in zip(PARTS, X, strict=True)}, "options": options_of(arguments),
+        "epochs": len(history), "stop_reason": history.stop_reason, "best_epoch": history.best_epoch,
         "quality": {name: reports.quality(net.predict(x), t, targets) for name, x, t in zip(PARTS, X, T, strict=True)
                     if len(x)},
         "history": reports.history_to_json(history)})

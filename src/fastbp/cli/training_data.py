@@ -16,7 +16,7 @@ from fastbp.cli.columns import CategoryColumn, NumberColumn
 from fastbp.cli.tables import Categories, Numbers, TableError
 
 PARTS = "training", "validation", "test"
-FEW = 10                # different whole numbers, up to which a target is taken for labels
+FEW, RECUR = 10, 5      # so few different whole numbers, each so often on average, are taken for labels
 ROWS_AT_ONCE = 2**14
 REFUSED = "--missing mean or median fills it in, --missing drop leaves the row out"
 REFUSED_TARGET = "targets are not filled in; --missing drop leaves the row out"
@@ -73,13 +73,15 @@ def read(arguments):
                 T.append(t)
     if not blocks:
         raise TableError(f"{table.name}: there are no rows to learn from")
-    return Data(table, [column_of(readers[i]) for i in inputs], [column_of(readers[i]) for i in targets], blocks, shift,
-                np.concatenate(T))
-
-
-def column_of(reader):
-    """The column whose fields were read."""
-    return NumberColumn(reader.name) if isinstance(reader, Numbers) else CategoryColumn(reader.name, [*reader.numbers])
+    columns = [NumberColumn(reader.name) if isinstance(reader, Numbers) else CategoryColumn(
+        reader.name, [*reader.numbers]) for reader in readers if reader is not None]
+    for column in columns:
+        if not column.width:
+            raise TableError(f"{table.name}: column {column.name!r} has no values; --ignore {column.name} leaves it "
+                             "out")
+    columns = {column.name: column for column in columns}
+    return Data(table, [columns[readers[i].name] for i in inputs], [columns[readers[i].name] for i in targets], blocks,
+                shift, np.concatenate(T))
 
 
 def find(table, wanted):
@@ -131,12 +133,12 @@ def readers_of(table, targets, arguments):
 def refuse_commas(table, name, fields):
     """Numbers with a decimal comma must not become categories unasked."""
     if all(tables.is_number(field.replace(",", ".", 1)) for field in fields):
-        raise TableError(f"{table.name}: column {name!r} has numbers such as {fields[0]!r:.80}; --decimal , reads them, "
-                         f"and --categories {name} takes them for categories")
+        raise TableError(f"{table.name}: column {name!r} has numbers such as {fields[0]!r:.80}; --decimal , reads "
+                         f"them, and --categories {name} takes them for categories")
 
 
 def decide_task(data, arguments):
-    """Make the targets of a classification the numbers of its labels; returns the task, and why it is that."""
+    """The task; for a classification, `data` gets the numbers of labels as targets."""
     (first, *others), task = data.targets, arguments.task
     if first.kind == "category":
         labels = sorted(first.categories)
@@ -146,7 +148,8 @@ def decide_task(data, arguments):
     else:
         most = arguments.max_categories if task else FEW
         values = np.unique(data.T).tolist()
-        if task is None and not (len(values) <= most and all(map(float.is_integer, values))):
+        recur = len(values) <= min(most, len(data.T) / RECUR) and all(map(float.is_integer, values))
+        if task is None and not recur:
             return "regression"
         if len(values) > most:
             raise TableError(f"{data.table.name}: column {first.name!r} has {len(values)} different numbers, too many "
@@ -188,8 +191,8 @@ def split(labels, m, arguments, rng):
     counts = np.bincount(parts, minlength=3)
     for part, fraction in enumerate(held_out, 1):
         if fraction and not counts[part]:
-            raise ValueError(f"--{PARTS[part]}-fraction {fraction} of {m} rows is none; --{PARTS[part]}-fraction 0 "
-                             "does without")
+            raise ValueError(f"--{PARTS[part]}-fraction {fraction} finds no row to hold out of {m}; with 0 "
+                             "it is left out")
     return parts
 
 
@@ -203,7 +206,7 @@ def fill_categories(data, parts):
             if column.kind == "category":
                 codes = of_training[:, i]
                 counts[i] += np.bincount(codes[~np.isnan(codes)].astype(int), minlength=column.width)
-    data.inputs = [column if column.kind == "number" or not column.categories else CategoryColumn(
+    data.inputs = [column if column.kind == "number" else CategoryColumn(
         column.name, column.categories, column.categories[count.argmax()])
         for column, count in zip(data.inputs, counts, strict=True)]
 
