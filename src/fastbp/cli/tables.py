@@ -22,7 +22,7 @@ SAMPLE = 1000               # rows from which separator, header and kinds of col
 ROWS_AT_ONCE = 2**16        # of an npz
 DELIMITERS = "\t;|,"        # a comma comes last, because numbers may have one
 MISSING = {"", "?", "na", "n/a", "nan", "null"}     # fields without a value, in small letters
-NPZ, GZIP = b"PK\x03\x04", b"\x1f\x8b"              # the first bytes of these files
+NPZ, GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"     # the first bytes of these files
 
 
 class TableError(ValueError):
@@ -100,7 +100,7 @@ class TextTable:
             self.line += reader.line_num
         else:
             self.names = [str(i + 1) for i in range(len(rows[0]))]
-        self.sample, self.text = rows[:SAMPLE], text
+        self.sample, self.text = rows[:SAMPLE], text or self._next_text()
 
     def blocks(self, columns):
         """Blocks of rows, parsed.
