@@ -5,6 +5,7 @@ it is, 0 for the others. The scaling is part of the network's weights (`fastbp.i
 looked at.
 """
 
+import sys
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
@@ -150,6 +151,7 @@ class Plan:
 
 def plan_from(attributes, net):
     """The Plan that `to_attributes` wrote beside this network; a FormatError where it cannot have."""
+    demand(type(attributes) is dict, f"it is {attributes!r:.80}")
     version = attributes.get("version")
     if version != VERSION:
         raise FormatError(f"the plan of columns has version {version!r:.80}; this fastbp reads version {VERSION}")
@@ -203,4 +205,4 @@ def is_names(values):
 
 
 def is_finite(value):
-    return type(value) in (int, float) and abs(value) <= np.finfo(float).max
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max

@@ -17,8 +17,7 @@ def load_model(path):
     with io.naming(path):
         description, attributes = io.read_network(path)
         net = Network.from_description(description)
-        plan = (attributes or {}).get("plan")
-        return net, None if plan is None else plan_from(plan, net)
+        return net, plan_from(attributes["plan"], net) if attributes and "plan" in attributes else None
 
 
 def predict(arguments):

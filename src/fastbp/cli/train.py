@@ -41,7 +41,7 @@ def train(arguments):
     T = [data.T[parts == part] for part in range(3)]
 
     loss = arguments.loss or ("cross_entropy" if task == "classification" else "squared_error")
-    output_activation = losses.TABLE[one_of("--loss", loss, losses.TABLE)].activation
+    output_activation = losses.TABLE[one_of("loss", loss, losses.TABLE)].activation
     if task == "classification":
         if output_activation != "softmax":
             raise ValueError(f"--loss must be cross_entropy for labels, got {loss}; --task regression takes others")
@@ -100,7 +100,7 @@ def optimizer(arguments):
     options = {name: value for name in OF_OPTIMIZERS if (value := getattr(arguments, name)) is not None}
     if not options:
         return arguments.optimizer
-    made = optimizers.NAMES[one_of("--optimizer", arguments.optimizer, optimizers.NAMES)]
+    made = optimizers.NAMES[one_of("optimizer", arguments.optimizer, optimizers.NAMES)]
     try:
         return made(**options)
     except TypeError as error:
@@ -123,8 +123,9 @@ def whole(net, plan, arguments):
         dtype = "float32"
         if farthest and abs(farthest.mean / farthest.scale) > FAR:
             dtype = "float64"
-            say(f"The model is in float64, because column {farthest.name!r} varies by {farthest.scale:.2g} about "
-                f"{farthest.mean:.8g}")
+            if not arguments.quiet:
+                say(f"The model is in float64, because column {farthest.name!r} varies by {farthest.scale:.2g} about "
+                    f"{farthest.mean:.8g}.")
     net = Network(net.layer_sizes, net.activations, loss=net.loss, reduction=net.reduction, dtype=dtype,
                   init=net.params)
     mean, scale = scaling(plan.inputs)
