@@ -282,6 +282,15 @@ def test_large_numbers_with_small_differences(tmp_path, capsys):
     assert fastbp.load(model).dtype == "float64"
 
 
+def test_constant_columns(tmp_path, capsys):
+    table = write_table(tmp_path / "table.csv", ["x", "c", "y", "k"], [[i, 0.1, 2 * i, 0.1] for i in range(101)])
+    model = tmp_path / "model"
+    said = train(capsys, table, "y,k", model, *FAST)
+    assert [len(line.split()) for line in said.splitlines()[1:]] == 3 * [5, 4]     # there is no R² of k
+    k = np.array(rows_of(run(capsys, "predict", model, table))[1:], float)[:, 1]
+    np.testing.assert_allclose(k, 0.1, atol=0.05)
+
+
 def test_a_loss_for_counts(tmp_path, capsys):
     x = np.random.default_rng(5).uniform(0, 2, 300)
     table = write_table(tmp_path / "table.csv", ["x", "n"], zip(

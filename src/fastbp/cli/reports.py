@@ -5,21 +5,23 @@ from math import isfinite
 
 import numpy as np
 
+from fastbp.cli.training_data import in_chunks
 from fastbp.io import FormatError
 from fastbp.training.history import COLUMNS, History
 
 SHOWN = 20      # labels of a confusion matrix on a terminal
 
 
-def quality(Y, T, targets):
-    """How near outputs come to targets, in units of the targets.
+def quality(net, X, T, targets):
+    """How near outputs come to targets, in units of the targets; they are computed for few rows at a time.
 
     Parameters
     ----------
-    Y : ndarray, shape (M, n_outputs)
-        Outputs of the network that was trained.
+    net : Network
+        The one that was trained.
+    X : ndarray, shape (M, n_inputs)
     T : ndarray, shape (M,) of int or (M, n_outputs)
-        Labels, or standardised targets.
+        Labels, or targets as they were trained on.
     targets : list of CategoryColumn or NumberColumn
 
     Returns
@@ -28,12 +30,15 @@ def quality(Y, T, targets):
         For labels "accuracy" and "confusion", whose rows are the true labels; otherwise "rms" and "r2" (1 less the
         squared error divided by that of the mean, or None where all targets are the same), one for each target.
     """
+    chunks = zip(in_chunks(X), in_chunks(T), strict=True)
     if targets[0].kind == "category":
-        n, predicted = targets[0].width, Y.argmax(axis=1)
-        confusion = np.bincount(T * n + predicted, minlength=n * n).reshape(n, n)
-        return {"accuracy": float((predicted == T).mean()), "confusion": confusion.tolist()}
-    square = np.square(Y - T, dtype=np.float64).mean(axis=0)
-    variance = T.var(axis=0, dtype=np.float64)
+        n = targets[0].width
+        confusion = sum(np.bincount(t * n + net.predict(x).argmax(axis=1), minlength=n * n) for x, t in chunks)
+        confusion = confusion.reshape(n, n)
+        return {"accuracy": float(np.trace(confusion) / len(T)), "confusion": confusion.tolist()}
+    square = sum(np.square(net.predict(x) - t, dtype=np.float64).sum(axis=0) for x, t in chunks) / len(T)
+    mean = T.mean(axis=0, dtype=np.float64)
+    variance = sum(np.square(t - mean).sum(axis=0) for t in in_chunks(T)) / len(T) * (T.min(axis=0) < T.max(axis=0))
     return {"rms": [float(np.sqrt(s) * column.scale) for s, column in zip(square, targets, strict=True)],
             "r2": [1 - float(s / v) if v > 0 else None for s, v in zip(square, variance, strict=True)]}
 

@@ -38,7 +38,7 @@ def train(arguments):
         training_data.fill_categories(data, parts)
     X = training_data.assemble(data, parts)
     inputs, targets = training_data.standardise_inputs(X, data, arguments.missing), data.targets
-    T = [data.T[parts == part] for part in range(3)]
+    T, data.T = [data.T[parts == part] for part in range(3)], None
 
     loss = arguments.loss or ("cross_entropy" if task == "classification" else "squared_error")
     output_activation = losses.TABLE[one_of("loss", loss, losses.TABLE)].activation
@@ -47,7 +47,7 @@ def train(arguments):
             raise ValueError(f"--loss must be cross_entropy for labels, got {loss}; --task regression takes others")
         T = [t[:, 0] for t in T]
     elif output_activation is None:     # otherwise the loss is defined for the targets as they are
-        targets = training_data.standardise_targets(T, targets)
+        targets = training_data.standardise_targets(T, targets, X[0].dtype)
     net = network(inputs, targets, loss, output_activation or "identity", arguments, rng)
     history = fit(net, X, T, arguments, rng)
     if not len(history):
@@ -57,7 +57,7 @@ def train(arguments):
         "fastbp": __version__, "table": os.path.basename(arguments.table), "seed": arguments.seed,
         "rows": {name: len(x) for name, x in zip(PARTS, X, strict=True)}, "options": options_of(arguments),
         "epochs": len(history), "stop_reason": history.stop_reason, "best_epoch": history.best_epoch,
-        "quality": {name: reports.quality(net.predict(x), t, targets) for name, x, t in zip(PARTS, X, T, strict=True)
+        "quality": {name: reports.quality(net, x, t, targets) for name, x, t in zip(PARTS, X, T, strict=True)
                     if len(x)},
         "history": reports.history_to_json(history)})
     net = whole(net, plan, arguments)

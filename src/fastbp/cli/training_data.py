@@ -175,19 +175,15 @@ def split(labels, m, arguments, rng):
     if sum(held_out) >= 1:
         raise ValueError("--validation-fraction and --test-fraction must leave rows to train on, got "
                          f"{held_out[0]} and {held_out[1]}")
-    order = rng.permutation(m)
-    if labels is not None:      # rows of the same label follow one another, in random order
-        order = order[np.argsort(labels[order], kind="stable")]
-    parts = np.zeros(m, np.int8)
-    for part, fraction in enumerate(held_out, 1):
-        # Of the rows that are free, every one at which fraction * m / free, counted up, reaches the next whole number.
-        free = order[parts[order] == 0]
-        reached = np.floor(np.arange(len(free) + 1) * (fraction * m / len(free)) + 0.5)
-        parts[free[np.diff(reached) > 0]] = part
-    if labels is not None:
-        _, first_rows = np.unique(labels[order], return_index=True)
-        untrained = np.bincount(labels[parts == 0], minlength=len(first_rows)) == 0
-        parts[order[first_rows[untrained]]] = 0
+    parts, due = np.zeros(m, np.int8), np.zeros(2)      # due: rows to hold out, but for rounding
+    for group in [slice(None)] if labels is None else [labels == label for label in range(labels.max() + 1)]:
+        size = len(parts[group])
+        due += np.multiply(held_out, size)
+        counts = np.floor(due + 0.5).astype(int)
+        while counts.sum() >= size:
+            counts[counts.argmax()] -= 1
+        due -= counts
+        parts[group] = rng.permutation(np.repeat(np.int8([0, 1, 2]), [size - counts.sum(), *counts]))
     counts = np.bincount(parts, minlength=3)
     for part, fraction in enumerate(held_out, 1):
         if fraction and not counts[part]:
@@ -235,12 +231,15 @@ def in_chunks(x):
 
 
 def moments(x):
-    """Mean and standard deviation of each column, without what is missing; a deviation of 0 counts as 1."""
+    """Mean and standard deviation of each column, without what is missing.
+
+    A deviation that is nothing but the rounding of the mean counts as 1.
+    """
     count = sum((~np.isnan(chunk)).sum(axis=0) for chunk in in_chunks(x))
     with np.errstate(invalid="ignore", over="ignore"):
         mean = sum(np.nansum(chunk, axis=0, dtype=np.float64) for chunk in in_chunks(x)) / count
         square = sum(np.nansum((chunk - mean)**2, axis=0) for chunk in in_chunks(x)) / count
-    return mean, np.where(square == 0, 1.0, np.sqrt(square))
+    return mean, np.where(square > (1e-12 * mean)**2, np.sqrt(square), 1.0)
 
 
 def standardise_inputs(X, data, missing):
@@ -271,11 +270,12 @@ def standardise_inputs(X, data, missing):
     return made
 
 
-def standardise_targets(T, columns):
-    """The same for targets."""
+def standardise_targets(T, columns, dtype):
+    """The same for targets, which T has in the dtype afterwards."""
     mean, scale = moments(T[0])
-    for t in T:
+    for part, t in enumerate(T):
         t -= mean
         t /= scale
+        T[part] = t.astype(dtype)
     return [NumberColumn(column.name, *scaling)
             for column, *scaling in zip(columns, mean.tolist(), scale.tolist(), strict=True)]
