@@ -8,6 +8,9 @@ import doctest
 import importlib
 import pkgutil
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +39,18 @@ def test_blocks_run(page, tmp_path, monkeypatch, capsys):
     namespace = {"__name__": "__main__"}
     for number, block in enumerate(PAGES[page], 1):
         exec(compile(block, f"{page}, block {number}", "exec"), namespace)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no shell")
+def test_commands_run(tmp_path):
+    """What docs/command_line.md has the reader type, in a directory with the example's data."""
+    shutil.copy(ROOT / "examples" / "battery.csv", tmp_path)
+    commands = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8"),
+                          re.MULTILINE | re.DOTALL)
+    assert commands
+    script = "\n".join(["set -e", f'fastbp() {{ "{sys.executable}" -W error -m fastbp "$@"; }}', *commands])
+    result = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
 
 
 def test_readme_has_an_example():

@@ -255,6 +255,22 @@ def test_description_is_what_was_saved(net):
         description.params[0] = 1
 
 
+def test_attributes_beside_a_network(net, tmp_path, refused):
+    attributes, path = {"plan": [1, {"of": "any kind"}, None]}, tmp_path / "net.fastbp"
+    path.write_bytes(io.dumps(net, attributes))
+    description, kept = io.read_network(path)
+    assert kept == attributes
+    assert fastbp.load(path).params.tobytes() == description.params.tobytes() == net.params.tobytes()
+    net.save(path)
+    assert io.read_network(path)[1] is None
+    with pytest.raises(ValueError, match="JSON compliant"):
+        io.dumps(net, {"loss": float("nan")})
+    assert "attributes must be a dict, got 1" in refused(io.dumps(net, 1))
+    with pytest.raises(fastbp.FormatError, match="truncated"):
+        path.write_bytes(path.read_bytes()[:-1])
+        io.read_network(path)
+
+
 def test_subclass_is_made_of_a_description(net):
     class Mine(fastbp.Network):
         pass

@@ -14,7 +14,7 @@ import stat
 import struct
 import zlib
 from types import NoneType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -41,6 +41,8 @@ CHECKSUM = struct.Struct("<I")  # CRC-32 of all bytes before it
 
 HEADER_TYPES = {"layer_sizes": (list,), "activations": (list,), "loss": (str,),
                 "loss_parameter": (float, int, NoneType), "reduction": (str,), "dtype": (str,)}
+# What a program keeps beside a network, a JSON object of any content, which only that program reads.
+ATTRIBUTES = "attributes"
 STORED_DTYPES = {"float32": "<f4", "float64": "<f8"}
 
 
@@ -69,12 +71,14 @@ class Description(NamedTuple):
     params: Floats
 
 
-def dumps(net: Network | Description) -> bytes:
+def dumps(net: Network | Description, attributes: dict[str, Any] | None = None) -> bytes:
     """The network as bytes.
 
     Parameters
     ----------
     net : Network or Description
+    attributes : dict, optional
+        What else the file shall hold, as JSON; `read_network` gives it back, and loading the network passes over it.
 
     Returns
     -------
@@ -84,7 +88,7 @@ def dumps(net: Network | Description) -> bytes:
     Raises
     ------
     ValueError
-        If its loss is a function of your own.
+        If its loss is a function of your own, or `attributes` holds a number that is not finite.
 
     Examples
     --------
@@ -96,10 +100,10 @@ def dumps(net: Network | Description) -> bytes:
     True
     """
     stored = STORED_DTYPES[np.dtype(net.dtype).name]
-    return pack(NETWORK, header_of(net).encode(), net.params.astype(stored, copy=False).tobytes())
+    return pack(NETWORK, header_of(net, attributes).encode(), net.params.astype(stored, copy=False).tobytes())
 
 
-def header_of(net):
+def header_of(net, attributes=None):
     """What a file says of a network beside its parameters, as JSON; `described` reads it."""
     loss, loss_parameter = losses.to_header(net.loss)
     return json.dumps({
@@ -109,7 +113,8 @@ def header_of(net):
         "loss_parameter": loss_parameter,
         "reduction": net.reduction,
         "dtype": np.dtype(net.dtype).name,
-    })
+        **({} if attributes is None else {ATTRIBUTES: attributes}),
+    }, allow_nan=False)
 
 
 def loads(data: bytes | bytearray | memoryview) -> Description:
@@ -134,10 +139,35 @@ def loads(data: bytes | bytearray | memoryview) -> Description:
     return described(*unpack(NETWORK, data))
 
 
+def read_network(path: str | os.PathLike[str]) -> tuple[Description, dict[str, Any] | None]:
+    """What a file says about a network, and what else a program has written beside it.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+
+    Returns
+    -------
+    description : Description
+    attributes : dict or None
+        As `dumps` was given them. They are JSON, and nothing else is known of them: whoever uses them checks them.
+
+    Raises
+    ------
+    FormatError, OSError
+        As for `fastbp.load`.
+    """
+    with naming(os.fsdecode(path)):
+        header, body = read(NETWORK, path)
+        return described(header, body), header.get(ATTRIBUTES)
+
+
 def described(header, body):
     """The Description in the header and the body of a network's file."""
-    if not isinstance(header, dict) or header.keys() != HEADER_TYPES.keys():
-        raise FormatError(f"the header must hold exactly {', '.join(HEADER_TYPES)}")
+    if not isinstance(header, dict) or header.keys() - {ATTRIBUTES} != HEADER_TYPES.keys():
+        raise FormatError(f"the header must hold exactly {', '.join(HEADER_TYPES)}, and may hold {ATTRIBUTES}")
+    if type(header.get(ATTRIBUTES, {})) is not dict:
+        raise FormatError(f"header: {ATTRIBUTES} must be a dict, got {header[ATTRIBUTES]!r:.80}")
     # type() and not isinstance(), here and below: JSON's true would pass as the int 1.
     for key, kinds in HEADER_TYPES.items():
         if type(header[key]) not in kinds:
@@ -277,10 +307,17 @@ def replaceable(path, argument):
 
 
 def write(path, content, argument="path"):
-    """Write a file, whole or not at all; `argument` is what its caller calls the path.
+    """Write a file, whole or not at all; `argument` is what its caller calls the path."""
+    with replacing(path, argument) as file:
+        file.write(content)
 
-    The bytes go to a temporary file in the same directory, which then takes the place of the old one; if anything
-    fails on the way, the old file stays as it was.
+
+@contextlib.contextmanager
+def replacing(path, argument="path"):
+    """A file to write bytes to, which becomes the one at `path` when all of them are there.
+
+    It is a temporary file in the same directory, which then takes the place of the old one; if anything fails on the
+    way, the old file stays as it was.
     """
     target = replaceable(os.fsdecode(path), argument)
     temporary = os.path.join(os.path.dirname(target), f".fastbp-{os.urandom(8).hex()}.tmp")
@@ -289,7 +326,7 @@ def write(path, content, argument="path"):
             # Before the content is there, because those who may not read the old file may not read the new one either.
             with contextlib.suppress(FileNotFoundError):
                 os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)

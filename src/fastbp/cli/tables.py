@@ -1,0 +1,391 @@
+"""Tables in files: CSV and its kin, also compressed or on standard input, and NumPy's npz; read in blocks of rows.
+
+A block is parsed by NumPy's C code. Only where that fails is it gone through field by field, which finds the place of
+what is wrong, or fills in what is missing.
+"""
+
+import contextlib
+import csv
+import gzip
+import io
+import sys
+import zipfile
+import zlib
+from collections import Counter
+from itertools import islice
+
+import numpy as np
+
+AT_ONCE = 2**22             # characters of a block
+LONGEST_RECORD = 2**26      # characters without the end of a row, which no table has
+SAMPLE = 1000               # rows from which separator, header and kinds of columns are guessed
+ROWS_AT_ONCE = 2**16        # of an npz
+DELIMITERS = "\t;|,"        # a comma comes last, because numbers may have one
+MISSING = {"", "?", "na", "n/a", "nan", "null"}     # fields without a value, in small letters
+NPZ, GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"     # the first bytes of these files
+
+
+class TableError(ValueError):
+    """A table that cannot be used as it was asked for; the message says where."""
+
+
+@contextlib.contextmanager
+def opened(path, *, delimiter=None, header=None, encoding="utf-8-sig"):
+    """The table in a file, or on standard input for "-"; the first bytes say whether it is compressed or an npz.
+
+    Parameters
+    ----------
+    path : str
+    delimiter : str, optional
+        The separator of fields; by default it is guessed.
+    header : bool, optional
+        Whether the first row has names; by default that is guessed.
+    encoding : str
+        The default takes UTF-8 with and without a byte order mark.
+
+    Yields
+    ------
+    TextTable or ArrayTable
+    """
+    name = "standard input" if path == "-" else path
+    with contextlib.ExitStack() as stack:
+        file = sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb"))
+        try:
+            if file.peek(4).startswith(GZIP):
+                file = stack.enter_context(gzip.open(file))
+            if file.peek(4).startswith(NPZ):
+                # A zip's directory stands at its end; a pipe is read as a whole.
+                yield ArrayTable(name, file if file.seekable() else io.BytesIO(file.read()))
+            else:
+                text = io.TextIOWrapper(file, encoding)
+                stack.callback(text.detach)     # standard input stays open
+                yield TextTable(name, text, delimiter, header)
+        except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+            raise TableError(f"{name}: the compressed file is damaged: {error}") from error
+        except LookupError as error:        # of the encoding
+            raise TableError(str(error)) from error
+        except UnicodeDecodeError as error:
+            raise TableError(f"{name}: not text in {encoding.removesuffix('-sig')} ({error.reason}); --encoding names "
+                             "another, such as latin-1 or utf-16") from error
+
+
+class TextTable:
+    """Rows of text.
+
+    Attributes
+    ----------
+    names : list of str
+        Of the columns; their numbers, from 1, where the file has no names.
+    has_header : bool
+    sample : list of list of str
+        The first rows.
+    """
+
+    def __init__(self, name, file, delimiter, header):
+        self.name, self.file = name, file
+        self.rest, self.line = "", 0    # what was read and not yet used, and the lines before it
+        text = self._next_text()
+        if not text.strip():
+            raise TableError(f"{name}: the table is empty")
+        lines = lines_in(text)
+        self.dialect = {"delimiter": delimiter or guess_delimiter(lines[:SAMPLE]), "quotechar": '"'}
+        with self._csv_errors():
+            rows = list(islice(filter(None, csv.reader(lines, **self.dialect)), SAMPLE + 1))
+        self.has_header = guess_header(rows) if header is None else header
+        if self.has_header:
+            self.names = names_in(name, rows.pop(0))
+            reader = csv.reader(lines, **self.dialect)
+            next(filter(None, reader))
+            text = "".join(lines[reader.line_num:])
+            self.line += reader.line_num
+        else:
+            self.names = [str(i + 1) for i in range(len(rows[0]))]
+        self.sample, self.text = rows[:SAMPLE], text or self._next_text()
+
+    def blocks(self, columns):
+        """Blocks of rows, parsed.
+
+        Parameters
+        ----------
+        columns : list
+            For each column of the table what reads its fields: a `Numbers`, a `Categories`, or None for nothing.
+
+        Yields
+        ------
+        ndarray of float64, shape (rows, len(columns))
+            NaN where a value is missing, anything in the columns that are not read.
+        """
+        converters = {i: len if column is None else column.converter for i, column in enumerate(columns)
+                      if column is None or column.converter}      # `len` is the fastest to make a number of a text
+        row, text = 0, self.text
+        del self.text
+        while text:
+            values = self._fast(text, columns, converters)
+            if values is None:
+                values = self._thorough(text, columns, row)
+                # Where values are missing in this block, they will be missing in others.
+                converters |= {int(i): columns[i] for i in np.flatnonzero(np.isnan(values).any(axis=0))}
+            if len(values):
+                yield values
+            row += len(values)
+            self.line += text.count("\n")
+            text = self._next_text()
+
+    def _fast(self, text, columns, converters):
+        """A block by NumPy's parser, or None where it has difficulties."""
+        if text.isspace():
+            return np.empty((0, len(columns)))
+        try:
+            values = np.loadtxt(io.StringIO(text), comments=None, converters=converters, encoding=None, ndmin=2,
+                                **self.dialect)
+        except (ValueError, TypeError):
+            return None
+        parsed = [i for i in range(len(columns)) if i not in converters]
+        if values.shape[1] != len(columns) or not np.isfinite(values[:, parsed]).all():
+            return None
+        return values
+
+    def _thorough(self, text, columns, row):
+        """The same, field by field, after `row` rows."""
+        lines = lines_in(text)
+        values, reader, done, line = np.full((len(lines), len(columns)), 0.0), csv.reader(lines, **self.dialect), 0, 1
+        with self._csv_errors():
+            for fields in reader:
+                if fields:
+                    place = f"{self.name}, line {self.line + line}: row {row + done + 1}"
+                    if len(fields) != len(columns):
+                        raise TableError(f"{place} has {len(fields)} fields, but there are {len(columns)} columns")
+                    read_fields(fields, columns, values[done], place)
+                    done += 1
+                line = reader.line_num + 1
+        return values[:done]
+
+    def _next_text(self):
+        """Whole rows, about as many as fit into a block; "" at the end of the file."""
+        pieces, size, text = [self.rest], len(self.rest), ""
+        while piece := self.file.read(AT_ONCE):
+            pieces.append(piece)
+            size += len(piece)
+            if "\n" in piece:
+                text = "".join(pieces)
+                end = self._end_of_rows(text)
+                if end:
+                    self.rest = text[end:]
+                    return text[:end]
+                pieces = [text]
+            if size > LONGEST_RECORD:
+                raise TableError(f"{self.name}, line {self.line + 1}: the row does not end within {size:,} characters")
+        self.rest = ""
+        return "".join(pieces)
+
+    def _end_of_rows(self, text):
+        """Where the last whole row ends, or 0; a line's end between quotes ends no row."""
+        end = text.rindex("\n") + 1
+        if text.count('"', 0, end) % 2 == 0:
+            return end
+        lines = lines_in(text[:end])
+        with self._csv_errors():
+            reader = csv.reader(lines, **getattr(self, "dialect", {"delimiter": guess_delimiter(lines[:SAMPLE])}))
+            ends = [0, *(reader.line_num for _ in reader)]
+        return sum(map(len, lines[:ends[-2]]))      # the last row may be cut off
+
+    @contextlib.contextmanager
+    def _csv_errors(self):
+        try:
+            yield
+        except csv.Error as error:
+            raise TableError(f"{self.name}, after line {self.line}: {error}") from None
+
+
+class ArrayTable:
+    """The arrays of an npz: one of one dimension is a column, one of two dimensions has a column for each of its own.
+
+    The attributes are those of `TextTable`.
+    """
+
+    has_header = True
+
+    def __init__(self, name, file):
+        self.name, self.columns = name, {}
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                for key in arrays.files:
+                    array = arrays[key]
+                    if array.ndim not in (1, 2) or array.dtype.kind not in "biufUS":
+                        raise TableError(f"{name}: array {key!r} must hold numbers or texts in one or two dimensions, "
+                                         f"got {array.dtype} in {array.ndim}")
+                    self.columns |= {key: array} if array.ndim == 1 else {
+                        f"{key}.{i + 1}": column for i, column in enumerate(array.T)}
+        except ValueError as error:
+            raise error if isinstance(error, TableError) else TableError(f"{name}: {error}") from error
+        self.names = list(self.columns)
+        lengths = {key: len(column) for key, column in self.columns.items()}
+        if len(set(lengths.values())) != 1:
+            raise TableError(f"{name}: the arrays must have the same number of rows, got {lengths}")
+        self.length = lengths[self.names[0]]
+        self.sample = list(map(list, zip(*(texts(column[:SAMPLE]) for column in self.columns.values()), strict=True)))
+
+    def blocks(self, columns):
+        """As `TextTable.blocks`."""
+        for start in range(0, self.length, ROWS_AT_ONCE):
+            rows = slice(start, start + ROWS_AT_ONCE)
+            arrays = [array[rows] for array in self.columns.values()]
+            values = np.zeros((len(arrays[0]), len(columns)))
+            thorough = []
+            for i, (array, column) in enumerate(zip(arrays, columns, strict=True)):
+                if isinstance(column, Numbers) and array.dtype.kind in "biuf" and np.isfinite(array).all():
+                    values[:, i] = array
+                elif column is not None:
+                    thorough.append(i)
+            for row, fields in enumerate(zip(*(texts(arrays[i]) for i in thorough), strict=True)):
+                read_fields(fields, [columns[i] for i in thorough], read := np.empty(len(thorough)),
+                            f"{self.name}: row {start + row + 1}")
+                values[row, thorough] = read
+            yield values
+
+
+class Numbers:
+    """Reads the fields of a column of numbers.
+
+    Parameters
+    ----------
+    name : str
+    missing : str, optional
+        What to say where a value is missing; without, it becomes NaN.
+    decimal : str
+        The decimal point.
+    """
+
+    def __init__(self, name, missing=None, decimal="."):
+        self.name, self.missing, self.decimal = name, missing, decimal
+        self.converter = None if decimal == "." else self   # NumPy's parser needs none for a point
+
+    def __call__(self, field):
+        if is_missing(field):
+            return absent(self.missing)
+        value = number_in(field.replace(self.decimal, ".") if self.decimal != "." else field)
+        if value is None:
+            raise ValueError(f"{field.strip()!r:.80} is not a number")
+        if not np.isfinite(value):
+            raise ValueError(f"{field.strip()!r:.80} is not finite")
+        return value
+
+
+class Categories(dict):
+    """Reads the fields of a column of categories as their numbers, from 0: a dict from field to number.
+
+    Parameters
+    ----------
+    name : str
+    known : list of str, optional
+        The categories that there are; without, each new one gets the next number.
+    missing : str, optional
+        As for `Numbers`.
+    most : int, optional
+        The largest number of categories.
+    """
+
+    def __init__(self, name, known=None, missing=None, most=None):
+        super().__init__()
+        self.name, self.missing, self.most, self.is_open = name, missing, most, known is None
+        self.numbers = {category: float(i) for i, category in enumerate(known or ())}
+        self.converter = self.__getitem__       # in C for a field that was seen before
+
+    def __call__(self, field):
+        return self[field]
+
+    def __missing__(self, field):
+        if is_missing(field):
+            return absent(self.missing)
+        category = field.strip()
+        if category not in self.numbers:
+            if not self.is_open:
+                known = ", ".join(map(repr, self.numbers))
+                raise ValueError(f"{category!r:.80} is not one of the categories that the model knows: {known:.400}")
+            if len(self.numbers) == self.most:
+                raise ValueError(f"there are more than {self.most} categories; --ignore leaves a column out, "
+                                 "--max-categories allows for more")
+            self.numbers[category] = float(len(self.numbers))
+        if field == category:       # but for its spaces, of which there may be any number
+            self[field] = self.numbers[category]
+        return self.numbers[category]
+
+
+def read_fields(fields, columns, values, place):
+    """Set `values` to what the fields of a row hold; an error begins with the place."""
+    for i, (field, column) in enumerate(zip(fields, columns, strict=True)):
+        if column is not None:
+            try:
+                values[i] = column(field)
+            except ValueError as error:
+                raise TableError(f"{place}, column {column.name!r}: {error}") from None
+
+
+def absent(missing):
+    """NaN for a value that is missing, where that is allowed."""
+    if missing is not None:
+        raise ValueError(f"the value is missing; {missing}")
+    return np.nan
+
+
+def is_missing(field):
+    return field.strip().lower() in MISSING
+
+
+def number_in(field):
+    """The number that a text is, or None."""
+    try:
+        return None if "_" in field else float(field)   # Python would read 1_000
+    except ValueError:
+        return None
+
+
+def is_number(field):
+    return number_in(field) is not None
+
+
+def texts(array):
+    """The elements of an array as they would stand in a CSV."""
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8")
+    return list(map(str, array.tolist()))
+
+
+def names_in(name, fields):
+    """The names in a header; a column without one is called by its number."""
+    names = [field.strip() or str(i + 1) for i, field in enumerate(fields)]
+    twice = [column for column, count in Counter(names).items() if count > 1]
+    if twice:
+        raise TableError(f"{name}: several columns are called {twice[0]!r}; --no-header takes their numbers for names")
+    return names
+
+
+def guess_delimiter(lines):
+    """The first of `DELIMITERS` that gives all rows, or else most, the same number of fields, and more than one."""
+    for share in (1, 0.5):
+        for delimiter in DELIMITERS:
+            with contextlib.suppress(csv.Error):
+                widths = [len(fields) for fields in csv.reader(lines, delimiter=delimiter) if fields]
+                if len(lines) >= SAMPLE:
+                    widths.pop()        # the last row may be cut off
+                width, count = Counter(widths).most_common(1)[0]
+                if width > 1 and count >= share * len(widths):
+                    return delimiter
+    return ","
+
+
+def guess_header(rows):
+    """Whether the first row has names: it has a text above numbers, or above texts that differ from it."""
+    first, rest = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
+    columns = [[field for field in column if not is_missing(field)] for column in zip(*rest, strict=True)]
+    if any(column and not is_number(field) and not is_missing(field) and all(map(is_number, column))
+           for field, column in zip(first, columns, strict=False)):
+        return True
+    if any(map(is_number, first)) or len(set(first)) < len(first):
+        return False
+    return not any(field in column for field, column in zip(first, columns, strict=False))
+
+
+def lines_in(text):
+    """The lines, each with its end; `splitlines` knows other ends than a CSV does."""
+    return list(io.StringIO(text))
