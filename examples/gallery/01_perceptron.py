@@ -31,10 +31,10 @@ fig, ax = plt.subplots(figsize=(6.5, 5.5), layout="constrained")
 x1 = np.array([-1.0, 1.0])
 for i, (w1, w2, b) in enumerate(lines):
     last = i == len(lines) - 1
-    ax.axline((0, -b / w2), slope=-w1 / w2, color="black", alpha=0.15 + 0.85 * i / (len(lines) - 1),
-              linewidth=3 if last else 1, linestyle=":" if i == 0 else "-")
+    ax.axline((0, -b / w2), slope=-w1 / w2, color="black", alpha=0.25 + 0.75 * i / (len(lines) - 1) if i else 1,
+              linewidth=3 if last else 1.2, linestyle="-" if i else ":")
 for t, color, marker in [(0, "tab:blue", "o"), (1, "tab:orange", "^")]:
     ax.scatter(*X[t == T].T, color=color, marker=marker, edgecolor="white", s=55, zorder=3, label=f"target {t}")
-ax.set(xlim=(-1, 1), ylim=(-1, 1), xlabel="$x_1$", ylabel="$x_2$", title=f"The line's {len(lines) - 1} moves")
-ax.legend(loc="lower right")
+ax.set(xlim=(-1, 1), ylim=(-1, 1), xlabel="$x_1$", ylabel="$x_2$")
+fig.legend(ncols=2, loc="outside upper center")
 plt.show()

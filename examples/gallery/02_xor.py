@@ -35,9 +35,9 @@ fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 for offset, (activation, share) in zip((-0.2, 0.2), shares.items(), strict=True):
     bars = left.bar(np.arange(len(sizes)) + offset, share, 0.38, label=activation)
     left.bar_label(bars, fontsize=9)
-left.set(xticks=np.arange(len(sizes)), xticklabels=sizes, xlabel="hidden neurons", ylim=(0, 112),
+left.set(xticks=np.arange(len(sizes)), xticklabels=sizes, xlabel="hidden neurons", ylim=(0, 110),
          ylabel="seeds of 100 that learn it")
-left.legend(ncols=2, loc="lower right", framealpha=1)
+left.legend(ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
 
 net = fastbp.Network([2, 6, 1], "tanh", "sigmoid", seed=0)
 net.fit(X, T, epochs=2000, learning_rate=0.5)

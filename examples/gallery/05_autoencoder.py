@@ -7,6 +7,7 @@ code of two numbers for 64 pixels. The network is never told which digit it sees
 """
 
 import matplotlib.pyplot as plt
+import numpy as np
 
 import fastbp
 from fastbp.data import load_digits
@@ -22,14 +23,15 @@ print(f"RMS error of a pixel {history.rms[-1]:.3f} after {history.seconds[-1]:.1
       f"without the network, by the mean image, {((X - X.mean(axis=0)) ** 2).mean() ** 0.5:.3f}")
 
 # %%
-# Each point is a digit; the colour, which the network did not know, is what it shows. Below are some digits, and what
-# the network restores from their two numbers.
+# Each point is an image, and its colour the digit that it shows, which stands at the middle of its points. Below are
+# ten images, and what the network restores from their two numbers.
 fig = plt.figure(figsize=(7, 7.5), layout="constrained")
 top, bottom = fig.subfigures(2, 1, height_ratios=[3.4, 1])
 ax = top.subplots()
-points = ax.scatter(*code.T, c=labels, cmap="tab10", vmin=-0.5, vmax=9.5, s=9)
+ax.scatter(*code.T, c=labels, cmap="tab10", s=9)
+for digit in range(10):
+    ax.text(*np.median(code[labels == digit], axis=0), digit, size=15, weight="bold", bbox={"alpha": 0.7, "color": "w"})
 ax.set(xlabel="first number of the code", ylabel="second number")
-top.colorbar(points, ax=ax, ticks=range(10), label="digit")
 for column, (upper, lower) in enumerate(zip(*bottom.subplots(2, 10), strict=True)):
     for ax, image in ((upper, X[column]), (lower, restored[column])):
         ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)

@@ -40,7 +40,7 @@ for (name, values), color in zip(squares.items(), ("tab:blue", "tab:orange"), st
     ax.plot(np.arange(250, n, 500), rms, color=color, label=name)
 ax.axhline(0.1, color="black", linestyle=":", label="noise")
 ax.axvline(n // 2, color="gray", linewidth=0.8)
-ax.text(n // 2, 1.05, " sudden change", color="dimgray")
+ax.text(n // 2, 1.45, "sudden change ", color="dimgray", ha="right")
 ax.set(xlabel="samples seen", ylabel="RMS error", ylim=(0, None), xlim=(0, n))
 ax.legend(loc="center left", bbox_to_anchor=(0.02, 0.55))
 plt.show()

@@ -51,8 +51,8 @@ with tempfile.TemporaryDirectory() as directory:
 # Both follow the network; the integers have some 15 bits.
 fig, (upper, lower) = plt.subplots(2, 1, figsize=(8, 5), sharex=True, height_ratios=[2, 1], layout="constrained")
 upper.plot(x, net.predict(x), color="black", label="predict")
-for (kind, y), color in zip(answers.items(), ("tab:blue", "tab:orange"), strict=True):
-    upper.plot(x[::12], y[::12], ".", color=color, label=f"C, {kind}")
+for first, (kind, y), color in zip((0, 10), answers.items(), ("tab:blue", "tab:orange"), strict=True):
+    upper.plot(x[first::20], y[first::20], "o", color=color, label=f"C, {kind}")
     lower.semilogy(x, abs(y - net.predict(x)[:, 0]) + 1e-18, color=color, linewidth=1)
 upper.set(ylabel="output"), upper.legend()
 lower.set(xlabel="x", ylabel="difference", ylim=(1e-18, 1))

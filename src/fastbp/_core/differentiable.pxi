@@ -84,6 +84,7 @@ cdef class Differentiable(Model):
         Returns
         -------
         float
+
         Raises
         ------
         ValueError, TypeError
