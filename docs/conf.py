@@ -2,15 +2,19 @@
 
 Pages are written to be read on the repository's host as well, so they link to files relative to their own place.
 `relink` turns what leads out of docs/ into pages of the site. Nothing is loaded from other hosts: furo has its own
-style sheets and uses the reader's fonts, and formulas become MathML, which browsers draw without a script.
+style sheets and uses the reader's fonts, and matplotlib draws the formulas. MathJax would be megabytes of scripts, and
+MathML looks well only where the reader has a font for mathematics.
 """
 
+import hashlib
+import html
 import os
 import re
 from pathlib import Path
 
+import matplotlib
 from docutils import nodes
-from docutils.utils.math.latex2mathml import tex2mathml
+from matplotlib import font_manager, mathtext
 from pygments.lexers import get_lexer_for_filename
 from pygments.util import ClassNotFound
 
@@ -18,7 +22,7 @@ import fastbp
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
-os.environ.setdefault("MPLBACKEND", "agg")
+matplotlib.use("agg")
 
 project, author, copyright = "fastbp", "fastbp developers", "fastbp developers, BSD-3-Clause"    # noqa: A001
 release = version = fastbp.__version__
@@ -58,6 +62,7 @@ html_theme = "furo"
 html_title = "fastbp"
 html_static_path = ["_static"]
 html_css_files = ["fastbp.css"]
+html_favicon = "_static/favicon.svg"
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {"navigation_with_keys": True}
@@ -110,18 +115,31 @@ def pages_of_code(app):
         yield f"code/{name}", {"title": name, "body": f"<h1>{name}</h1>\n{code}"}, "page.html"
 
 
+def picture_of(self, node):
+    """The formula as an SVG whose size follows that of the text around it."""
+    tex, points = " ".join(node.astext().split()), 12
+    file = Path(self.builder.outdir, "_images", f"formula-{hashlib.sha256(tex.encode()).hexdigest()[:16]}.svg")
+    file.parent.mkdir(exist_ok=True)
+    with matplotlib.rc_context({"mathtext.fontset": "cm", "svg.hashsalt": "fastbp"}):
+        depth = mathtext.math_to_image(f"${tex}$", file, font_manager.FontProperties(size=points), 72, "svg")
+    height = float(re.search(r'height="([\d.]+)pt"', file.read_text(encoding="utf-8"))[1])
+    source = f"{'../' * self.builder.current_docname.count('/')}_images/{file.name}"
+    style = f"height: {height / points:.3f}em; vertical-align: {-depth / points:.3f}em"
+    return f'<img class="formula" src="{source}" alt="{html.escape(tex)}" style="{style}">'
+
+
 def draw_inline(self, node):
-    self.body.append(tex2mathml(node.astext()))
+    self.body.append(picture_of(self, node))
     raise nodes.SkipNode
 
 
 def draw_block(self, node):
-    self.body.append(f'<div class="formula">{tex2mathml(node.astext(), as_block=True)}</div>')
+    self.body.append(f'<div class="formulas">{picture_of(self, node)}</div>')
     raise nodes.SkipNode
 
 
 def setup(app):
-    app.add_html_math_renderer("mathml", (draw_inline, None), (draw_block, None))
+    app.add_html_math_renderer("mathtext", (draw_inline, None), (draw_block, None))
     app.connect("source-read", relink)
     app.connect("html-collect-pages", pages_of_code)
     return {"parallel_read_safe": True}
