@@ -3,7 +3,7 @@
     python tools/check_site.py docs/_build/html [DIRECTORY FOR SCREENSHOTS]
 
 Reported are links and anchors that lead nowhere, requests that fail or go to another host, errors in the console, and
-pages that have to be scrolled sideways on a phone or on a desktop. Needs Debian's chromium and "pip install playwright".
+pages that have to be scrolled sideways on a phone or a desktop. Needs Debian's chromium and "pip install playwright".
 Links to other hosts are not followed.
 """
 
@@ -78,7 +78,8 @@ for address, targets in links.items():
             continue
         if file.endswith("/"):
             file += "index.html"
-        if not (site / unquote(file.removeprefix(ROOT_URL))).is_file() or unquote(anchor) not in anchors.get(file, [""]):
+        exists = (site / unquote(file.removeprefix(ROOT_URL))).is_file()
+        if not exists or unquote(anchor) not in anchors.get(file, [""]):
             faults[address].append(f"a link leads nowhere: {target.removeprefix(ROOT_URL)}")
 
 for address, found in faults.items():
