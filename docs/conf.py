@@ -31,7 +31,6 @@ exclude_patterns = ["_build", "gallery/*.ipynb", "gallery/*.py"]
 templates_path = ["_templates"]
 default_role = "py:obj"
 nitpicky = False    # docstrings quote names of arguments, too
-suppress_warnings = ["toc.empty_glob"]      # index.md names pages that not every branch has
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
