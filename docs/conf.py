@@ -30,6 +30,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "nu
 exclude_patterns = ["_build", "gallery/*.ipynb", "gallery/*.py"]
 templates_path = ["_templates"]
 default_role = "py:obj"
+smartquotes = False     # what is quoted is mostly to be typed
 nitpicky = False    # docstrings quote names of arguments, too
 
 myst_enable_extensions = ["dollarmath"]
@@ -72,8 +73,15 @@ AT_ROOT = {"changelog": "CHANGELOG.md", "contributing": "CONTRIBUTING.md", "secu
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 
 
+def heading(path):
+    return re.search("^# (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)[1]
+
+
 def relink(app, docname, source):
-    """Replace a page that stands for a file of the root by that file, and all links by those of the site."""
+    """Replace a page that stands for a file of the root by that file, and all links by those of the site.
+
+    A link whose text is the name of a page gets the page's heading as its text.
+    """
     if not (DOCS / f"{docname}.md").exists():
         return
     base = DOCS
@@ -89,6 +97,8 @@ def relink(app, docname, source):
         path = (base / path).resolve()
         if not path.is_relative_to(ROOT) or not path.exists():
             return match[0]     # which the build reports
+        if text.endswith(path.name) and path.suffix == ".md":
+            text = heading(path)
         if image or path.is_relative_to(DOCS):
             return f"{image}[{text}]({os.path.relpath(path, DOCS)}{hash_}{anchor})"
         name = path.relative_to(ROOT).as_posix()
