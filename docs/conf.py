@@ -22,6 +22,7 @@ import fastbp
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent
+GALLERY = ROOT / "examples" / "gallery"
 matplotlib.use("agg")
 
 project, author, copyright = "fastbp", "fastbp developers", "fastbp developers, BSD-3-Clause"    # noqa: A001
@@ -45,7 +46,7 @@ numpydoc_show_class_members = False         # the template of classes lists them
 numpydoc_class_members_toctree = False
 
 sphinx_gallery_conf = {
-    "examples_dirs": str(ROOT / "examples" / "gallery"),
+    "examples_dirs": str(GALLERY),
     "gallery_dirs": "gallery",
     "filename_pattern": r"\.py$",
     "abort_on_example_error": True,
@@ -105,6 +106,8 @@ def relink(app, docname, source):
         for page, file in AT_ROOT.items():
             if name == file:
                 return f"[{text}]({page}.md{hash_}{anchor})"
+        if path == GALLERY or path.parent == GALLERY:
+            return f"[{text}](gallery/{'index' if path == GALLERY else path.stem}.rst)"
         if path.is_dir():
             return text
         app.env.linked_files = getattr(app.env, "linked_files", set()) | {name}
