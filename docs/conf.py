@@ -133,7 +133,7 @@ def picture_of(self, node):
     tex, points = " ".join(node.astext().split()), 12
     file = Path(self.builder.outdir, "_images", f"formula-{hashlib.sha256(tex.encode()).hexdigest()[:16]}.svg")
     file.parent.mkdir(exist_ok=True)
-    with matplotlib.rc_context({"mathtext.fontset": "cm", "svg.hashsalt": "fastbp"}):
+    with matplotlib.rc_context({"mathtext.fontset": "cm", "savefig.facecolor": "none", "svg.hashsalt": "fastbp"}):
         depth = mathtext.math_to_image(f"${tex}$", file, font_manager.FontProperties(size=points), 72, "svg")
     height = float(re.search(r'height="([\d.]+)pt"', file.read_text(encoding="utf-8"))[1])
     source = f"{'../' * self.builder.current_docname.count('/')}_images/{file.name}"
