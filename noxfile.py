@@ -24,6 +24,7 @@ PYTHON_H = f"{sysconfig.get_path('include')}/Python.h"
 COMPILER = {"cc": "gcc", "/usr/include/stdio.h": "libc6-dev", PYTHON_H: "python3-dev"}
 DEBIAN = COMPILER | {
     "valgrind": "valgrind",
+    "chromium": "chromium",
     "objdump": "binutils",
     "qemu-x86_64": "qemu-user",
     "qemu-aarch64": "qemu-user",
@@ -156,9 +157,14 @@ def typing(session):
 
 @nox.session
 def docs(session):
-    """Every example in README.md, docs/ and docstrings."""
-    install(session, "test", "sklearn", "scipy")
+    """Every example in README.md, docs/ and docstrings; the site, with the gallery; every page of it in Chromium."""
+    need(session, "chromium")
+    install(session, "test", "docs")
     run_tests(session, "tests/test_docs.py")
+    site = str(Path("docs/_build/html").resolve())
+    session.chdir(Path(session.create_tmp()) / "tree")     # Sphinx writes beside its sources
+    session.run("python", "-m", "sphinx", "-q", "-W", "--keep-going", "docs", site)
+    session.run("python", "tools/check_site.py", site)
 
 
 @nox.session

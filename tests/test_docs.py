@@ -1,11 +1,13 @@
 """The documentation runs: every Python block of README.md and docs/, and every example in a docstring.
 
-The blocks of one file are run in order, as a reader would type them. A block that needs more than NumPy is fenced
-as ```py, which is coloured alike and not run.
+The blocks of one file are run in order, as a reader would type them, and print what stands in the ```text behind them.
+A block that needs more than NumPy is fenced as ```py, which is coloured alike and not run.
 """
 
+import contextlib
 import doctest
 import importlib
+import inspect
 import pkgutil
 import re
 import shutil
@@ -19,26 +21,31 @@ import fastbp
 import fastbp.interop
 
 ROOT = Path(__file__).parents[1]
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PAGES = {
-    str(page.relative_to(ROOT)): BLOCK.findall(page.read_text(encoding="utf-8"))
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
-}
-# plot imports a partner that the test environment need not have.
-MODULES = [
-    name
-    for _, name, _ in pkgutil.iter_modules(fastbp.__path__, "fastbp.")
-    if name not in ("fastbp.__main__", "fastbp.plot")
-]
-INTEROP = [name for _, name, _ in pkgutil.walk_packages(fastbp.interop.__path__, "fastbp.interop.")]
+SOURCE = ROOT / "src"
+BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
+TEXTS = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8")
+         for page in [*ROOT.glob("*.md"), *sorted((ROOT / "docs").glob("**/*.md"))]}
+PAGES = {page: BLOCK.findall(text) for page, text in TEXTS.items()}
+
+
+def module_of(path):
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return "fastbp._core" if "_core" in parts else ".".join(parts).removesuffix(".__init__")
+
+
+MODULES = sorted({module_of(path) for path in SOURCE.rglob("*")
+                  if path.suffix in (".py", ".pyx", ".pxi") and ">>> " in path.read_text(encoding="utf-8")})
 
 
 @pytest.mark.parametrize("page", [page for page, blocks in PAGES.items() if blocks])
 def test_blocks_run(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "__main__"}
-    for number, block in enumerate(PAGES[page], 1):
+    for number, (block, printed) in enumerate(PAGES[page], 1):
         exec(compile(block, f"{page}, block {number}", "exec"), namespace)
+        out = capsys.readouterr().out
+        if printed:
+            assert out.split() == printed.split()
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no shell")
@@ -58,17 +65,18 @@ def test_readme_has_an_example():
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation")      # of Keras and NumPy 2
-@pytest.mark.parametrize("name", ["fastbp", *MODULES, *INTEROP])
+@pytest.mark.parametrize("name", MODULES)
 def test_docstring_examples(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     try:
         module = importlib.import_module(name)
     except ImportError as error:
-        if name not in INTEROP or "pip install" not in str(error):
+        if 'pip install "fastbp[' not in str(error):
             raise
         pytest.skip(str(error))
     result = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert result.failed == 0
+    assert result.attempted
 
 
 def test_network_has_examples():
@@ -82,3 +90,73 @@ def test_bridges_have_examples():
     for public in (sklearn.MLPClassifier, sklearn.MLPRegressor, sklearn.from_sklearn, sklearn.to_sklearn,
                    scipy.minimize):
         assert doctest.DocTestParser().get_examples(public.__doc__)
+
+
+# A link from a formula to what computes it, and the lines of it that a page quotes.
+LINK = re.compile(r"\[`(\w+)`\]\(\.\./(src/[\w./]+)\)|^```(?:c|cython)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def test_formulas_stand_beside_the_code_that_computes_them():
+    quotes = 0
+    for name, path, quoted in LINK.findall(TEXTS["docs/method.md"]):
+        if name:
+            code = (ROOT / path).read_text(encoding="utf-8")
+            lines = [line.strip() for line in code[code.index(f"{name}("):].splitlines()]
+        else:
+            quotes += 1
+            assert "\n".join(line.strip() for line in quoted.splitlines()) in "\n".join(lines)
+    assert quotes >= 8
+
+
+def public(module):
+    """What a bridge offers: its __all__, or else its functions with an example."""
+    return getattr(module, "__all__", None) or [
+        name for name, thing in vars(module).items()
+        if inspect.isfunction(thing) and thing.__module__ == module.__name__ and ">>> " in (thing.__doc__ or "")]
+
+
+def test_api_reference_has_every_public_name():
+    names = {*fastbp.__all__} - {"__version__"}
+    for _, bridge, _ in pkgutil.iter_modules(fastbp.interop.__path__):
+        with contextlib.suppress(ImportError):      # of the other library
+            names |= {f"{bridge}.{name}" for name in public(importlib.import_module(f"fastbp.interop.{bridge}"))}
+    text = (ROOT / "docs" / "api.rst").read_text(encoding="utf-8")
+    assert names <= set(re.findall(r"^   ([\w.]+)$", text, re.MULTILINE))
+
+
+def prose(text):
+    """What is not in a block of code."""
+    return re.sub(r"^ *(````?)\w.*?^ *\1$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(text):
+    """The names that the repository's host gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", prose(text), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", TEXTS)
+def test_links_between_files_lead_somewhere(page):
+    """As the repository's host follows them; tools/check_site.py follows those of the site."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]+`", "", prose(TEXTS[page]))):
+        path, _, anchor = target.partition("#")
+        if ":" not in path:
+            file = (ROOT / page).parent / path if path else ROOT / page
+            assert file.exists(), target
+            assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), target
+
+
+GALLERY = sorted((ROOT / "examples" / "gallery").glob("*.py"))
+
+
+def test_gallery_has_twelve_examples():
+    assert len(GALLERY) >= 12
+
+
+@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.stem)
+def test_example_of_the_gallery_is_short_and_draws_one_picture(path):
+    """`nox -s docs` runs them all, and fails where one does."""
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 60
+    assert text.count("plt.show()") == 1
+    assert len(re.findall(r"plt\.(?:subplots|figure)\(", text)) == 1

@@ -85,6 +85,7 @@ cdef class Differentiable(Model):
         Returns
         -------
         float
+
         Raises
         ------
         ValueError, TypeError
