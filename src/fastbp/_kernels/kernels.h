@@ -15,7 +15,7 @@
 
 #include "activations.h"
 
-#define FASTBP_KERNELS_ABI 7
+#define FASTBP_KERNELS_ABI 8
 #define FASTBP_CAPSULE "fastbp._kernels"
 
 /* The core works through more rows than this in blocks, so that memory does not grow with the batch. A network of few
