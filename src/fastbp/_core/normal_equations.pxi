@@ -13,6 +13,10 @@ cdef enum:
     JACOBIAN_ROWS = 64          # that are multiplied at a time, where they stay in the first caches ...
     JACOBIAN_ROWS_WIDE = 256    # ... and where they cannot: as deep as a product packs at a time
     NARROW_JACOBIAN = 256       # parameters up to which they can
+    # Of the products that are computed at a time, from the diagonal down: few, because half of the block at the
+    # diagonal is not needed; more where copying them takes time.
+    COLUMNS = 16
+    COLUMNS_WIDE = 128
 
 
 cdef void send_unit_back(const fastbp_kernels* kernels, const fastbp_model* model, Workspace work, const void* units,
@@ -187,16 +191,16 @@ cdef class NormalEquations:
         self.filled += m
 
     cdef void multiply(self) noexcept nogil:
-        """Add the lower half of the product of the rows that there are with themselves, in strips of rows."""
+        """Add the lower half of the product of the rows that there are with themselves, in blocks of columns."""
         cdef fastbp_part part
-        cdef Py_ssize_t height = STRIP_ROWS if self.size <= NARROW_JACOBIAN else PART_ROWS
-        part.column = part.row = 0
-        while part.row < self.size:
-            part.rows = min(height, self.size - part.row)
-            part.columns = part.row + part.rows
+        cdef Py_ssize_t width = COLUMNS if self.size <= NARROW_JACOBIAN else COLUMNS_WIDE
+        part.column = 0
+        while part.column < self.size:
+            part.columns = min(width, self.size - part.column)
+            part.row, part.rows = part.column, self.size - part.column
             self.kernels.weight_gradient(&self.model, self.work, 0, &self.work.deltas[0], 0, self.filled, self.begun,
                                          part)
-            part.row += part.rows
+            part.column += width
         self.filled, self.begun = 0, True
 
 
