@@ -21,7 +21,8 @@ from fastbp.whole_batch import WholeBatch
 # Matrices of n_params**2 numbers that there are at the same time: J^T J, the same with mu, and two of LAPACK's.
 MATRICES = 4
 LEAST = 1e-20       # of mu: it must be able to rise again
-ALMOST_ZERO = 1e-200    # sums of squares below it are no divisors
+ALMOST_ZERO = 1e-200    # sums below it are no divisors
+FIRST_ALPHA = 0.01  # beside a beta of 1: targets should be of size 1
 
 
 class LevenbergMarquardt(WholeBatch):
@@ -46,9 +47,9 @@ class LevenbergMarquardt(WholeBatch):
         Training stops if the Euclidean norm of the gradient is not above this; at least 0.
     bayesian : bool, default False
         Bayesian regularisation (MacKay 1992; Foresee and Hagan 1997): the steps make ``beta E_D + alpha E_W`` smaller,
-        where E_D is half the sum of squared residuals and E_W half the sum of all squared parameters. Before each step
-        but the first, alpha and beta become those of largest evidence. The network does not overfit then, so it needs
-        no validation data. E and `desired_error` do not include alpha E_W.
+        where E_D is half the sum of squared residuals and E_W half the sum of all squared parameters. alpha and beta
+        begin with 0.01 and 1, and become those of largest evidence whenever the steps have settled. The network then
+        does not overfit, so it needs no validation data. E and `desired_error` do not include alpha E_W.
 
     Attributes
     ----------
@@ -142,13 +143,13 @@ class Descent:
         params = net.params
         error, squares = self.loss(params)
         weighted = self.equations.add_up(net, self.samples)
-        if not isfinite(error + weighted + np.trace(self.equations.matrix)):
+        if not isfinite(error + weighted):
             raise divergence.of_an_update(net, epoch, None, {"X": self.samples.x, "T": self.samples.t}, None,
                                           self.samples.m, False)
         w = params.view(np.ndarray).astype(np.float64)
         mu, *regularisation = optimizer.state or (optimizer.mu,)
         if optimizer.bayesian:
-            regularisation = self.evidence(weighted, w @ w, regularisation)
+            regularisation = self.evidence(weighted, w, regularisation)
         alpha, beta = regularisation[:2] or (0.0, self.scale)
         gradient = beta * self.equations.gradient + alpha * w
         optimizer.state = mu, *regularisation
@@ -204,22 +205,30 @@ class Descent:
             return None
         return solve_factored(factor, gradient)
 
-    def evidence(self, squares, squared_norm, regularisation):
-        """(alpha, beta, gamma) from those of the step before, where there was one: MacKay 1992, section 4.
+    def evidence(self, squares, w, regularisation):
+        """(alpha, beta, gamma) for the next step: MacKay 1992, section 4.
 
         gamma = sum of beta l / (beta l + alpha) over the eigenvalues l of J^T J is the effective number of parameters;
-        alpha = gamma / sum w^2 and beta = (n - gamma) / sum e^2 for n residuals.
+        alpha = gamma / sum w^2 and beta = (n - gamma) / sum e^2 for n residuals. This holds at a minimum of
+        beta E_D + alpha E_W. Far from it alpha may become so large that the network never learns, so the factors
+        stay until a whole step of Gauss and Newton would make the objective smaller by less than a hundredth.
         """
         n = self.residuals
-        if regularisation:
-            alpha, beta, _ = regularisation
-            shares = beta * np.maximum(np.linalg.eigvalsh(self.equations.matrix), 0)
-            gamma = float(np.sum(shares / np.maximum(shares + alpha, ALMOST_ZERO)))
-            beta = (n - gamma) / max(squares, ALMOST_ZERO)
-        else:
-            gamma = float(self.net.n_params)
-            beta = max(n - gamma, 1) / max(squares, ALMOST_ZERO)
-        return gamma / max(squared_norm, ALMOST_ZERO), max(beta, 0.0), gamma
+        if not regularisation:
+            return FIRST_ALPHA, 1.0, float(len(w))
+        alpha, beta, gamma = regularisation
+        gradient = beta * self.equations.gradient + alpha * w
+        move = self.solve(gradient, beta, alpha)
+        if move is None or move @ gradient > 0.01 * (beta * squares + alpha * (w @ w)):
+            return alpha, beta, gamma
+        gamma = effective_parameters(np.linalg.eigvalsh(self.equations.matrix), alpha / beta)
+        return gamma / max(w @ w, ALMOST_ZERO), max(n - gamma, 1e-3 * n) / max(squares, ALMOST_ZERO), gamma
+
+
+def effective_parameters(eigenvalues, damping):
+    """The sum of l / (l + damping) over the eigenvalues l of J^T J: how many parameters the data determine."""
+    eigenvalues = np.maximum(eigenvalues, 0)
+    return float(np.sum(eigenvalues / np.maximum(eigenvalues + damping, ALMOST_ZERO)))
 
 
 def demand_memory(n):

@@ -53,7 +53,8 @@ cdef inline double root_of_weight(AnyWorkspace work, const void* weights, Py_ssi
         return 1
     if AnyWorkspace is DoubleWorkspace:
         return sqrt((<const double*>weights)[i])
-    return sqrt(<double>(<const float*>weights)[i])
+    else:
+        return sqrt(<double>(<const float*>weights)[i])
 
 
 cdef void write_units(AnyWorkspace work, const void* weights, Py_ssize_t start, Py_ssize_t m, Py_ssize_t n,
@@ -124,12 +125,13 @@ cdef class NormalEquations:
         self.matrix, self.gradient = square[:n - 1, :n - 1], square[n - 1, :n - 1]
 
     def add_up(self, Differentiable net not None, Samples samples not None):
-        """Work them out for these samples, at the parameters that the network has; the sum of e squared, weighted.
+        """Work them out for these samples, at the parameters that the network has.
 
-        Between blocks Ctrl-C is noticed, and another thread that waits for the network is let in.
+        Returns the sum of e squared, weighted; it is not finite if a number of the matrix is not. Between blocks Ctrl-C is noticed, and another thread that waits for the network is let in.
         """
-        cdef Py_ssize_t start = 0
+        cdef Py_ssize_t start = 0, i
         cdef Workspace work
+        cdef double squares = 0, total = 0
         if (net.n_params + 1 != self.size or net.model.loss != FASTBP_SQUARED_ERROR or samples.data.order != NULL
                 or (self.narrow is None) != (net.typenum == cnp.NPY_DOUBLE)):
             raise ValueError("samples must be in the order that they have, and of the network")
@@ -142,10 +144,13 @@ cdef class NormalEquations:
                     start = self.add_blocks(net, work, &samples.data, start, samples.m)
                 net.lock.leave()
                 PyErr_CheckSignals()
-            squares = self.work.gradient[(self.size - 1) * (self.layer.stride + 1)]
-            if isfinite(squares + np.trace(self.matrix)):
+            # The diagonal has the squares of the columns' norms, so nothing is infinite if their sum is not.
+            for i in range(self.size):
+                squares = self.work.gradient[i * (self.layer.stride + 1)]
+                total += squares
+            if isfinite(total):
                 net.training.give_back(work)
-        return squares
+        return squares + 0 * total
 
     cdef Py_ssize_t add_blocks(self, Differentiable net, Workspace work, const fastbp_samples* samples,
                                Py_ssize_t start, Py_ssize_t stop) noexcept nogil:
