@@ -29,6 +29,7 @@ from fastbp import divergence
 from fastbp._arrays import Parameters, about_inputs, about_targets, aligned_zeros, apply_loss, as_reals, is_large_map
 from fastbp._arrays import labels, place, rows_at_once, span, total_of, warn_of_targets
 from fastbp._checks import came, kind, positive_integer, refuse_class
+from fastbp.whole_batch import WholeBatch
 
 cimport cython
 cimport numpy as cnp

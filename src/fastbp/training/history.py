@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fastbp._core import Optimizer
     from fastbp._types import Floats
     from fastbp.network import Network
+    from fastbp.whole_batch import WholeBatch
 
 
 COLUMNS = "error", "rms", "learning_rate", "seconds", "validation_error", "validation_rms"
@@ -134,7 +135,7 @@ class EpochState:
 
     epoch: int
     network: Network
-    optimizer: Optimizer
+    optimizer: Optimizer | WholeBatch
     error: float
     rms: float
     validation_error: float | None
