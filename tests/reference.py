@@ -149,8 +149,7 @@ class Reference:
 
     def gradient(self, X, T, sample_weight=1.0):
         trace = self.backprop(X, T, sample_weight)
-        layers = zip(trace.weight_gradients, trace.bias_gradients, strict=True)
-        return trace.error, np.concatenate([part.ravel() for layer in layers for part in layer])
+        return trace.error, self._flat(trace)
 
     def input_gradient(self, X, T):
         return self.backprop(X, T).input_gradient
@@ -160,6 +159,17 @@ class Reference:
         units = np.eye(self.layers[-1][1].size)
         rows = [self._ripple_back(np.asarray(X, float), np.tile(unit, (len(X), 1))) for unit in units]
         return np.stack([row.input_gradient for row in rows], axis=1)
+
+    def param_jacobian(self, X):
+        """dy_n/dparams, sample by sample: the gradient of an E whose error signal is 1 at output n."""
+        units = np.eye(self.layers[-1][1].size)
+        return np.array([[self._flat(self._ripple_back(x[None], unit[None])) for unit in units]
+                         for x in np.asarray(X, float)])
+
+    @staticmethod
+    def _flat(trace):
+        layers = zip(trace.weight_gradients, trace.bias_gradients, strict=True)
+        return np.concatenate([part.ravel() for layer in layers for part in layer])
 
     def _ripple_back(self, X, e):
         net_inputs, outputs = self.forward(X)
@@ -263,6 +273,28 @@ class Rprop:
             w[i] -= np.sign(g[i]) * self.steps[i]
         self.before = g
         return w
+
+
+class LevenbergMarquardt:
+    """Hagan and Menhaj, "Training feedforward networks with the Marquardt algorithm" (1994)."""
+
+    def __init__(self, mu=1e-3, decrease=0.1, increase=10.0, largest=1e10):
+        self.mu, self.decrease, self.increase, self.largest = mu, decrease, increase, largest
+
+    def step(self, net, X, T, sample_weight=1.0):
+        """Move the network to where its error is smaller; False where no step makes it so."""
+        roots = np.sqrt(np.broadcast_to(sample_weight, len(X)) / net._divisor(X, sample_weight))[:, None]
+        J = (net.param_jacobian(X) * roots[..., None]).reshape(-1, net.params.size)
+        e = ((net.predict(X) - T) * roots).ravel()
+        w, before = net.params, net.error(X, T, sample_weight)
+        while self.mu <= self.largest:
+            net.params = w - np.linalg.solve(J.T @ J + self.mu * np.eye(len(w)), J.T @ e)
+            if net.error(X, T, sample_weight) < before:
+                self.mu *= self.decrease
+                return True
+            self.mu *= self.increase
+        net.params = w
+        return False
 
 
 def random_problem(rng, layer_sizes, n_samples):

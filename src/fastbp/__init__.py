@@ -1,6 +1,7 @@
 """fastbp: backpropagation for small fully connected networks, compiled."""
 
 import importlib
+from typing import TYPE_CHECKING
 
 from fastbp._arrays import UnreachableTargetsWarning
 from fastbp._core import get_num_threads
@@ -16,15 +17,25 @@ from fastbp.network import Network, Trace, load
 from fastbp.optimizers import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop, Rprop
 from fastbp.training.history import EpochState, History
 
+if TYPE_CHECKING:
+    from fastbp.levenberg_marquardt import LevenbergMarquardt
+    from fastbp.prediction_interval import PredictionInterval
+
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "DivergenceError", "EpochState", "FormatError", "History", "Huber",
-           "Nadam", "Network", "Quantile", "RMSprop", "Rprop", "Trace",
+           "LevenbergMarquardt", "Nadam", "Network", "PredictionInterval", "Quantile", "RMSprop", "Rprop", "Trace",
            "UnreachableTargetsWarning", "__version__", "get_include", "get_num_threads", "load", "set_num_threads",
            "show_config", "uniform"]
 
 
+# Imported when they are asked for, which few programs do.
+_LATER = {"LevenbergMarquardt": "fastbp.levenberg_marquardt", "PredictionInterval": "fastbp.prediction_interval"}
+
+
 def __getattr__(name):
-    # Imported when they are asked for: the dataclasses of schedules take a tenth of the whole import to make, and plot
-    # needs Matplotlib.
+    if name in _LATER:
+        globals()[name] = getattr(importlib.import_module(_LATER[name]), name)
+        return globals()[name]
+    # The dataclasses of schedules take a tenth of the whole import to make, and plot needs Matplotlib.
     if name in ("plot", "schedules"):
         return importlib.import_module(f"fastbp.{name}")
     raise AttributeError(f"module 'fastbp' has no attribute {name!r}")

@@ -103,10 +103,9 @@ ELSEWHERE = {
     },
     "reduction": {"average": "'mean'", "avg": "'mean'"},
     "optimizer": {
-        "bfgs": "fastbp.interop.scipy.minimize, which trains by L-BFGS", "gradientdescent": "'sgd'",
-        "lbfgs": "fastbp.interop.scipy.minimize, which trains by L-BFGS",
-        "lbfgsb": "fastbp.interop.scipy.minimize, which trains by L-BFGS", "momentum": "fastbp.SGD(momentum=0.9)",
-        "nesterov": "fastbp.SGD(momentum=0.9, nesterov=True)", "trainrp": "'rprop'",
+        "bfgs": "'lbfgs'", "gradientdescent": "'sgd'", "lbfgsb": "'lbfgs'", "levenbergmarquardt": "'lm'",
+        "momentum": "fastbp.SGD(momentum=0.9)", "nesterov": "fastbp.SGD(momentum=0.9, nesterov=True)",
+        "trainbr": "fastbp.LevenbergMarquardt(bayesian=True)", "trainlm": "'lm'", "trainrp": "'rprop'",
     },
 }
 

@@ -82,7 +82,7 @@ def magnitude(net, array):
 
 def likely_causes(net, x, t, learning_rate, size, descends):
     """What the user may change, as sentences."""
-    causes = [f"The learning rate, {learning_rate:.3g}, may be too large"]
+    causes = [] if learning_rate is None else [f"The learning rate, {learning_rate:.3g}, may be too large"]
     # By rounding, the default rate times its divisor may come out a little above 0.1.
     if descends and net.reduction == "sum" and size > 1 and learning_rate * size > 0.1001:
         causes.append(f"the gradient is a sum over {size} samples: divide the rate by {size}, or make the network with "
@@ -94,4 +94,4 @@ def likely_causes(net, x, t, learning_rate, size, descends):
         causes.append("the loss function may have returned numbers that are not finite")
     if descends:
         causes.append("optimizer='adam' takes steps that do not grow with the gradient")
-    return "; ".join(causes) + "."
+    return "; ".join(causes) + "." if causes else "The parameters may be too large."

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fastbp._core import Optimizer
     from fastbp._types import Callback, Floats, Init, Loss, Schedule, Seed
     from fastbp.training.history import History
+    from fastbp.whole_batch import WholeBatch
 
 
 @dataclass(frozen=True, eq=False)
@@ -321,8 +322,8 @@ class Network(Core):
 
     def fit(self, X: ArrayLike | Iterable[tuple[ArrayLike, ArrayLike]] | Callable[[], Iterable[tuple[Any, Any]]],
             T: ArrayLike | None = None, *, epochs: int = 100, batch_size: int | str | None = None,
-            learning_rate: float | None = None, optimizer: str | Optimizer = "sgd", shuffle: bool = True,
-            seed: Seed | None = None, rng: Seed | None = None, desired_error: float | None = None,
+            learning_rate: float | None = None, optimizer: str | Optimizer | WholeBatch = "sgd",
+            shuffle: bool = True, seed: Seed | None = None, rng: Seed | None = None, desired_error: float | None = None,
             verbose: bool | str = False, sample_weight: ArrayLike | None = None,
             class_weight: dict[int, float] | str | None = None,
             validation_data: tuple[ArrayLike, ArrayLike] | None = None, validation_fraction: float | None = None,
@@ -352,7 +353,9 @@ class Network(Core):
         optimizer : str or optimizer, default "sgd"
             "sgd", "rprop", "rmsprop", "adagrad", "adam", "adamw" or "nadam", or an object, as from
             ``fastbp.Adam(0.01)``. A name stands for a new one with default settings; an object continues from its last
-            step, with its own rate.
+            step, with its own rate. Two take all samples for every step, and no learning_rate, batch_size, schedule or
+            dropout: "lm" is `LevenbergMarquardt`, for small networks and the squared error, and "lbfgs" SciPy's
+            L-BFGS, which takes no checkpoint; it needs ``pip install "fastbp[scipy]"``.
         shuffle : bool, default True
             Whether each epoch presents the samples in a new random order. Batches are taken as they come.
         seed, rng : int or numpy.random.Generator, optional
@@ -428,6 +431,8 @@ class Network(Core):
             the best.
         FormatError
             If the file to resume from is not a checkpoint, is damaged or has another version. This is a ValueError.
+        MemoryError
+            If Levenberg-Marquardt's matrices of n_params**2 numbers do not fit into memory.
         OSError
             If a checkpoint cannot be written or read.
 

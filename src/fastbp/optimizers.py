@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from fastbp._checks import number, one_of, suggestion
 from fastbp._core import Optimizer
+from fastbp.whole_batch import WholeBatch
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -333,12 +334,25 @@ NAMES = {"sgd": SGD, "rprop": Rprop, "rmsprop": RMSprop, "adagrad": Adagrad, "ad
          "nadam": Nadam}
 
 
+# Those of `fit` alone, each in a module of its own, which few programs need.
+WHOLE_BATCH = "lm", "lbfgs"
+
+
 def make(optimizer, learning_rate):
     """The optimizer that `fit` was asked for: a new one by name, or the object itself."""
+    if isinstance(optimizer, WholeBatch):
+        return optimizer
     if isinstance(optimizer, Optimizer):
         if learning_rate is not None:
             raise ValueError("learning_rate cannot be given together with an optimizer object, which has its own; got "
                              f"{learning_rate}")
         return optimizer
-    make = NAMES[one_of("optimizer", optimizer, NAMES, "an optimizer object")]
+    name = one_of("optimizer", optimizer, (*NAMES, *WHOLE_BATCH), "an optimizer object")
+    if name == "lm":
+        from fastbp.levenberg_marquardt import LevenbergMarquardt
+        return LevenbergMarquardt()
+    if name == "lbfgs":
+        from fastbp.lbfgs import LBFGS
+        return LBFGS()
+    make = NAMES[name]
     return make() if learning_rate is None else make(learning_rate)

@@ -13,6 +13,7 @@ lock says who may read it and who may change it. The parts:
     model.pxi           Model(Layout): layers, loss, parameters, outputs
     differentiable.pxi  Differentiable(Model): error, gradient
     traceable.pxi       Traceable(Differentiable): layers, traces, derivatives by the inputs
+    normal_equations.pxi  J^T J and J^T e, J being the derivatives by the parameters
     core.pyx            Core(Traceable): updates
     bound.pxi           Bound: a network and the arrays that it was bound to
     handle.pxi          Handle: a network for compiled loops
@@ -28,6 +29,7 @@ from fastbp import divergence
 from fastbp._arrays import Parameters, about_inputs, about_targets, aligned_zeros, apply_loss, as_reals, is_large_map
 from fastbp._arrays import labels, place, rows_at_once, span, total_of, warn_of_targets
 from fastbp._checks import came, kind, positive_integer, refuse_class
+from fastbp.whole_batch import WholeBatch
 
 cimport cython
 cimport numpy as cnp
@@ -123,6 +125,7 @@ include "model.pxi"
 include "door.pxi"
 include "differentiable.pxi"
 include "traceable.pxi"
+include "normal_equations.pxi"
 
 
 cdef class Core(Traceable):
@@ -290,7 +293,15 @@ cdef class Core(Traceable):
         if normalise and self.mean and samples.weights is not None:
             samples.weights = np.multiply(samples.weights, samples.m / samples.total_weight, dtype=self.dtype)
             samples.data.weights = cnp.PyArray_DATA(samples.weights)
+            samples.total_weight = samples.m
         return samples
+
+    def _loss_of(self, Samples samples not None, cnp.ndarray gradient=None, int threads=0):
+        """E and the sum of squares; dE/dparams into `gradient` (float-typed, compact) if it is given."""
+        if gradient is not None:
+            checked_out(self, gradient, (self.n_params,))
+        cdef fastbp_progress progress = self.backpropagate(samples, gradient, threads)
+        return progress.error, progress.squares
 
     def _train_epoch(self, Samples samples not None, order, Py_ssize_t batch, Optimizer optimizer not None, epoch,
                      tuple dropout=None, seed=0, int threads=0):

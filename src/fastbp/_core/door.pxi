@@ -164,6 +164,9 @@ cdef int demand_optimizer(object optimizer, object learning_rate) except -1:
     """An optimizer, which has a learning rate of its own, or None."""
     if optimizer is not None and not isinstance(optimizer, Optimizer):
         refuse_class("optimizer", optimizer)
+        if isinstance(optimizer, WholeBatch):
+            raise TypeError(f"optimizer must be one that takes single steps, got {type(optimizer).__name__}, which is "
+                            "for fit alone")
         raise TypeError("optimizer must be an object that is made once, before the first step, for example by "
                         f"fastbp.Adam(); got {came(optimizer)}")
     if optimizer is not None and learning_rate is not None:

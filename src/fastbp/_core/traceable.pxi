@@ -290,3 +290,68 @@ cdef class Traceable(Differentiable):
         if self.kernels.all_finite(jacobian, total * self.n_outputs * self.n_inputs):
             self.training.give_back(work)
         return 0
+
+    def param_jacobian(self, X):
+        """dy/dparams, the derivatives of the outputs with respect to weights and biases.
+
+        Each output is sent back on its own, as for `jacobian`.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_inputs,) or (M, n_inputs)
+            Inputs, finite.
+
+        Returns
+        -------
+        ndarray, shape (n_outputs, n_params) or (M, n_outputs, n_params)
+            The derivative of each output with respect to each parameter, in the order of `params`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X has the wrong shape, length or dtype, or is not finite.
+
+        Examples
+        --------
+        >>> import fastbp
+        >>> net = fastbp.Network([2, 1], "identity", init=[([[2.0], [3.0]], [0.0])])
+        >>> net.param_jacobian([5.0, 7.0])
+        array([[5., 7., 1.]])
+        """
+        cdef cnp.ndarray x = checked_inputs(self, X, "X")
+        demand_finite(self, x, "X", X)
+        shape = np.shape(x)[:cnp.PyArray_NDIM(x) - 1] + (self.n_outputs, self.n_params)
+        cdef cnp.ndarray jacobian = np.empty(shape, self.dtype)
+        cdef Py_ssize_t block = min(max(count_of(x), 1), <Py_ssize_t>JACOBIAN_ROWS)
+        # A vector more, for what param_rows overwrites.
+        cdef cnp.ndarray rows = np.empty(block * self.n_params + self.lanes, self.dtype)
+        units = np.zeros((self.n_outputs, block, self.n_outputs), self.dtype)
+        for n in range(self.n_outputs):
+            units[n, :, n] = 1
+        self.fill_param_jacobian(x, jacobian, block, units, rows)
+        return jacobian
+
+    @cython.critical_section
+    cdef int fill_param_jacobian(self, cnp.ndarray x, cnp.ndarray jacobian, Py_ssize_t block, cnp.ndarray units,
+                                 cnp.ndarray rows) except -1:
+        cdef Workspace work = self.training.take(self, block)
+        cdef Py_ssize_t total = count_of(x), start = 0, m, n, i, row = self.n_params * self.itemsize
+        cdef char* to = cnp.PyArray_BYTES(jacobian)
+        self.lock.enter(False)
+        with nogil:
+            while start < total:
+                m = min(block, total - start)
+                self.kernels.forward(&self.model, work, cnp.PyArray_DATA(x), start, m)
+                for n in range(self.n_outputs):
+                    send_unit_back(self.kernels, &self.model, work,
+                                   cnp.PyArray_BYTES(units) + n * block * self.n_outputs * self.itemsize, m)
+                    self.kernels.param_rows(&self.model, work, cnp.PyArray_DATA(x), start, m, cnp.PyArray_DATA(rows),
+                                            self.n_params)
+                    for i in range(m):
+                        memcpy(to + (i * self.n_outputs + n) * row, cnp.PyArray_BYTES(rows) + i * row, row)
+                to += m * self.n_outputs * row
+                start += m
+        self.lock.leave()
+        if self.kernels.all_finite(cnp.PyArray_DATA(jacobian), cnp.PyArray_SIZE(jacobian)):
+            self.training.give_back(work)
+        return 0

@@ -146,3 +146,38 @@ cdef void jacobian(const fastbp_model* model, TypedWorkspace work, const real* x
             e[i * layer.stride + n] = 1
         apply_slope(model, work, last, m)
         input_errors(model, work, m, to + n * n_inputs, layer.n_out * n_inputs)
+
+
+cdef void param_rows(const fastbp_model* model, TypedWorkspace work, const real* x, ptrdiff_t m, real* to,
+                     ptrdiff_t row) noexcept nogil:
+    """From the deltas of m samples, inputs x, to rows of dy/dparams, in users' compact order and `row` numbers apart.
+
+    Less than a vector behind the end of each row is overwritten, too: the next part of a row, or the next row, follows.
+    """
+    cdef const fastbp_layer* layer
+    cdef const real* a
+    cdef const real* d
+    cdef real* at
+    cdef ptrdiff_t i, j, v
+    cdef int l
+    for i in range(m):
+        at = to + i * row
+        a = x + i * model.layers[0].n_in
+        for l in range(model.n_layers):
+            layer = &model.layers[l]
+            d = delta_of(work, l) + i * layer.stride
+            if layer.n_out == 1:
+                j = 0
+                while j < layer.n_in:
+                    v_store(at + j, v_mul(v_set1(d[0]), v_load_first(a + j, layer.n_in - j)))
+                    j += VLEN
+                at += layer.n_in
+                at[0] = d[0]
+                at += 1
+            else:
+                for j in range(layer.n_in + 1):
+                    for v in range(layer.stride // VLEN):
+                        v_store(at + v * VLEN, v_mul(v_set1(a[j]) if j < layer.n_in else v_set1(1),
+                                                     v_load(d + v * VLEN)))
+                    at += layer.n_out
+            a = output_of(work, l) + i * layer.stride

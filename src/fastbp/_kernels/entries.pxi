@@ -119,6 +119,13 @@ cdef void jacobian_entry(const fastbp_model* model, Workspace work, const void* 
     leave_float_mode(before)
 
 
+cdef void param_rows_entry(const fastbp_model* model, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
+                           void* to, ptrdiff_t row) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    param_rows(model, <TypedWorkspace>work, rows_from(model, x, start), m, <real*>to, row)
+    leave_float_mode(before)
+
+
 cdef void add_gradient_entry(const fastbp_model* model, void* total, const void* g) noexcept nogil:
     cdef float_mode before = enter_float_mode()
     add_gradient(model, <real*>total, <const real*>g)
@@ -168,6 +175,7 @@ functions.copy_rows = copy_rows_entry
 functions.set_errors = set_errors_entry
 functions.input_errors = input_errors_entry
 functions.jacobian = jacobian_entry
+functions.param_rows = param_rows_entry
 functions.add_gradient = add_gradient_entry
 functions.update = update_entry
 functions.train = train_entry

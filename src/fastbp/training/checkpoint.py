@@ -135,13 +135,15 @@ def apply(saved, run):
     rng = random_states.generator_at(run.rng, header["random"])
     demand_rate(header["learning_rate"], run.net.dtype)
     replay(arrays["history"], header["epochs"], run)
-    state = {"steps": header["steps"], **{name: arrays.get(f"state.{name}") for name in OF_THE_OPTIMIZER}}
+    state = {"steps": header["steps"], **{name: arrays.get(f"state.{name}") for name in OF_THE_OPTIMIZER},
+             "own": run.records[-len(run.own):] if run.own else []}
     try:
         run.optimizer._restore(run.net, state)
     except ValueError as error:
         raise io.FormatError(f"resume: the checkpoint's state of the optimizer does not fit: {error}") from error
-    # A callback may have changed it; a schedule will set it anew.
-    run.optimizer.learning_rate = header["learning_rate"]
+    if not run.own:
+        # A callback may have changed it; a schedule will set it anew.
+        run.optimizer.learning_rate = header["learning_rate"]
     run.net.params = arrays["params"]
     run.best_params = arrays.get("best")
     run.rng.bit_generator.state = rng.bit_generator.state

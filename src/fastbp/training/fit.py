@@ -13,6 +13,7 @@ from fastbp.training import checkpoint as checkpoints
 from fastbp.training import dropout, progress, random_states, sources, validation
 from fastbp.training.class_weight import class_weights
 from fastbp.training.run import Run
+from fastbp.whole_batch import WholeBatch
 
 
 def fit(net, X, T, options, rng):
@@ -29,11 +30,13 @@ def fit(net, X, T, options, rng):
     saved = None if options.resume is None else checkpoints.read(options.resume)
     if T is None:
         refuse_samples(X)
+        if isinstance(run.optimizer, WholeBatch):
+            run.optimizer.refuse("batches", "whose every step takes all samples; give X and T")
         refuse_beside_batches(options)
         run.source = sources.Batches(net, X, run.optimizer, masks, run.stopping.epochs)
     else:
         run.source = from_arrays(run, X, T, masks, saved)
-        if options.shuffle and (callbacks or options.checkpoint is not None or saved is not None):
+        if run.source.rng is not None and (callbacks or options.checkpoint is not None or saved is not None):
             run.source.watch_order()
     if options.validation_data is not None:
         run.validate_with(validation.given(net, options.validation_data))
@@ -73,6 +76,10 @@ def from_arrays(run, X, T, masks, saved):
             samples = net._samples(x, t, weights)
         except ValueError as error:     # about the weights: all else has been checked before
             raise ValueError(f"{error} after class_weight and validation_fraction") from None
+    if isinstance(run.optimizer, WholeBatch):
+        if masks is not None:
+            run.optimizer.refuse("dropout", "because it draws other outputs to leave out for every step")
+        return sources.AllAtOnce(net, samples, run.optimizer, rows, run.threads)
     return sources.Arrays(net, samples, batch_size, run.optimizer, rng if options.shuffle else None, masks, rows)
 
 
@@ -84,19 +91,25 @@ def chooser(rng, saved):
 def train(run, callbacks, shown):
     """Run epochs until there is a reason to stop."""
     options = run.options
+
+    def follow(epoch, stop_reason):
+        if callbacks and tell(callbacks, run.state()):
+            stop_reason = stop_reason or "callback"
+        # After the callbacks, which may have changed the network.
+        if options.checkpoint is not None and (stop_reason or (epoch + 1) % options.checkpoint_every == 0):
+            checkpoints.write(options.checkpoint, run)
+        return stop_reason
+
     try:
         if shown:
             shown.start(run)
         stop_reason = run.reason_to_begin_none()
+        if run.source.loop is not None:
+            stop_reason = run.source.loop(lambda *errors: follow(run.done, run.record(run.done, *errors)))
         for epoch in count(run.done):
             if stop_reason:
                 break
-            stop_reason = run.epoch(epoch)
-            if callbacks and tell(callbacks, run.state()):
-                stop_reason = stop_reason or "callback"
-            # After the callbacks, which may have changed the network.
-            if options.checkpoint is not None and (stop_reason or (epoch + 1) % options.checkpoint_every == 0):
-                checkpoints.write(options.checkpoint, run)
+            stop_reason = follow(epoch, run.epoch(epoch))
     except KeyboardInterrupt:
         stop_reason = "interrupted"
     except DivergenceError as error:

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from fastbp._core import Optimizer
     from fastbp._types import Floats
     from fastbp.network import Network
+    from fastbp.whole_batch import WholeBatch
 
 
 COLUMNS = "error", "rms", "learning_rate", "seconds", "validation_error", "validation_rms"
+OWN = "mu", "alpha", "beta", "effective_parameters"     # of LevenbergMarquardt
 
 
 class History:
@@ -29,22 +31,28 @@ class History:
     records : list of float
         Entries of the arrays below, epoch after epoch.
     width : int
-        The number of entries for each epoch: 4, or 6 with validation.
+        The number of entries for each epoch: 4, or 6 with validation, and those of the optimizer.
     stop_reason : str
         As below.
+    own : tuple of str
+        The names of what the optimizer adds to the entries of each epoch.
 
     Attributes
     ----------
     error, rms : ndarray of float64, shape (epochs,)
         The error E, which training makes smaller, and the RMS error of each epoch. Each sample's error is taken before
-        the update that it takes part in.
+        the update that it takes part in; with "lm" and "lbfgs", after the epoch's step.
     stop_reason : str
         "interrupted" (Ctrl-C), "desired_error" (reached), "patience" (no improvement), "epochs" (all done),
-        "time_limit" or "callback"; the first of them that holds, in this order.
+        "time_limit", "min_gradient" (it has all but vanished), "no_progress" (no step makes the error smaller) or
+        "callback"; the first of them that holds, in this order. Two of them are for "lm" and "lbfgs" only.
     validation_error, validation_rms : ndarray of float64, shape (epochs,)
         The same for the validation data after each epoch; empty where there are none.
     learning_rate, seconds : ndarray of float64, shape (epochs,)
         The optimizer's rate in each epoch, and the time from the beginning of the training to the end of the epoch.
+    mu, alpha, beta, effective_parameters : ndarray of float64, shape (epochs,)
+        With `LevenbergMarquardt`: the damping with which the next step begins. If it is Bayesian: the factors of E_W
+        and E_D in this step, and the number of parameters that the data determine. Otherwise they are empty.
     best_epoch : int or None
         The epoch with the lowest validation error, from 0.
     epochs : int
@@ -58,17 +66,22 @@ class History:
     validation_rms: NDArray[np.float64]
     learning_rate: NDArray[np.float64]
     seconds: NDArray[np.float64]
+    mu: NDArray[np.float64]
+    alpha: NDArray[np.float64]
+    beta: NDArray[np.float64]
+    effective_parameters: NDArray[np.float64]
     best_epoch: int | None
 
-    def __init__(self, records: Sequence[float], width: int, stop_reason: str) -> None:
-        self.stop_reason, self._records, self._width = stop_reason, records, width
+    def __init__(self, records: Sequence[float], width: int, stop_reason: str, own: tuple[str, ...] = ()) -> None:
+        self.stop_reason, self._records, self._width, self._own = stop_reason, records, width, own
 
     def __getattr__(self, name):
         # The arrays are made when one is asked for: in a training of microseconds they would be the longest part.
-        if name not in COLUMNS and name != "best_epoch":
+        if name not in COLUMNS and name not in OWN and name != "best_epoch":
             raise AttributeError(f"'History' object has no attribute {name!r}")
         columns = np.array(self._records, np.float64).reshape(-1, self._width).T.copy()
-        made = dict(zip(COLUMNS, (*columns, np.empty(0), np.empty(0)), strict=False))
+        made = {name: np.empty(0) for name in (*COLUMNS, *OWN)}
+        made |= zip((*COLUMNS[:self._width - len(self._own)], *self._own), columns, strict=True)
         errors = made["validation_error"]
         self.__dict__ |= made | {"best_epoch": int(np.nanargmin(errors)) if (errors < inf).any() else None}
         return self.__dict__[name]
@@ -99,7 +112,7 @@ class History:
         dict
         """
         return {"epochs": len(self), "stop_reason": self.stop_reason, "best_epoch": self.best_epoch,
-                **{name: getattr(self, name).tolist() for name in COLUMNS}}
+                **{name: getattr(self, name).tolist() for name in (*COLUMNS, *self._own)}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +139,7 @@ class EpochState:
 
     epoch: int
     network: Network
-    optimizer: Optimizer
+    optimizer: Optimizer | WholeBatch
     error: float
     rms: float
     validation_error: float | None

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from fastbp._core import Optimizer
     from fastbp._types import Callback, Schedule
+    from fastbp.whole_batch import WholeBatch
 
 
 class Options(NamedTuple):
@@ -24,7 +25,7 @@ class Options(NamedTuple):
     epochs: int
     batch_size: int | str | None
     learning_rate: float | None
-    optimizer: str | Optimizer
+    optimizer: str | Optimizer | WholeBatch
     shuffle: bool
     desired_error: float | None
     verbose: bool | str

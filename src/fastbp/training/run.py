@@ -9,6 +9,7 @@ from fastbp.divergence import RUNAWAY
 from fastbp.training import random_states
 from fastbp.training.history import EpochState, History
 from fastbp.training.stopping import Stopping
+from fastbp.whole_batch import WholeBatch
 
 
 class Run:
@@ -19,6 +20,11 @@ class Run:
         self.net, self.options, self.rng = net, options, rng
         self.stopping = Stopping(options)
         self.optimizer = optimizers.make(options.optimizer, options.learning_rate)
+        # What the optimizer adds to the records.
+        self.own = ()
+        if isinstance(self.optimizer, WholeBatch):
+            self.optimizer.check(net, options)
+            self.own = self.optimizer.columns
         self.threads = 0 if options.threads is None else thread_count("threads", options.threads)
         self.rates = None
         if options.schedule is not None:
@@ -28,9 +34,9 @@ class Run:
         self.random_start = None if options.checkpoint is None else random_states.state_of(rng)
         self.identity = None    # what a checkpoint recognises it by, if there is one
         self.source = self.validation = None
-        # E, RMS error, learning rate, seconds and the two validation errors, if any, of each epoch: one flat list,
-        # because a tuple for each would keep the garbage collector busy.
-        self.records, self.width = [], 4
+        # E, RMS error, learning rate, seconds, the two validation errors, if any, and what the optimizer adds of each
+        # epoch: one flat list, because a tuple for each would keep the garbage collector busy.
+        self.records, self.width = [], 4 + len(self.own)
         self.best_params = None
 
     @property
@@ -40,7 +46,7 @@ class Run:
 
     def validate_with(self, data):
         """Compute the errors of these data after each epoch."""
-        self.validation, self.width = data, 6
+        self.validation, self.width = data, 6 + len(self.own)
 
     def reason_to_begin_none(self):
         """Why a run that is resumed has nothing left to do, or None."""
@@ -50,7 +56,10 @@ class Run:
         """Train for one epoch; returns why it must be the last one, or None."""
         if self.rates is not None:
             self.optimizer.learning_rate = self.next_rate(epoch)
-        error, squares = self.source.train(epoch, self.threads)
+        return self.record(epoch, *self.source.train(epoch, self.threads))
+
+    def record(self, epoch, error, squares):
+        """Take note of an epoch's errors; returns why it must be the last one, or None."""
         rms = sqrt(squares / self.source.terms)
         if rms > RUNAWAY:
             divergence.refuse_runaway(self.net, epoch, self.records[1] if self.records else None, rms,
@@ -63,9 +72,12 @@ class Run:
         seconds = perf_counter() - self.started
         record = error, rms, self.optimizer.learning_rate, self.seconds_before + seconds
         # Ctrl-C is noticed at a call, so not between these lines: the best parameters are those of a recorded epoch.
-        self.records += record + validation if validation else record
+        if self.own:
+            self.records += (*record, *validation, *self.optimizer.state)
+        else:
+            self.records += record + validation if validation else record
         self.best_params = best_params
-        return self.stopping.reason(epoch + 1, rms, seconds)
+        return self.stopping.reason(epoch + 1, rms, seconds) or self.source.finished
 
     def validation_errors(self):
         """E and the RMS error of the validation data."""
@@ -99,9 +111,9 @@ class Run:
 
     def state(self):
         """What a callback is given."""
-        error, rms, learning_rate, seconds, *validation = self.records[-self.width:]
-        return EpochState(self.done - 1, self.net, self.optimizer, error, rms, validation[0] if validation else None,
-                          learning_rate, seconds, self.source.last_batch)
+        error, rms, learning_rate, seconds, *others = self.records[-self.width:]
+        return EpochState(self.done - 1, self.net, self.optimizer, error, rms,
+                          None if self.validation is None else others[0], learning_rate, seconds, self.source.last_batch)
 
     def history(self, stop_reason):
-        return History(self.records, self.width, stop_reason)
+        return History(self.records, self.width, stop_reason, self.own)

@@ -18,6 +18,9 @@ class Arrays:
     `rows` holds the row of each sample in the user's X, if the two differ.
     """
 
+    # Why the optimizer itself has ended training; a loop of its own that it has for all epochs.
+    finished = loop = None
+
     def __init__(self, net, samples, batch_size, optimizer, rng, dropout, rows):
         self.net, self.samples, self.rows = net, samples, rows
         self.optimizer, self.rng, self.dropout = optimizer, rng, dropout
@@ -57,11 +60,24 @@ class Arrays:
         return self.samples.x[rows], self.samples.t[rows]
 
 
+class AllAtOnce(Arrays):
+    """All samples for an optimizer that makes each step of all of them, in the order that they have."""
+
+    def __init__(self, net, samples, optimizer, rows, threads):
+        super().__init__(net, samples, "full", optimizer, None, None, rows)
+        self.steps = optimizer.begin(net, samples, threads)
+        self.loop = getattr(self.steps, "run", None)
+
+    def train(self, epoch, threads):
+        error, squares, self.finished = self.steps.step(epoch)
+        return error, squares
+
+
 class Batches:
     """Batches (X, T) from an iterable that begins anew in each epoch, or from a function that returns one."""
 
     # How many samples there are is not known, and their order and batches are not ours.
-    size, samples, batch, order, rng = 0, None, None, None, None
+    size, samples, batch, order, rng, finished, loop = 0, None, None, None, None, None, None
 
     def __init__(self, net, batches, optimizer, dropout, epochs):
         self.net, self.batches, self.optimizer, self.dropout = net, batches, optimizer, dropout

@@ -1,0 +1,93 @@
+"""`fit(optimizer="lbfgs")`: SciPy's L-BFGS-B has the loop, and calls back after each of its iterations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastbp import divergence
+from fastbp.whole_batch import WholeBatch
+
+# Training stops if no component of the gradient is larger.
+MIN_GRADIENT = 1e-7
+UNLIMITED = 2**31 - 1
+
+
+class LBFGS(WholeBatch):
+    """L-BFGS (Liu and Nocedal 1989; SciPy's L-BFGS-B, Byrd et al. 1995) with ten pairs of differences.
+
+    It is made by its name only, because it has no numbers to choose.
+    """
+
+    __slots__ = ()
+
+    def __init__(self):
+        super().__init__()
+        try:
+            from scipy import optimize  # noqa: F401
+        except ImportError as error:
+            raise ImportError(f'optimizer="lbfgs" needs SciPy: pip install "fastbp[scipy]" ({error})') from error
+
+    def check(self, net, options):
+        super().check(net, options)
+        for name in ("checkpoint", "resume"):
+            if getattr(options, name) is not None:
+                self.refuse(name, "because SciPy does not give its state away")
+
+    def begin(self, net, samples, threads):
+        return Search(self, net, samples, threads)
+
+
+class Search:
+    """One training."""
+
+    def __init__(self, optimizer, net, samples, threads):
+        self.optimizer, self.net, self.samples, self.threads = optimizer, net, samples, threads
+
+    def run(self, follow):
+        """Iterate until follow(E, sum of squares), called after each iteration, gives a reason to stop, or SciPy does.
+
+        Returns the reason. However it ends, the network has the parameters of the last iteration.
+        """
+        from scipy import optimize
+
+        net = self.net
+        accepted = start = net.params
+        gradient = np.empty(net.n_params, net.dtype)
+        measured = {}
+
+        def loss(params):
+            net.params = params
+            measured["params"] = params.copy()
+            measured["loss"] = net._loss_of(self.samples, gradient, self.threads)
+            return measured["loss"][0], gradient.astype(np.float64)
+
+        def after_iteration(params):
+            nonlocal accepted
+            if not np.array_equal(params, measured["params"]):
+                loss(params)
+            accepted = net.params
+            self.optimizer.steps += 1
+            reason = follow(*measured["loss"])
+            if not np.array_equal(accepted, net.params):
+                accepted = net.params       # a callback has changed it, which SciPy does not see
+            if reason is not None:
+                raise Enough(reason)
+
+        try:
+            error, slopes = loss(start.astype(np.float64))
+            if not np.isfinite(error + np.abs(slopes).sum()):
+                raise divergence.of_an_update(net, 0, None, {"X": self.samples.x, "T": self.samples.t}, None,
+                                              self.samples.m, False)
+            result = optimize.minimize(
+                loss, start.astype(np.float64), jac=True, method="L-BFGS-B", callback=after_iteration,
+                options={"maxiter": UNLIMITED, "maxfun": UNLIMITED, "gtol": MIN_GRADIENT,
+                         "ftol": np.finfo(net.dtype).eps})
+        except Enough as enough:
+            return enough.args[0]
+        finally:
+            net.params = accepted
+        return "min_gradient" if np.abs(result.jac).max() <= MIN_GRADIENT else "no_progress"
+
+
+class Enough(Exception):
+    """Ends SciPy's loop."""
