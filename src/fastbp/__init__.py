@@ -14,10 +14,12 @@ from fastbp.io import FormatError
 from fastbp.losses import Huber, Quantile
 from fastbp.network import Network, Trace, load
 from fastbp.optimizers import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop, Rprop
+from fastbp.population import Population
 from fastbp.training.history import EpochState, History
+from fastbp.training.population_history import PopulationHistory
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "DivergenceError", "EpochState", "FormatError", "History", "Huber",
-           "Nadam", "Network", "Quantile", "RMSprop", "Rprop", "Trace",
+           "Nadam", "Network", "Population", "PopulationHistory", "Quantile", "RMSprop", "Rprop", "Trace",
            "UnreachableTargetsWarning", "__version__", "get_include", "get_num_threads", "load", "set_num_threads",
            "show_config", "uniform"]
 

@@ -1,0 +1,246 @@
+"""Training the networks of a population, from the arguments of `Population.fit` to its history."""
+
+from math import inf
+from time import perf_counter
+from types import SimpleNamespace
+
+import numpy as np
+
+from fastbp import optimizers
+from fastbp._arrays import as_reals
+from fastbp._checks import check_flag, number
+from fastbp._core import get_num_threads, thread_count
+from fastbp.divergence import RUNAWAY, DivergenceError, magnitude
+from fastbp.training import population_history as stopped
+from fastbp.training import progress
+from fastbp.training.fit import checked_batch_size
+from fastbp.training.population_history import PopulationHistory
+from fastbp.training.stopping import Stopping
+from fastbp.training.streams import streams
+
+# Multiplications of a call of the kernels, after which Ctrl-C and progress have their turn: some tens of milliseconds.
+AT_ONCE = 3e8
+
+
+def one_each(argument, values, n, low_allowed):
+    """One number for all networks or one each, as an array of n; `values` may not be below 0."""
+    if np.ndim(values) == 0:
+        return np.full(n, number(argument, values, 0, inf, low_allowed=low_allowed))
+    array = as_reals(values, argument, np.dtype("float64"))
+    if array.shape != (n,):
+        raise ValueError(f"{argument} must be a number or have the shape ({n},), one for each network, got the shape "
+                         f"{array.shape}")
+    for i in np.flatnonzero(~((array > 0) | (low_allowed & (array == 0))) | (array == inf))[:1]:
+        number(f"{argument}[{i}]", float(array[i]), 0, inf, low_allowed=low_allowed)
+    return array
+
+
+def optimizer_of_each(optimizer, learning_rate, l1, l2, n):
+    """An optimizer for each network, in its first state, with the network's own rate and penalties."""
+    rates = None if learning_rate is None else one_each("learning_rate", learning_rate, n, False)
+    template = optimizers.make(optimizer, None if rates is None else float(rates[0]))
+    template = template.copy()
+    template.reset()
+    penalties = {}
+    for name, values in (("l1", l1), ("l2", l2)):
+        if values is not None:
+            if getattr(template, name):
+                raise ValueError(f"{name} cannot be given together with an optimizer that has it, got {values!r:.80} "
+                                 f"and {template!r}")
+            penalties[name] = one_each(name, values, n, True)
+    made = []
+    for i in range(n):
+        one = template.copy()
+        if rates is not None:
+            one.learning_rate = float(rates[i])
+        if penalties:
+            everything, own = one._everything(), {name: float(values[i]) for name, values in penalties.items()}
+            everything["numbers"] |= own
+            one._become(everything)
+            vars(one).update(own)
+        made.append(one)
+    return made
+
+
+class OneByOne:
+    """Trains the networks one after another by the ordinary kernels: any optimizer, any loss.
+
+    Parameters
+    ----------
+    pop : Population
+    data : Data
+        The samples.
+    batch : int
+        How many make an update.
+    optimizers : list of Optimizer
+        That of each network.
+    orders : ndarray of uint64 or None
+        The stream of each network, from which its orders come; None for the samples as they stand.
+    limits : tuple of float
+        The RMS error below which a network has learnt enough, and the one above which it is taken to have diverged.
+    threads : int
+    """
+
+    def __init__(self, pop, data, batch, optimizers, orders, limits, threads):
+        self.pop, self.samples, self.batch, self.optimizers = pop, data.samples(threads), batch, optimizers
+        self.orders, self.limits, self.threads = orders, limits, threads
+
+    def train(self, first, reasons, error, rms):
+        """Train for the epochs from `first` on, as many as `error` and `rms` have columns.
+
+        A network whose reason to stop is not TRAINING is left out; the others are given one if there is one.
+        """
+        networks = np.flatnonzero(reasons == stopped.TRAINING)
+
+        def work(share):
+            net = self.pop._worker()
+            for i in share:
+                self.pop._lend(net, i)
+                reasons[i] = self.train_one(net, i, first, error[i], rms[i])
+                self.pop._take_back(net, i)
+
+        if self.threads == 1:
+            work(networks)
+        else:
+            # Imported here, because it takes as long as a tenth of fastbp.
+            from concurrent.futures import ThreadPoolExecutor
+            with ThreadPoolExecutor(self.threads) as pool:
+                list(pool.map(work, [networks[networks % self.threads == k] for k in range(self.threads)]))
+
+    def train_one(self, net, i, first, error, rms):
+        samples = self.samples[i]
+        desired, runaway = self.limits
+        for epoch in range(len(error)):
+            if self.orders is not None:
+                samples._shuffle_by(self.orders[i], first + epoch)
+            try:
+                of_epoch, squares = net._train_epoch(samples, None, self.batch, self.optimizers[i], first + epoch,
+                                                     threads=1)
+            except DivergenceError:
+                return stopped.DIVERGED
+            error[epoch], rms[epoch] = of_epoch, np.sqrt(squares / (samples.m * net.n_outputs))
+            if not rms[epoch] <= runaway:
+                return stopped.DIVERGED
+            if rms[epoch] <= desired:
+                return stopped.DESIRED_ERROR
+        return stopped.TRAINING
+
+
+class PopulationRun:
+    """One call of `Population.fit`: its epochs, and their results so far."""
+
+    def __init__(self, pop, trainer, stopping, validation, shown, samples):
+        self.pop, self.trainer, self.stopping, self.validation = pop, trainer, stopping, validation
+        self.shown, self.started = shown, perf_counter()
+        self.net, self.source, self.done = pop, SimpleNamespace(terms=samples * pop.n * pop.n_outputs), 0
+        self.reasons = np.full(pop.n, stopped.TRAINING)
+        epochs = min(stopping.epochs, 64)
+        self.error, self.rms = np.full((2, pop.n, epochs), np.nan)
+        self.of_validation = np.full((2, pop.n, epochs if validation else 0), np.nan)
+        self.seconds = np.full(epochs, np.nan)
+        self.least, self.waited = np.full(pop.n, inf), np.zeros(pop.n, int)
+        self.best = None
+        # So many epochs at once, if nothing is to be done between them.
+        work = 3.0 * pop.n * pop.n_params * samples
+        self.at_once = 1 if validation or stopping.time_limit < inf else max(1, int(AT_ONCE / work))
+
+    def grow(self, epochs):
+        """Make room for so many epochs."""
+        have = self.error.shape[1]
+        if epochs > have:
+            more = min(self.stopping.epochs, max(epochs, 2 * have)) - have
+            add = ((0, 0), (0, more))
+            self.error, self.rms = (np.pad(array, add, constant_values=np.nan) for array in (self.error, self.rms))
+            if self.validation:
+                self.of_validation = np.pad(self.of_validation, ((0, 0), *add), constant_values=np.nan)
+            self.seconds = np.pad(self.seconds, (0, more), constant_values=np.nan)
+
+    def train(self):
+        try:
+            if self.shown:
+                self.shown.start(self)
+            while (self.reasons == stopped.TRAINING).any():
+                self.epochs(min(self.at_once, self.stopping.epochs - self.done))
+        except KeyboardInterrupt:
+            self.reasons[self.reasons == stopped.TRAINING] = stopped.INTERRUPTED
+        finally:
+            if self.best is not None:
+                self.pop.params = self.best
+            if self.shown:
+                self.shown.end()
+
+    def epochs(self, count):
+        first, last = self.done, self.done + count
+        self.grow(last)
+        before, training = perf_counter() - self.started, self.reasons == stopped.TRAINING
+        self.trainer.train(first, self.reasons, self.error[:, first:last], self.rms[:, first:last])
+        if self.validation:
+            self.validate(first, training & (self.reasons != stopped.DIVERGED))
+        seconds = perf_counter() - self.started
+        self.seconds[first:last] = before + (seconds - before) * np.arange(1, count + 1) / count
+        self.done = last
+        training = self.reasons == stopped.TRAINING
+        self.reasons[training & (self.waited >= self.stopping.patience)] = stopped.PATIENCE
+        training = self.reasons == stopped.TRAINING
+        if last >= self.stopping.epochs:
+            self.reasons[training] = stopped.EPOCHS
+        elif seconds >= self.stopping.time_limit:
+            self.reasons[training] = stopped.TIME_LIMIT
+        if self.shown:
+            self.show()
+
+    def validate(self, epoch, networks):
+        """Errors of the validation data, and which of these networks are better than ever."""
+        error, rms = self.pop._error_and_rms(self.validation)
+        self.of_validation[0, networks, epoch], self.of_validation[1, networks, epoch] = error[networks], rms[networks]
+        is_better = networks & (error < self.least - self.stopping.min_delta)
+        is_best = networks & (error < self.least)
+        self.waited[networks] += 1
+        self.waited[is_better] = 0
+        self.least[is_best] = error[is_best]
+        if self.stopping.patience < inf:
+            if self.best is None:
+                self.best = self.pop.params.copy()
+            self.best[is_best] = self.pop.params[is_best]
+
+    def show(self):
+        """Let the progress show the means over the networks that have come so far."""
+        epoch = self.done - 1
+
+        def mean(array):
+            known = array[:, epoch][~np.isnan(array[:, epoch])]
+            return float(known.mean()) if len(known) else np.nan
+
+        self.shown.on_epoch(SimpleNamespace(
+            epoch=epoch, error=mean(self.error), rms=mean(self.rms),
+            validation_error=mean(self.of_validation[0]) if self.validation else None))
+
+    def history(self):
+        # Those that a network has completed: an interrupted call of the trainer may have come to some of them only.
+        done = int((~np.isnan(self.error)).sum(axis=1).max())
+        error, rms = self.error[:, :done], self.rms[:, :done]
+        validation = self.of_validation[:, :, :done]
+        return PopulationHistory(error, rms, validation[0], validation[1], self.seconds[:done],
+                                 (~np.isnan(error)).sum(axis=1), self.reasons)
+
+
+def fit(pop, data, validation, options, rng):
+    """Train the population on checked data; `rng` makes a seed where none is given."""
+    check_flag("shuffle", options.shuffle)
+    stopping = Stopping(options)
+    if options.patience is not None and validation is None:
+        raise ValueError(f"patience needs validation_data, got patience={options.patience!r} alone")
+    threads = get_num_threads() if options.threads is None else thread_count("threads", options.threads)
+    of_each = optimizer_of_each(options.optimizer, options.learning_rate, options.l1, options.l2, pop.n)
+    batch = checked_batch_size(options.batch_size, of_each[0])
+    batch = data.m if batch == "full" else min(batch, data.m)
+    orders = None
+    if options.shuffle:
+        orders = streams("seed", rng if options.seed is None else options.seed, pop.n)
+    shown = progress.make(options.verbose, stopping.epochs)
+    largest = max(1.0, magnitude(pop, data.x), magnitude(pop, data.t))
+    trainer = OneByOne(pop, data, batch, of_each, orders, (stopping.desired_error, RUNAWAY * largest),
+                       min(threads, pop.n))
+    run = PopulationRun(pop, trainer, stopping, validation, shown, data.m)
+    run.train()
+    return run.history()
