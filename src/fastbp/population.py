@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastbp import io
-from fastbp._arrays import aligned_zeros, as_reals
+from fastbp._arrays import as_reals
 from fastbp._checks import came, positive_integer, refuse_class, warn
+from fastbp._core import PopulationCore, PopulationJob, get_num_threads
 from fastbp.divergence import DivergenceError
 from fastbp.initial import intervals, uniform
 from fastbp.network import Network
-from fastbp.training.population import fit, one_each
+from fastbp.training.population import fit, one_each, step
 from fastbp.training.streams import generator, is_one_each, uniforms
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from fastbp.training.population_history import PopulationHistory
 
 FILE = io.Kind("population", b"\x89FBPPOP\n", 1)
-# Networks are stored in whole vectors of the longest kind.
-MOST_LANES = 16
 
 
 class Options(NamedTuple):
@@ -67,7 +66,8 @@ class Data:
 
     def __init__(self, pop, X, T=None, sample_weight=None):
         self.pop, self.weights = pop, None
-        self.x, of_x = pop._inputs(X)
+        self.x = pop._inputs(X)
+        of_x = self.x.ndim == 3
         self.single = self.x.ndim == 1
         self.m = 1 if self.single else self.x.shape[-2]
         self.t, of_t = (None, False) if T is None else self.targets(T)
@@ -82,18 +82,21 @@ class Data:
 
     def targets(self, T):
         """T and whether it differs from network to network; a shape that may mean both does not."""
-        pop, labels = self.pop, self.pop.loss == "cross_entropy" and np.asarray(T).dtype.kind in "iu"
-        t = np.asarray(T) if labels else as_reals(T, "T", pop.dtype)
-        rows = () if self.single else (self.m,)
+        pop, rows = self.pop, () if self.single else (self.m,)
         shapes = [(*rows, pop.n_outputs)]
-        if pop.n_outputs == 1 or labels:
+        t = np.asarray(T)
+        if pop.loss == "cross_entropy" and t.dtype.kind in "iu" and t.shape in (rows, (pop.n, *rows)) and (
+                t.shape != shapes[0]):
+            return t, t.shape != rows       # labels
+        t = as_reals(T, "T", pop.dtype)
+        if pop.n_outputs == 1:
             shapes.append(rows)
-        if t.shape in shapes:
-            return t, False
         own = [(pop.n, *shape) for shape in shapes]
-        if t.shape in own:
-            return t, True
+        if t.shape in (*shapes, *own):
+            return t, t.shape not in shapes
         wanted = " or ".join(map(str, shapes))
+        if pop.loss == "cross_entropy":
+            wanted += f", or {rows} for integer labels,"
         raise ValueError(f"T must have the shape {wanted} or, with targets for each network, "
                          f"{' or '.join(map(str, own))}, got {t.shape}")
 
@@ -102,8 +105,28 @@ class Data:
         arrays = self.x, self.t, self.weights
         return [array[i] if own else array for array, own in zip(arrays, self.own, strict=True)]
 
+    def check(self):
+        """Refuse numbers that are not finite, or targets and weights for which the loss is not defined."""
+        net, (of_x, of_t, of_weights) = self.pop._net, self.own
+        weights = None if of_weights else self.weights
+        try:
+            if not (of_x or of_t):
+                net._samples(self.x, self.t, weights)
+            else:
+                rows = self.pop.n, self.m
+                x = np.broadcast_to(self.x, (*rows, self.pop.n_inputs)).reshape(-1, self.pop.n_inputs)
+                t = np.broadcast_to(self.t, (*rows, *self.t.shape[of_t + (not self.single):]))
+                net._samples(x, t.reshape(-1, *t.shape[2:]))
+                net._samples(x[:self.m], t[0], weights)
+            if of_weights and not (np.isfinite(self.weights).all() and (self.weights >= 0).all()
+                                   and (self.weights.sum(axis=1) > 0).all()):
+                raise ValueError
+        except (TypeError, ValueError):
+            self.samples()      # names the network
+            raise
+
     def samples(self, threads=1):
-        """The checked samples of each network; where nothing differs, one object for every so-many-th network."""
+        """The samples of each network; where nothing differs, one object for every so-many-th network."""
         net, made = self.pop._net, []
         if not any(self.own):
             made = [net._samples(*self.of(0)) for _ in range(threads)]
@@ -115,8 +138,18 @@ class Data:
                 raise type(error)(f"{error}, for network {i}") from None
         return made
 
+    def job(self, normalise=False):
+        """The samples for the kernels that compute networks in lanes."""
+        t, weights = self.t, self.weights
+        if t.dtype != self.pop.dtype:
+            t = t.astype(np.intp)
+        if normalise and weights is not None and self.pop.reduction == "mean":
+            totals = weights.sum(axis=-1, keepdims=True, dtype=np.float64)
+            weights = np.multiply(weights, self.m / totals, dtype=self.pop.dtype)
+        return PopulationJob(self.pop, self.x, t, weights, self.own, self.m)
 
-class Population:
+
+class Population(PopulationCore):
     """Networks of one architecture, each with its own parameters, that are computed and trained together.
 
     What a network computes and learns depends neither on how many others there are nor on its place among them, bit for
@@ -194,15 +227,9 @@ class Population:
 
     def _build(self, n, net):
         """Set up all but the parameters; `net` is a network of the architecture."""
-        self.n, self._net, self._idle = n, net, []
         for name in ("layer_sizes", "activations", "loss", "reduction", "dtype", "n_inputs", "n_outputs", "n_params"):
             setattr(self, name, getattr(net, name))
-        row = -(-n // MOST_LANES) * MOST_LANES
-        if row * self.n_params * self.dtype.itemsize > 2**62:
-            raise MemoryError(f"{n} networks of {self.n_params} parameters do not fit into memory")
-        # A column for each network, so that those of one vector's lanes stand side by side.
-        storage = aligned_zeros(row * self.n_params, self.dtype).reshape(self.n_params, row)
-        self._storage, self._params = storage, storage[:, :n].T
+        self._params, self._idle = self._lay_out(net, n), []
         weights, biases, start = [], [], 0
         for n_in, n_out in zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True):
             end = start + n_in * n_out
@@ -230,8 +257,7 @@ class Population:
 
     @property
     def params(self) -> Floats:
-        vectors = np.ascontiguousarray(self._params)
-        vectors = vectors.copy() if np.shares_memory(vectors, self._storage) else vectors
+        vectors = np.array(self._params, order="C")
         vectors.setflags(write=False)
         return vectors
 
@@ -258,68 +284,12 @@ class Population:
     def _take_back(self, net, i):
         self._params[i] = net.params
 
-    def _inputs(self, X):
-        """X and whether it differs from network to network."""
-        x = as_reals(X, "X", self.dtype)
-        if x.ndim not in (1, 2, 3) or x.shape[-1] != self.n_inputs or (x.ndim == 3 and len(x) != self.n):
-            raise ValueError(f"X must have the shape ({self.n_inputs},) or (M, {self.n_inputs}) for the same samples "
-                             f"in all networks, or ({self.n}, M, {self.n_inputs}) for samples of each, got {x.shape}")
-        return x, x.ndim == 3
-
-    def predict(self, X: ArrayLike, out: Floats | None = None) -> Floats:
-        """Outputs of each network.
-
-        Parameters
-        ----------
-        X : array_like, shape (n_inputs,), (M, n_inputs) or (n, M, n_inputs)
-            The same samples for all networks, or those of each. NaN and infinity are allowed.
-        out : ndarray, shape (n, n_outputs) or (n, M, n_outputs), optional
-            Where to write the outputs: of the population's dtype, contiguous, writable, not overlapping X or the
-            parameters.
-
-        Returns
-        -------
-        ndarray, shape (n, n_outputs) or (n, M, n_outputs)
-            `out`, or a new array.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If X or out has the wrong shape, length, dtype or layout.
-
-        Examples
-        --------
-        >>> import fastbp, numpy as np
-        >>> pop = fastbp.Population(2, [1, 1], "identity", init=[[1.0, 0.0], [2.0, 0.5]])
-        >>> pop.predict([10.0])
-        array([[10. ], [20.5]])
-        >>> pop.predict(np.array([[[1.0]], [[2.0]]]))
-        array([[[1. ]], [[4.5]]])
-        """
-        x, own = self._inputs(X)
-        rows = x.shape[-2:-1]
-        y = self._checked_out(out, x, (self.n, *rows, self.n_outputs))
+    def _predict_one_by_one(self, x, y):
         net = self._worker()
         for i in range(self.n):
             self._lend(net, i)
-            net.predict(x[i] if own else x, y[i])
+            net.predict(x[i] if x.ndim == 3 else x, y[i])
         self._idle.append(net)
-        return y
-
-    def _checked_out(self, out, x, shape):
-        if out is None:
-            return np.empty(shape, self.dtype)
-        if not isinstance(out, np.ndarray):
-            raise TypeError(f"out must be a numpy.ndarray, got {came(out)}")
-        if out.dtype != self.dtype:
-            raise TypeError(f"out must have dtype {self.dtype}, got {out.dtype}")
-        if out.shape != shape:
-            raise ValueError(f"out must have the shape {shape}, got {out.shape}")
-        if not out.flags.carray:
-            raise ValueError("out must be C-contiguous, aligned and writable")
-        if np.may_share_memory(out, x) or np.may_share_memory(out, self._storage):
-            raise ValueError("out must not overlap X or the parameters")
-        return out
 
     def mean_and_std(self, X: ArrayLike) -> tuple[Floats, Floats]:
         """Mean and standard deviation of the networks' outputs: what an ensemble predicts, and how far it disagrees.
@@ -409,6 +379,8 @@ class Population:
 
     def _error_and_rms(self, data):
         """Both, for `data` that have been checked or not."""
+        if self._in_lanes and data.m:
+            return data.job().errors(None, get_num_threads())
         errors = np.empty((2, self.n))
         net = self._worker()
         for i in range(self.n):
@@ -453,8 +425,10 @@ class Population:
 
     def _gradients(self, data, gradients):
         """The errors; where there is an array of gradients, it is filled."""
+        data.check()
+        if self._in_lanes:
+            return data.job().errors(gradients, get_num_threads())[0]
         errors = np.empty(self.n)
-        data.samples()
         net = self._worker()
         for i in range(self.n):
             self._lend(net, i)
@@ -506,17 +480,20 @@ class Population:
         """
         data = Data(self, x, t)
         rates = None if learning_rate is None else one_each("learning_rate", learning_rate, self.n, False)
-        data.samples()
+        data.check()
         errors = np.full(self.n, np.nan)
-        net = self._worker()
-        for i in range(self.n):
-            self._lend(net, i)
-            try:
-                errors[i] = net.train_step(*data.of(i)[:2], None if rates is None else float(rates[i]))
-            except DivergenceError:
-                continue
-            self._take_back(net, i)
-        self._idle.append(net)
+        if self._in_lanes:
+            step(self, data, rates, errors)
+        else:
+            net = self._worker()
+            for i in range(self.n):
+                self._lend(net, i)
+                try:
+                    errors[i] = net.train_step(*data.of(i)[:2], None if rates is None else float(rates[i]))
+                except DivergenceError:
+                    continue
+                self._take_back(net, i)
+            self._idle.append(net)
         refused = np.flatnonzero(np.isnan(errors))
         if len(refused):
             warn(f"the updates of {len(refused)} of {self.n} networks would have left the finite numbers and were not "
@@ -607,7 +584,7 @@ class Population:
         if data.single:
             raise ValueError(f"X must be a set of samples of shape (M, {self.n_inputs}), got one sample; "
                              "train_step takes single samples")
-        data.samples()
+        data.check()
         validation = None if validation_data is None else self._validation(validation_data)
         return fit(self, data, validation, Options(
             epochs, batch_size, learning_rate, optimizer, l1, l2, shuffle, seed, desired_error, verbose, patience,
@@ -622,7 +599,7 @@ class Population:
             data = Data(self, X, T)
             if data.single:
                 raise ValueError(f"X must have the shape (M, {self.n_inputs}), got one sample")
-            data.samples()
+            data.check()
         except (TypeError, ValueError) as error:
             raise type(error)(f"validation_data: {error}") from None
         return data
@@ -650,7 +627,7 @@ class Population:
 
     def _like(self, vectors):
         """A population of this architecture with these parameters."""
-        pop = object.__new__(type(self))
+        pop = type(self).__new__(type(self))
         pop._build(len(vectors), self._net.copy())
         pop._rng = np.random.default_rng()
         pop.params = vectors
@@ -692,7 +669,7 @@ class Population:
                 raise ValueError(f"networks must be alike, but networks[{i}] is {net!r} and networks[0] {nets[0]!r}, "
                                  "or their losses or reductions differ")
         first = nets[0].copy()
-        pop = object.__new__(cls)
+        pop = cls.__new__(cls)
         pop._build(len(nets), Network(first.layer_sizes, first.activations, loss=first.loss, reduction=first.reduction,
                                       dtype=first.dtype, init="zeros"))
         pop._rng = np.random.default_rng()
@@ -784,7 +761,7 @@ class Population:
                                      f"parameters, got {n!r:.80}")
             net = Network.from_description(io.described(header, body[:len(body) // n]))
         params = np.frombuffer(body, io.STORED_DTYPES[net.dtype.name]).reshape(n, net.n_params)
-        pop = object.__new__(cls)
+        pop = cls.__new__(cls)
         pop._build(n, net)
         pop._rng = np.random.default_rng()
         pop.params = params
@@ -796,7 +773,7 @@ class Population:
 
 
 def _rebuild(cls, net, params, rng):
-    pop = object.__new__(cls)
+    pop = cls.__new__(cls)
     pop._build(len(params), net)
     pop._rng = rng
     pop.params = params

@@ -9,7 +9,7 @@ import numpy as np
 from fastbp import optimizers
 from fastbp._arrays import as_reals
 from fastbp._checks import check_flag, number
-from fastbp._core import get_num_threads, thread_count
+from fastbp._core import PopulationJob, get_num_threads, thread_count
 from fastbp.divergence import RUNAWAY, DivergenceError, magnitude
 from fastbp.training import population_history as stopped
 from fastbp.training import progress
@@ -35,31 +35,32 @@ def one_each(argument, values, n, low_allowed):
     return array
 
 
-def optimizer_of_each(optimizer, learning_rate, l1, l2, n):
-    """An optimizer for each network, in its first state, with the network's own rate and penalties."""
+def prototype(optimizer, learning_rate, l1, l2, n):
+    """The optimizer in its first state, and the rates and penalties that networks have of their own, or None."""
     rates = None if learning_rate is None else one_each("learning_rate", learning_rate, n, False)
-    template = optimizers.make(optimizer, None if rates is None else float(rates[0]))
-    template = template.copy()
-    template.reset()
+    made = optimizers.make(optimizer, None if rates is None else float(rates[0])).copy()
+    made.reset()
     penalties = {}
     for name, values in (("l1", l1), ("l2", l2)):
         if values is not None:
-            if getattr(template, name):
+            if getattr(made, name):
                 raise ValueError(f"{name} cannot be given together with an optimizer that has it, got {values!r:.80} "
-                                 f"and {template!r}")
+                                 f"and {made!r}")
             penalties[name] = one_each(name, values, n, True)
-    made = []
-    for i in range(n):
-        one = template.copy()
-        if rates is not None:
-            one.learning_rate = float(rates[i])
-        if penalties:
-            everything, own = one._everything(), {name: float(values[i]) for name, values in penalties.items()}
-            everything["numbers"] |= own
-            one._become(everything)
-            vars(one).update(own)
-        made.append(one)
-    return made
+    return made, rates, penalties
+
+
+def of_network(prototype, rates, penalties, i):
+    """A copy of the optimizer, with the rate and the penalties of network i."""
+    one = prototype.copy()
+    if rates is not None:
+        one.learning_rate = float(rates[i])
+    if penalties:
+        everything, own = one._everything(), {name: float(values[i]) for name, values in penalties.items()}
+        everything["numbers"] |= own
+        one._become(everything)
+        vars(one).update(own)
+    return one
 
 
 class OneByOne:
@@ -72,8 +73,8 @@ class OneByOne:
         The samples.
     batch : int
         How many make an update.
-    optimizers : list of Optimizer
-        That of each network.
+    numbers : tuple
+        What `prototype` returned.
     orders : ndarray of uint64 or None
         The stream of each network, from which its orders come; None for the samples as they stand.
     limits : tuple of float
@@ -81,12 +82,13 @@ class OneByOne:
     threads : int
     """
 
-    def __init__(self, pop, data, batch, optimizers, orders, limits, threads):
-        self.pop, self.samples, self.batch, self.optimizers = pop, data.samples(threads), batch, optimizers
+    def __init__(self, pop, data, batch, numbers, orders, limits, threads):
+        self.pop, self.samples, self.batch = pop, data.samples(threads), batch
+        self.optimizers = [of_network(*numbers, i) for i in range(pop.n)]
         self.orders, self.limits, self.threads = orders, limits, threads
 
-    def train(self, first, reasons, error, rms):
-        """Train for the epochs from `first` on, as many as `error` and `rms` have columns.
+    def train(self, first, count, reasons, error, rms):
+        """Train for `count` epochs from `first` on, whose errors go to these columns of `error` and `rms`.
 
         A network whose reason to stop is not TRAINING is left out; the others are given one if there is one.
         """
@@ -96,7 +98,7 @@ class OneByOne:
             net = self.pop._worker()
             for i in share:
                 self.pop._lend(net, i)
-                reasons[i] = self.train_one(net, i, first, error[i], rms[i])
+                reasons[i] = self.train_one(net, i, first, error[i, first:first + count], rms[i, first:first + count])
                 self.pop._take_back(net, i)
 
         if self.threads == 1:
@@ -126,6 +128,36 @@ class OneByOne:
         return stopped.TRAINING
 
 
+class InLanes:
+    """Trains the networks by the kernels that have one in each lane; see `OneByOne`."""
+
+    def __init__(self, pop, data, batch, numbers, orders, limits, threads):
+        self.optimizer, rates, self.penalties = numbers
+        if rates is None:
+            rates = np.full(pop.n, self.optimizer.learning_rate)
+        for rate in (rates.min(), rates.max()):
+            if not 0 < pop.dtype.type(rate) < inf:
+                raise ValueError(f"learning_rate must be positive and finite in {pop.dtype}, got {rate!r}")
+        self.rates, self.job, self.batch = rates, data.job(normalise=True), batch
+        self.orders, self.limits, self.threads = orders, limits, threads
+        for name in ("l1", "l2"):
+            if own := getattr(self.optimizer, name):
+                self.penalties[name] = np.full(pop.n, own)
+
+    def train(self, first, count, reasons, error, rms):
+        self.job.train(self.optimizer, self.batch, self.rates, self.penalties.get("l1"), self.penalties.get("l2"),
+                       self.orders, self.limits, reasons, error, rms, first, first, count, self.threads)
+
+
+def step(pop, data, rates, errors):
+    """One step of plain descent by each network in lanes; their errors, where a step was made."""
+    default = 0.1 if pop.reduction == "mean" else 0.1 / data.m
+    numbers = optimizers.SGD(1.0), np.full(pop.n, default) if rates is None else rates, {}
+    trainer = InLanes(pop, data, data.m, numbers, None, (-1.0, inf), get_num_threads())
+    reasons, rms = np.zeros(pop.n, np.intc), np.empty((pop.n, 1))
+    trainer.train(0, 1, reasons, errors[:, None], rms)
+
+
 class PopulationRun:
     """One call of `Population.fit`: its epochs, and their results so far."""
 
@@ -133,7 +165,7 @@ class PopulationRun:
         self.pop, self.trainer, self.stopping, self.validation = pop, trainer, stopping, validation
         self.shown, self.started = shown, perf_counter()
         self.net, self.source, self.done = pop, SimpleNamespace(terms=samples * pop.n * pop.n_outputs), 0
-        self.reasons = np.full(pop.n, stopped.TRAINING)
+        self.reasons = np.full(pop.n, stopped.TRAINING, np.intc)
         epochs = min(stopping.epochs, 64)
         self.error, self.rms = np.full((2, pop.n, epochs), np.nan)
         self.of_validation = np.full((2, pop.n, epochs if validation else 0), np.nan)
@@ -173,7 +205,7 @@ class PopulationRun:
         first, last = self.done, self.done + count
         self.grow(last)
         before, training = perf_counter() - self.started, self.reasons == stopped.TRAINING
-        self.trainer.train(first, self.reasons, self.error[:, first:last], self.rms[:, first:last])
+        self.trainer.train(first, count, self.reasons, self.error, self.rms)
         if self.validation:
             self.validate(first, training & (self.reasons != stopped.DIVERGED))
         seconds = perf_counter() - self.started
@@ -231,16 +263,16 @@ def fit(pop, data, validation, options, rng):
     if options.patience is not None and validation is None:
         raise ValueError(f"patience needs validation_data, got patience={options.patience!r} alone")
     threads = get_num_threads() if options.threads is None else thread_count("threads", options.threads)
-    of_each = optimizer_of_each(options.optimizer, options.learning_rate, options.l1, options.l2, pop.n)
-    batch = checked_batch_size(options.batch_size, of_each[0])
+    numbers = prototype(options.optimizer, options.learning_rate, options.l1, options.l2, pop.n)
+    batch = checked_batch_size(options.batch_size, numbers[0])
     batch = data.m if batch == "full" else min(batch, data.m)
     orders = None
     if options.shuffle:
         orders = streams("seed", rng if options.seed is None else options.seed, pop.n)
     shown = progress.make(options.verbose, stopping.epochs)
     largest = max(1.0, magnitude(pop, data.x), magnitude(pop, data.t))
-    trainer = OneByOne(pop, data, batch, of_each, orders, (stopping.desired_error, RUNAWAY * largest),
-                       min(threads, pop.n))
+    trainer = (InLanes if PopulationJob.trains(pop, numbers[0]) else OneByOne)(
+        pop, data, batch, numbers, orders, (stopping.desired_error, RUNAWAY * largest), min(threads, pop.n))
     run = PopulationRun(pop, trainer, stopping, validation, shown, data.m)
     run.train()
     return run.history()
