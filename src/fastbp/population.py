@@ -140,13 +140,23 @@ class Data:
 
     def job(self, normalise=False):
         """The samples for the kernels that compute networks in lanes."""
-        t, weights = self.t, self.weights
-        if t.dtype != self.pop.dtype:
-            t = t.astype(np.intp)
-        if normalise and weights is not None and self.pop.reduction == "mean":
+        pop, t, weights, labels = self.pop, self.t, self.weights, None
+        if t.dtype != pop.dtype:
+            t, labels = 0, t.astype(np.intp)
+        else:
+            t = t.reshape(*[pop.n] * self.own[1], self.m, pop.n_outputs)
+        # Each row is read in pieces of 128 bits.
+        lane = 16 // pop.dtype.itemsize
+        length = -(-(pop.n_inputs + 1 + pop.n_outputs) // lane) * lane
+        own = (pop.n,) if self.own[0] or (self.own[1] and labels is None) else ()
+        rows = np.zeros((*own, self.m, length), pop.dtype)
+        rows[..., :pop.n_inputs] = self.x
+        rows[..., pop.n_inputs] = 1
+        rows[..., pop.n_inputs + 1:pop.n_inputs + 1 + pop.n_outputs] = t
+        if normalise and weights is not None and pop.reduction == "mean":
             totals = weights.sum(axis=-1, keepdims=True, dtype=np.float64)
-            weights = np.multiply(weights, self.m / totals, dtype=self.pop.dtype)
-        return PopulationJob(self.pop, self.x, t, weights, self.own, self.m)
+            weights = np.multiply(weights, self.m / totals, dtype=pop.dtype)
+        return PopulationJob(pop, rows, labels, weights)
 
 
 class Population(PopulationCore):

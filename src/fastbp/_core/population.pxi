@@ -132,7 +132,8 @@ cdef class PopulationCore:
             return y
         self.describe(&job, 1 if ndim == 1 else shape[1])
         job.x, job.out = cnp.PyArray_DATA(x), cnp.PyArray_DATA(y)
-        job.x_network = job.m * self._net.n_inputs if ndim == 3 else 0
+        job.row_numbers = self._net.n_inputs
+        job.x_network = job.m * job.row_numbers if ndim == 3 else 0
         self.work(&job, self.kernels.predict_population, <double>job.n * job.m * self._net.n_params,
                   get_num_threads())
         return y
@@ -159,39 +160,33 @@ cdef class PopulationJob:
     Parameters
     ----------
     pop : PopulationCore
-    x, t, weights : ndarray
-        Of the population's dtype, `t` or of intp, as labels; `weights` may be None.
-    own : tuple of bool
-        Whether each of the three has an axis of networks in front.
-    m : int
-        Samples of a network.
+    rows : ndarray, shape (m, row_numbers) or (n, m, row_numbers)
+        Inputs, 1, targets and padding, as kernels.h has it.
+    labels : ndarray of intp, shape (m,) or (n, m), or None
+    weights : ndarray, shape (m,) or (n, m), or None
     """
     cdef PopulationCore pop
     cdef fastbp_population job
     cdef tuple arrays       # those that the job points to
     cdef cnp.ndarray mean, square
 
-    def __init__(self, PopulationCore pop not None, cnp.ndarray x not None, cnp.ndarray t not None, weights, own,
-                 Py_ssize_t m):
-        cdef cnp.ndarray weight_array, totals
+    def __init__(self, PopulationCore pop not None, cnp.ndarray rows not None, cnp.ndarray labels,
+                 cnp.ndarray weights):
+        cdef Py_ssize_t m = cnp.PyArray_DIM(rows, cnp.PyArray_NDIM(rows) - 2)
+        cdef cnp.ndarray totals = np.full(pop.n, float(m))
         self.pop = pop
         pop.describe(&self.job, m)
-        self.job.x = cnp.PyArray_DATA(x)
-        self.job.x_network = m * pop._net.n_inputs if own[0] else 0
-        if cnp.PyArray_TYPE(t) == pop._net.typenum:
-            self.job.t = cnp.PyArray_DATA(t)
-            self.job.t_network = m * pop._net.n_outputs if own[1] else 0
-        else:
-            self.job.labels = <const ptrdiff_t*>cnp.PyArray_DATA(t)
-            self.job.t_network = m if own[1] else 0
-        totals = np.full(pop.n, float(m))
+        self.job.x, self.job.row_numbers = cnp.PyArray_DATA(rows), cnp.PyArray_DIM(rows, cnp.PyArray_NDIM(rows) - 1)
+        self.job.x_network = m * self.job.row_numbers if cnp.PyArray_NDIM(rows) == 3 else 0
+        if labels is not None:
+            self.job.labels = <const ptrdiff_t*>cnp.PyArray_DATA(labels)
+            self.job.labels_network = m if cnp.PyArray_NDIM(labels) == 2 else 0
         if weights is not None:
-            weight_array = weights
-            self.job.weights = cnp.PyArray_DATA(weight_array)
-            self.job.weights_network = m if own[2] else 0
-            totals[:] = weight_array.sum(axis=-1, dtype=np.float64)
+            self.job.weights = cnp.PyArray_DATA(weights)
+            self.job.weights_network = m if cnp.PyArray_NDIM(weights) == 2 else 0
+            totals[:] = weights.sum(axis=-1, dtype=np.float64)
         self.job.total_weights = <const double*>cnp.PyArray_DATA(totals)
-        self.arrays = (x, t, weights, totals)
+        self.arrays = (rows, labels, weights, totals)
 
     cdef double multiplications(self, Py_ssize_t epochs):
         return 3.0 * self.job.n * self.job.m * self.pop._net.n_params * epochs

@@ -7,7 +7,7 @@ cdef extern from "numpy/random/bitgen.h":
         uint32_t (*next_uint32)(void*) noexcept
 
 cdef extern from "random.h" nogil:
-    void fastbp_shuffle(ptrdiff_t* order, ptrdiff_t m, uint64_t stream, ptrdiff_t epoch)
+    void fastbp_shuffle(uint32_t* order, ptrdiff_t m, uint64_t stream, ptrdiff_t epoch)
 
 # A fair generator must draw again with a probability below 1/2; only one that is stuck does so this often.
 cdef enum:
@@ -57,9 +57,9 @@ cdef class Samples:
 
     def _shuffle_by(self, stream, Py_ssize_t epoch):
         """The order of an epoch of this stream of random numbers (random.h), as networks of a population have it."""
-        if self.data.order == NULL:
-            self.follow(np.empty(self.m, np.intp))
-        fastbp_shuffle(<ptrdiff_t*>cnp.PyArray_DATA(self.order), self.m, stream, epoch)
+        cdef cnp.ndarray order = np.zeros(self.m, np.uint32)
+        fastbp_shuffle(<uint32_t*>cnp.PyArray_DATA(order), self.m, stream, epoch)
+        self.follow(order.astype(np.intp))
 
     def shuffle(self, rng):
         """A new random order from a numpy.random.Generator; it is returned, and the samples follow it."""

@@ -162,9 +162,11 @@ typedef struct {
     void *params, *mean, *square, *gradient; /* the latter is where gradients go, or null */
     /* The samples, of which there are m for each network. */
     ptrdiff_t m;
-    const void *x, *t, *weights; /* weights: null where all are 1 */
-    const ptrdiff_t *labels;
-    ptrdiff_t x_network, t_network, weights_network; /* numbers from one network's to the next's; 0: the same for all */
+    const void *x;               /* (m, row_numbers): inputs; but for predictions then 1, targets and padding of 128 bits */
+    ptrdiff_t row_numbers;
+    const void *weights;         /* null where all are 1 */
+    const ptrdiff_t *labels;     /* in place of targets, or null */
+    ptrdiff_t x_network, labels_network, weights_network; /* from one network's to the next's; 0: the same for all */
     int mean_error;              /* the reduction is "mean" */
     void *out;                   /* outputs (n, m, n_out) of a prediction */
     /* One a network. */

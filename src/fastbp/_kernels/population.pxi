@@ -17,14 +17,20 @@ cdef extern from "population.h" nogil:
     ctypedef struct lane_matrix:        # element [i, j] is at[i * row + j * column]
         const real* at
         ptrdiff_t row, column
+    void gather_rows(ptrdiff_t samples, ptrdiff_t numbers, const real** at, const uint32_t* orders, ptrdiff_t m, real* to,
+                     ptrdiff_t to_number, ptrdiff_t to_sample)
     void lane_product(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t depth, lane_matrix a, lane_matrix b,
-                      lane_matrix init, real* c, ptrdiff_t c_row)
+                      lane_matrix init, real* c, ptrdiff_t c_row, ptrdiff_t c_column)
     void wide_product(int wide, ptrdiff_t rows, ptrdiff_t depth, lane_matrix w, const real* a, lane_matrix init,
                       real* c)
+    void wide_squares(int wide, ptrdiff_t n, const real* a, vec* sums)
+    void wide_errors(int wide, ptrdiff_t n, const real* y, const real* t, const vec* h, real* d, vec* sums)
+    bint wide_permit(int wide, const vec* sizes, real bound, vec* mask)
+    void wide_mask(int wide, ptrdiff_t n, const vec* mask, real* a)
     void wide_descent(int wide, ptrdiff_t rows, ptrdiff_t columns, const real* a, const real* d, real* w)
 
 cdef extern from "random.h" nogil:
-    void fastbp_shuffle(ptrdiff_t* order, ptrdiff_t m, uint64_t stream, ptrdiff_t epoch)
+    void fastbp_shuffle(uint32_t* order, ptrdiff_t m, uint64_t stream, ptrdiff_t epoch)
 
 cdef enum:
     GROUP_SAMPLES = 8           # whose outputs stay in the first cache beside the parameters
@@ -54,15 +60,17 @@ cdef struct group:
     real* gradient
     real* mean
     real* square
-    real* inputs                # (n_in + 1, samples)
-    real* targets               # (n_out, samples)
+    real* inputs                # (row_numbers, samples)
+    real* targets               # the part of them behind the inputs and the ones
     real* weights               # (samples)
     real* row                   # r, y, t and e of a sample of one network, for losses that work on rows
     real* training              # (wide): the mask
+    bint all_training           # no lane is masked
     real* rates                 # (wide)
     double* errors              # (wide * VLEN): of the epoch so far
     double* squares
-    ptrdiff_t* orders           # (wide * VLEN, m); null: the samples as they stand
+    const real** rows           # (wide * VLEN): the samples of each network
+    uint32_t* orders            # (wide * VLEN, m); null: the samples as they stand
 
 
 cdef ptrdiff_t count_params(const fastbp_model* model) noexcept nogil:
@@ -104,7 +112,7 @@ cdef real* take(real** space, ptrdiff_t vectors) noexcept nogil:
 cdef ptrdiff_t cut_space(const fastbp_population* job, void* space, group* g) noexcept nogil:
     """Give the group its arrays, all of them as long as any bundle needs; returns their bytes."""
     cdef const fastbp_model* model = job.model
-    cdef ptrdiff_t n_in = model.layers[0].n_in, n_out = model.layers[model.n_layers - 1].n_out
+    cdef ptrdiff_t n_out = model.layers[model.n_layers - 1].n_out
     cdef ptrdiff_t layers_bytes = (model.n_layers * <ptrdiff_t>sizeof(group_layer) + 63) // 64 * 64
     cdef real* at = <real*>(<char*>space + layers_bytes)
     cdef ptrdiff_t samples = max(<ptrdiff_t>GROUP_SAMPLES, <ptrdiff_t>ONLINE_SAMPLES * FASTBP_BUNDLE)
@@ -117,8 +125,8 @@ cdef ptrdiff_t cut_space(const fastbp_population* job, void* space, group* g) no
     g.training, g.rates = take(&at, FASTBP_BUNDLE), take(&at, FASTBP_BUNDLE)
     g.params, g.gradient = take(&at, FASTBP_BUNDLE * g.n_params), take(&at, g.n_params)
     g.mean, g.square = take(&at, g.n_params), take(&at, g.n_params)
-    g.inputs = take(&at, samples * (max(n_in, n_out) + 1))
-    g.targets = take(&at, samples * (max(n_in, n_out) + 1))
+    g.inputs = take(&at, samples * job.row_numbers)
+    g.rows = <const real**>take(&at, FASTBP_BUNDLE * sizeof(real*) // sizeof(real))
     g.weights, g.row = take(&at, GROUP_SAMPLES), take(&at, 4 * (n_out // VLEN + 2))
     for l in range(model.n_layers):
         n_out = model.layers[l].n_out
@@ -131,7 +139,7 @@ cdef ptrdiff_t cut_space(const fastbp_population* job, void* space, group* g) no
             layer.net_inputs = at + (n_out + 1) * GROUP_SAMPLES * VLEN
             layer.deltas = at + (2 * n_out + 1) * GROUP_SAMPLES * VLEN
         take(&at, (3 * n_out + 1) * GROUP_SAMPLES)
-    g.orders = <ptrdiff_t*>at
+    g.orders = <uint32_t*>at
     return <char*>(g.orders + (FASTBP_BUNDLE * VLEN * job.m if job.streams != NULL else 0)) - <char*>space
 
 
@@ -143,12 +151,14 @@ cdef ptrdiff_t population_bytes(const fastbp_population* job) noexcept nogil:
 
 cdef void open_groups(const fastbp_population* job, void* space, ptrdiff_t first, int wide, group* g) noexcept nogil:
     """Make ready for the networks from `first` on, and fetch their parameters."""
-    cdef ptrdiff_t offset = 0
+    cdef ptrdiff_t offset = 0, lane
     cdef int l
     cut_space(job, space, g)
     g.wide, g.first = wide, first
     if job.streams == NULL:
         g.orders = NULL
+    for lane in range(wide * VLEN):
+        g.rows[lane] = <const real*>job.x + network_of(g, lane) * job.x_network
     for l in range(g.n_layers):
         g.layers[l].w = g.params + offset * wide * VLEN
         g.layers[l].gradient = g.gradient + offset * VLEN
@@ -177,41 +187,24 @@ cdef inline ptrdiff_t network_of(const group* g, ptrdiff_t lane) noexcept nogil:
     return min(g.first + lane, g.job.n - 1)
 
 
-cdef void gather_group(const group* g, ptrdiff_t lanes, ptrdiff_t place, ptrdiff_t m, real* inputs, real* targets,
-                       ptrdiff_t neuron, ptrdiff_t step) noexcept nogil:
-    """m samples from `place` of each network's order; where a number goes is neuron * its index + step * the sample."""
+cdef inline ptrdiff_t sample_of(const group* g, ptrdiff_t lane, ptrdiff_t place) noexcept nogil:
+    return place if g.orders == NULL else g.orders[lane * g.job.m + place]
+
+
+cdef void gather_group(group* g, ptrdiff_t place, ptrdiff_t m) noexcept nogil:
+    """m samples from `place` of each network's order, for a batch."""
     cdef const fastbp_population* job = g.job
-    cdef const fastbp_model* model = job.model
-    cdef ptrdiff_t n_in = model.layers[0].n_in, n_out = model.layers[model.n_layers - 1].n_out
-    cdef ptrdiff_t lane, s, i, v, sample, network
-    cdef const real* x
-    cdef const real* t
-    if g.orders == NULL and job.x_network == 0:
-        for s in range(m):
-            x = <const real*>job.x + (place + s) * n_in
-            for i in range(n_in):
-                for v in range(lanes // VLEN):
-                    v_store(inputs + i * neuron + s * step + v * VLEN, v_set1(x[i]))
-    else:
-        for lane in range(lanes):
-            network = network_of(g, lane)
+    cdef const real* at[16]
+    cdef ptrdiff_t lane, s
+    for lane in range(VLEN):
+        at[lane] = g.rows[lane] + (place * job.row_numbers if g.orders == NULL else 0)
+    gather_rows(m, job.row_numbers, at, g.orders + place if g.orders != NULL else NULL, job.m, g.inputs, m * VLEN, VLEN)
+    g.targets = g.inputs + (job.model.layers[0].n_in + 1) * m * VLEN
+    if job.weights != NULL:
+        for lane in range(VLEN):
             for s in range(m):
-                sample = place + s if g.orders == NULL else g.orders[lane * job.m + place + s]
-                x = <const real*>job.x + network * job.x_network + sample * n_in
-                for i in range(n_in):
-                    inputs[i * neuron + s * step + lane] = x[i]
-    if targets == NULL:
-        return
-    for lane in range(lanes):
-        network = network_of(g, lane)
-        for s in range(m):
-            sample = place + s if g.orders == NULL else g.orders[lane * job.m + place + s]
-            if job.t != NULL:
-                t = <const real*>job.t + network * job.t_network + sample * n_out
-                for i in range(n_out):
-                    targets[i * neuron + s * step + lane] = t[i]
-            if job.weights != NULL:
-                g.weights[s * VLEN + lane] = (<const real*>job.weights)[network * job.weights_network + sample]
+                g.weights[s * VLEN + lane] = (<const real*>job.weights)[
+                    network_of(g, lane) * job.weights_network + sample_of(g, lane, place + s)]
 
 
 cdef inline void ones_after(real* outputs, ptrdiff_t n, ptrdiff_t m) noexcept nogil:
@@ -249,7 +242,7 @@ cdef void forward_group(const group* g, ptrdiff_t m, ptrdiff_t step) noexcept no
         weights.at, weights.row, weights.column = layer.w, step, layer.n_out * step
         biases.at, biases.row, biases.column = layer.w + layer.n_in * layer.n_out * step, step, 0
         inputs.at, inputs.row, inputs.column = layer.inputs, m * VLEN, VLEN
-        lane_product(layer.n_out, m, layer.n_in, weights, inputs, biases, layer.net_inputs, m * VLEN)
+        lane_product(layer.n_out, m, layer.n_in, weights, inputs, biases, layer.net_inputs, m * VLEN, VLEN)
         if layer.activation == FASTBP_SOFTMAX:
             softmax_group(layer, m)
         else:
@@ -284,7 +277,7 @@ cdef void errors_of_group(const group* g, ptrdiff_t place, ptrdiff_t m, double s
     cdef const fastbp_model* model = job.model
     cdef const fastbp_layer* layout = &model.layers[g.n_layers - 1]
     cdef const group_layer* layer = &g.layers[g.n_layers - 1]
-    cdef ptrdiff_t lane, s, j, at, sample, label, n = layer.n_out
+    cdef ptrdiff_t lane, s, j, at, label, n = layer.n_out
     cdef real* r = g.row
     cdef real* y = r + (n // VLEN + 2) * VLEN
     cdef real* t = y + (n // VLEN + 2) * VLEN
@@ -304,8 +297,7 @@ cdef void errors_of_group(const group* g, ptrdiff_t place, ptrdiff_t m, double s
             else:
                 label = -1
                 if job.labels != NULL:
-                    sample = place + s if g.orders == NULL else g.orders[lane * job.m + place + s]
-                    label = job.labels[network_of(g, lane) * job.t_network + sample]
+                    label = job.labels[network_of(g, lane) * job.labels_network + sample_of(g, lane, place + s)]
                 loss = cross_entropy_row(layout, model.fused, r, y, NULL if job.labels != NULL else t, label,
                                          <real>(scale * weight), e, &g.squares[lane])
             g.errors[lane] += weight * loss
@@ -324,31 +316,30 @@ cdef void backward_group(const group* g, ptrdiff_t m, bint accumulate) noexcept 
         layer = &g.layers[l]
         if not (l == g.n_layers - 1 and g.job.model.fused):
             multiply_by_slope(layer.activation, layer.net_inputs, layer.outputs, layer.deltas, layer.n_out * m * VLEN)
-        inputs.at, inputs.row, inputs.column = layer.inputs, m * VLEN, VLEN
-        deltas.at, deltas.row, deltas.column = layer.deltas, VLEN, m * VLEN
-        sums.at, sums.row, sums.column = layer.gradient, layer.n_out * VLEN, VLEN
+        # The gradient's rows are the outputs, which are fewer than the inputs in most last layers.
+        deltas.at, deltas.row, deltas.column = layer.deltas, m * VLEN, VLEN
+        inputs.at, inputs.row, inputs.column = layer.inputs, VLEN, m * VLEN
+        sums.at, sums.row, sums.column = layer.gradient, VLEN, layer.n_out * VLEN
         if not accumulate:
             sums.at, sums.row, sums.column = zero, 0, 0
-        lane_product(layer.n_in + 1, layer.n_out, m, inputs, deltas, sums, layer.gradient, layer.n_out * VLEN)
+        lane_product(layer.n_out, layer.n_in + 1, m, deltas, inputs, sums, layer.gradient, VLEN, layer.n_out * VLEN)
         if l > 0:
             weights.at, weights.row, weights.column = layer.w, layer.n_out * VLEN, VLEN
-            deltas.row, deltas.column = m * VLEN, VLEN
             sums.at, sums.row, sums.column = zero, 0, 0
-            lane_product(layer.n_in, m, layer.n_out, weights, deltas, sums, g.layers[l - 1].deltas, m * VLEN)
+            lane_product(layer.n_in, m, layer.n_out, weights, deltas, sums, g.layers[l - 1].deltas, m * VLEN, VLEN)
 
 
-cdef void gradient_of_group(const group* g, ptrdiff_t place, ptrdiff_t m, double scale,
+cdef void gradient_of_group(group* g, ptrdiff_t place, ptrdiff_t m, double scale,
                             bint forward_only) noexcept nogil:
     """E, squares and gradient of m samples, block by block."""
     cdef ptrdiff_t done = 0, rows
     cdef int l
     while done < m:
         rows = min(m - done, <ptrdiff_t>GROUP_SAMPLES)
-        gather_group(g, VLEN, place + done, rows, g.inputs, g.targets, rows * VLEN, VLEN)
+        gather_group(g, place + done, rows)
         forward_group(g, rows, VLEN)
         errors_of_group(g, place + done, rows, scale)
         if not forward_only:
-            ones_after(g.inputs, g.layers[0].n_in, rows)
             for l in range(g.n_layers - 1):
                 ones_after(g.layers[l].outputs, g.layers[l].n_out, rows)
             backward_group(g, rows, done > 0)
@@ -454,80 +445,65 @@ cdef void update_group(const group* g, ptrdiff_t steps) noexcept nogil:
             v_store(w + i * VLEN, v_sub(v_load(w + i * VLEN), v_and(training, step)))
 
 
-cdef inline void online_step(const int wide, const group* g, const real* inputs, const real* targets, vec* squares,
+cdef inline void online_step(const int wide, group* g, const real* inputs, const real* targets, vec* squares,
                              vec* rates, vec* training) noexcept nogil:
     """Forward, back and update for one sample of each network of a bundle; see train_singly."""
     cdef const group_layer* layer
     cdef lane_matrix weights, init
-    cdef vec sizes_a[MOST_WIDE]
-    cdef vec sizes_d[MOST_WIDE]
-    cdef vec difference
-    cdef real* d
-    cdef const real* a
-    cdef ptrdiff_t i, v, step = wide * VLEN
-    cdef int l
+    cdef vec sizes[MOST_WIDE]       # the squares of all numbers that are multiplied for the update
+    cdef const real* a = inputs
+    cdef ptrdiff_t v, step = wide * VLEN
+    cdef int l, last = g.n_layers - 1
     for v in range(wide):
-        sizes_a[v] = sizes_d[v] = v_zero()
-    a = inputs
+        sizes[v] = v_zero()
     for l in range(g.n_layers):
         layer = &g.layers[l]
-        for i in range(layer.n_in):
-            for v in range(wide):
-                sizes_a[v] = v_add(sizes_a[v], v_abs(v_load(a + i * step + v * VLEN)))
+        wide_squares(wide, layer.n_in, a, sizes)
         weights.at, weights.row, weights.column = layer.w, step, layer.n_out * step
         init.at, init.row = layer.w + layer.n_in * layer.n_out * step, step
         wide_product(wide, layer.n_out, layer.n_in, weights, a, init, layer.net_inputs)
         activate_elements(layer.activation, layer.net_inputs, layer.outputs, layer.n_out * step)
         a = layer.outputs
-    layer = &g.layers[g.n_layers - 1]
-    for i in range(layer.n_out):
-        for v in range(wide):
-            difference = v_sub(v_load(layer.outputs + i * step + v * VLEN), v_load(targets + i * step + v * VLEN))
-            squares[v] = v_fma(difference, difference, squares[v])
-            v_store(layer.deltas + i * step + v * VLEN, v_mul(rates[v], difference))
-    for l in range(g.n_layers - 1, -1, -1):
+    layer = &g.layers[last]
+    wide_errors(wide, layer.n_out, layer.outputs, targets, rates, layer.deltas, squares)
+    for l in range(last, -1, -1):
         layer = &g.layers[l]
-        d = layer.deltas
-        if l + 1 < g.n_layers:
+        if l < last:
             weights.at, init.at = g.layers[l + 1].w, NULL
             weights.row, weights.column = g.layers[l + 1].n_out * step, step
-            wide_product(wide, layer.n_out, g.layers[l + 1].n_out, weights, g.layers[l + 1].deltas, init, d)
-        multiply_by_slope(layer.activation, layer.net_inputs, layer.outputs, d, layer.n_out * step)
-        for i in range(layer.n_out):
-            for v in range(wide):
-                sizes_d[v] = v_add(sizes_d[v], v_abs(v_load(d + i * step + v * VLEN)))
-    for v in range(wide):
-        # The largest a times the largest d is below their sums'.
-        training[v] = v_and(training[v], v_and(
-            bits_where(v_lt(sizes_d[v], v_set1(SAFE_UPDATE))),
-            bits_where(v_lt(v_mul(sizes_a[v], sizes_d[v]), v_set1(SAFE_UPDATE)))))
+            wide_product(wide, layer.n_out, g.layers[l + 1].n_out, weights, g.layers[l + 1].deltas, init, layer.deltas)
+        multiply_by_slope(layer.activation, layer.net_inputs, layer.outputs, layer.deltas, layer.n_out * step)
+        wide_squares(wide, layer.n_out, layer.deltas, sizes)
+    if not wide_permit(wide, sizes, SAFE_UPDATE, training) or not g.all_training:
+        for l in range(g.n_layers):
+            wide_mask(wide, g.layers[l].n_out, training, g.layers[l].deltas)
+        g.all_training = False
     for l in range(g.n_layers):
         layer = &g.layers[l]
-        for i in range(layer.n_out):
-            for v in range(wide):
-                d = layer.deltas + i * step + v * VLEN
-                v_store(d, v_and(training[v], v_load(d)))
         wide_descent(wide, layer.n_in, layer.n_out, inputs if l == 0 else g.layers[l - 1].outputs, layer.deltas, layer.w)
 
 
-cdef inline void train_bundle_online(const int wide, const group* g) noexcept nogil:
+cdef inline void train_bundle_online(const int wide, group* g) noexcept nogil:
     """One epoch, an update for each sample."""
-    cdef ptrdiff_t place = 0, m, s, v, lane, step = wide * VLEN, n_in = g.layers[0].n_in
-    cdef ptrdiff_t n_out = g.layers[g.n_layers - 1].n_out
+    cdef ptrdiff_t place = 0, m, s, v, lane, step = wide * VLEN, row = g.job.row_numbers * wide * VLEN
+    cdef ptrdiff_t targets = (g.layers[0].n_in + 1) * step
     cdef vec squares[MOST_WIDE]
     cdef vec training[MOST_WIDE]
     cdef vec rates[MOST_WIDE]
+    cdef const real* at[16]
     cdef real lanes[16]
     for v in range(wide):
         training[v], rates[v] = v_load(g.training + v * VLEN), v_load(g.rates + v * VLEN)
     while place < g.job.m:
         m = min(g.job.m - place, <ptrdiff_t>ONLINE_SAMPLES)
-        gather_group(g, step, place, m, g.inputs, g.targets, step, step * max(n_in, n_out))
         for v in range(wide):
+            for lane in range(VLEN):
+                at[lane] = g.rows[v * VLEN + lane] + (place * g.job.row_numbers if g.orders == NULL else 0)
+            gather_rows(m, g.job.row_numbers, at, g.orders + v * VLEN * g.job.m + place if g.orders != NULL else NULL,
+                        g.job.m, g.inputs + v * VLEN, step, row)
             squares[v] = v_zero()
         for s in range(m):
-            online_step(wide, g, g.inputs + s * step * max(n_in, n_out), g.targets + s * step * max(n_in, n_out),
-                        squares, rates, training)
+            online_step(wide, g, g.inputs + s * row, g.inputs + s * row + targets, squares, rates, training)
         for v in range(wide):
             v_store(lanes, squares[v])
             for lane in range(VLEN):
@@ -538,7 +514,7 @@ cdef inline void train_bundle_online(const int wide, const group* g) noexcept no
         v_store(g.training + v * VLEN, training[v])
 
 
-cdef void train_group_in_batches(const group* g, ptrdiff_t* steps) noexcept nogil:
+cdef void train_group_in_batches(group* g, ptrdiff_t* steps) noexcept nogil:
     """One epoch, an update for each batch."""
     cdef const fastbp_population* job = g.job
     cdef ptrdiff_t place = 0, m
@@ -565,13 +541,14 @@ cdef bint lane_is_training(const group* g, ptrdiff_t lane) noexcept nogil:
     return g.first + lane < g.job.n and g.job.stopped[g.first + lane] == FASTBP_IN_TRAINING
 
 
-cdef bint begin_epoch(const group* g, ptrdiff_t epoch) noexcept nogil:
+cdef bint begin_epoch(group* g, ptrdiff_t epoch) noexcept nogil:
     """Masks, rates, sums and orders; False where no network trains any longer."""
     cdef const fastbp_population* job = g.job
     cdef ptrdiff_t lane, lanes = g.wide * VLEN
     cdef real ones[16]
     cdef bint any_training = False
     v_store(ones, v_first_lanes(VLEN))
+    g.all_training = True
     for lane in range(lanes):
         g.errors[lane] = g.squares[lane] = 0
         g.training[lane] = 0
@@ -580,8 +557,10 @@ cdef bint begin_epoch(const group* g, ptrdiff_t epoch) noexcept nogil:
             memcpy(g.training + lane, ones, sizeof(real))
             if g.orders != NULL:
                 fastbp_shuffle(g.orders + lane * job.m, job.m, job.streams[g.first + lane], epoch)
-        elif g.orders != NULL:
-            memset(g.orders + lane * job.m, 0, job.m * sizeof(ptrdiff_t))
+            continue
+        g.all_training = False
+        if g.orders != NULL:
+            memset(g.orders + lane * job.m, 0, job.m * sizeof(uint32_t))
     for lane in range(g.wide):
         v_store(g.rates + lane * VLEN, numbers_of(g, job.rates, lane, job.batch if job.divided else 1))
     return any_training
@@ -670,6 +649,20 @@ cdef void scale_gradient(const group* g) noexcept nogil:
         v_store(g.gradient + i * VLEN, v_div(v_load(g.gradient + i * VLEN), total))
 
 
+cdef void gather_inputs(const group* g, ptrdiff_t place, ptrdiff_t m) noexcept nogil:
+    """Inputs of m samples for a prediction, where rows have no padding."""
+    cdef const real* x
+    cdef ptrdiff_t lane, s, i, n = g.layers[0].n_in
+    for lane in range(VLEN if g.job.x_network != 0 else 1):
+        x = <const real*>g.job.x + network_of(g, lane) * g.job.x_network + place * n
+        for s in range(m):
+            for i in range(n):
+                if g.job.x_network == 0:
+                    v_store(g.inputs + (i * m + s) * VLEN, v_set1(x[s * n + i]))
+                else:
+                    g.inputs[(i * m + s) * VLEN + lane] = x[s * n + i]
+
+
 cdef void predict_population(const fastbp_population* job, ptrdiff_t first, ptrdiff_t groups,
                              void* space) noexcept nogil:
     """The outputs of a bundle's networks. For few samples the parameters are read where they stand."""
@@ -691,7 +684,7 @@ cdef void predict_population(const fastbp_population* job, ptrdiff_t first, ptrd
         place = 0
         while place < job.m:
             m = min(job.m - place, <ptrdiff_t>GROUP_SAMPLES)
-            gather_group(&g, VLEN, place, m, g.inputs, NULL, m * VLEN, VLEN)
+            gather_inputs(&g, place, m)
             forward_group(&g, m, step)
             for lane in range(min(<ptrdiff_t>VLEN, job.n - g.first)):
                 out = <real*>job.out + ((g.first + lane) * job.m + place) * n_out

@@ -15,25 +15,25 @@ static inline uint64_t fastbp_random(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-/* The order of m < 2**32 samples in an epoch of a stream: Fisher and Yates's shuffle of 0, 1, ..., with numbers below a
- * bound by Lemire's method (2019). Each epoch has its own place in the stream, so none needs the order before it. */
-static inline void fastbp_shuffle(ptrdiff_t *order, ptrdiff_t m, uint64_t stream, ptrdiff_t epoch)
+/* The order of m < 2**32 samples in an epoch of a stream: Fisher and Yates's shuffle, from the inside out, with numbers
+ * below a bound by Lemire's method (2019), two from each of the generator's. Each epoch has its own place in the stream,
+ * so none needs the order before it. */
+static inline void fastbp_shuffle(uint32_t *order, ptrdiff_t m, uint64_t stream, ptrdiff_t epoch)
 {
-    uint64_t state = stream ^ (uint64_t)epoch * UINT64_C(0xD1B54A32D192ED03);
+    uint64_t state = stream ^ (uint64_t)epoch * UINT64_C(0xD1B54A32D192ED03), bits = 0;
     state = fastbp_random(&state);
-    for (ptrdiff_t i = 0; i < m; i++)
-        order[i] = i;
-    for (ptrdiff_t i = m - 1; i > 0; i--) {
+    for (ptrdiff_t i = 0; i < m; i++) {
         const uint32_t bound = (uint32_t)(i + 1);
-        uint64_t product = (fastbp_random(&state) >> 32) * bound;
+        bits = i % 2 ? bits >> 32 : fastbp_random(&state);
+        uint64_t product = (bits & UINT32_MAX) * bound;
         if ((uint32_t)product < bound) {
             const uint32_t unfair = (uint32_t)-(int64_t)bound % bound;
             while ((uint32_t)product < unfair)
                 product = (fastbp_random(&state) >> 32) * bound;
         }
-        const ptrdiff_t j = (ptrdiff_t)(product >> 32), other = order[j];
-        order[j] = order[i];
-        order[i] = other;
+        const ptrdiff_t j = (ptrdiff_t)(product >> 32);
+        order[i] = order[j]; /* which is what was there before where j is i, and not yet anything */
+        order[j] = (uint32_t)i;
     }
 }
 #endif

@@ -72,10 +72,9 @@ cdef extern from "kernels.h" nogil:
         void* square
         void* gradient
         const void* x
-        const void* t
         const void* weights
         const ptrdiff_t* labels
-        ptrdiff_t x_network, t_network, weights_network
+        ptrdiff_t row_numbers, x_network, labels_network, weights_network
         int mean_error
         void* out
         const uint64_t* streams
