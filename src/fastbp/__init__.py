@@ -19,16 +19,21 @@ from fastbp.training.history import EpochState, History
 
 if TYPE_CHECKING:
     from fastbp.levenberg_marquardt import LevenbergMarquardt
+    from fastbp.population import Population
     from fastbp.prediction_interval import PredictionInterval
+    from fastbp.training.population_history import PopulationHistory
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "DivergenceError", "EpochState", "FormatError", "History", "Huber",
-           "LevenbergMarquardt", "Nadam", "Network", "PredictionInterval", "Quantile", "RMSprop", "Rprop", "Trace",
+           "LevenbergMarquardt", "Nadam", "Network", "Population", "PopulationHistory", "PredictionInterval", "Quantile",
+           "RMSprop", "Rprop", "Trace",
            "UnreachableTargetsWarning", "__version__", "get_include", "get_num_threads", "load", "set_num_threads",
            "show_config", "uniform"]
 
 
 # Imported when they are asked for, which few programs do.
-_LATER = {"LevenbergMarquardt": "fastbp.levenberg_marquardt", "PredictionInterval": "fastbp.prediction_interval"}
+_LATER = {"LevenbergMarquardt": "fastbp.levenberg_marquardt", "Population": "fastbp.population",
+          "PopulationHistory": "fastbp.training.population_history",
+          "PredictionInterval": "fastbp.prediction_interval"}
 
 
 def __getattr__(name):

@@ -18,6 +18,7 @@ lock says who may read it and who may change it. The parts:
     bound.pxi           Bound: a network and the arrays that it was bound to
     handle.pxi          Handle: a network for compiled loops
     optimizer.pxi       Optimizer: numbers and state of an optimizer
+    population.pxi      PopulationCore, PopulationJob: many networks in lanes
 """
 
 import copy
@@ -395,3 +396,4 @@ cdef class Core(Traceable):
 include "optimizer.pxi"
 include "bound.pxi"
 include "handle.pxi"
+include "population.pxi"

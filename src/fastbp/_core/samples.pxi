@@ -6,6 +6,9 @@ cdef extern from "numpy/random/bitgen.h":
         void* state
         uint32_t (*next_uint32)(void*) noexcept
 
+cdef extern from "random.h" nogil:
+    void fastbp_shuffle(uint32_t* order, ptrdiff_t m, uint64_t stream, ptrdiff_t epoch)
+
 # A fair generator must draw again with a probability below 1/2; only one that is stuck does so this often.
 cdef enum:
     DRAWS = 1000
@@ -51,6 +54,12 @@ cdef class Samples:
     cdef void follow(self, cnp.ndarray order) noexcept:
         self.order = order
         self.data.order = <const ptrdiff_t*>cnp.PyArray_DATA(order)
+
+    def _shuffle_by(self, stream, Py_ssize_t epoch):
+        """The order of an epoch of this stream of random numbers (random.h), as networks of a population have it."""
+        cdef cnp.ndarray order = np.zeros(self.m, np.uint32)
+        fastbp_shuffle(<uint32_t*>cnp.PyArray_DATA(order), self.m, stream, epoch)
+        self.follow(order.astype(np.intp))
 
     def shuffle(self, rng):
         """A new random order from a numpy.random.Generator; it is returned, and the samples follow it."""

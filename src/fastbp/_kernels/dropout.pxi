@@ -1,14 +1,8 @@
 # Dropout (Srivastava et al. 2014, section 10, "inverted"): in training, each output of a hidden layer is dropped with a
 # probability p, and the others are divided by 1 - p, so that their expectation is what a prediction uses.
 
-cdef inline uint32_t random_bits(uint64_t* state) noexcept nogil:
-    """The upper half of the next number of SplitMix64 (Steele, Lea and Flood 2014)."""
-    cdef uint64_t z
-    state[0] += <uint64_t>0x9E3779B97F4A7C15
-    z = state[0]
-    z = (z ^ (z >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
-    z = (z ^ (z >> 27)) * <uint64_t>0x94D049BB133111EB
-    return <uint32_t>((z ^ (z >> 31)) >> 32)
+cdef extern from "random.h" nogil:
+    uint64_t fastbp_random(uint64_t* state)
 
 
 cdef void multiply_elements(const real* x, const real* y, real* product, ptrdiff_t n) noexcept nogil:
@@ -32,6 +26,6 @@ cdef void drop_outputs(TypedWorkspace work, int l, ptrdiff_t at, ptrdiff_t n) no
     cdef uint64_t random = work.random
     cdef ptrdiff_t i
     for i in range(n):
-        mask[i] = 0 if random_bits(&random) < bound else kept
+        mask[i] = 0 if <uint32_t>(fastbp_random(&random) >> 32) < bound else kept
     work.random = random
     multiply_elements(mask, output_of(work, l) + at, kept_of(work, l) + at, padded(n))

@@ -148,6 +148,27 @@ cdef void train_entry(const fastbp_model* model, Workspace work, const fastbp_sa
     leave_float_mode(before)
 
 
+cdef void predict_population_entry(const fastbp_population* job, ptrdiff_t first, ptrdiff_t groups,
+                                   void* space) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    predict_population(job, first, groups, space)
+    leave_float_mode(before)
+
+
+cdef void differentiate_population_entry(const fastbp_population* job, ptrdiff_t first, ptrdiff_t groups,
+                                         void* space) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    differentiate_population(job, first, groups, space)
+    leave_float_mode(before)
+
+
+cdef void train_population_entry(const fastbp_population* job, ptrdiff_t first, ptrdiff_t groups,
+                                 void* space) noexcept nogil:
+    cdef float_mode before = enter_float_mode()
+    train_population(job, first, groups, space)
+    leave_float_mode(before)
+
+
 cdef fastbp_kernels functions
 functions.abi = FASTBP_KERNELS_ABI
 functions.vector_bytes = V_BYTES
@@ -179,5 +200,11 @@ functions.param_rows = param_rows_entry
 functions.add_gradient = add_gradient_entry
 functions.update = update_entry
 functions.train = train_entry
+functions.suits_population = suits_population
+functions.trains_as_population = trains_as_population
+functions.population_bytes = population_bytes
+functions.predict_population = predict_population_entry
+functions.differentiate_population = differentiate_population_entry
+functions.train_population = train_population_entry
 
 table = PyCapsule_New(&functions, FASTBP_CAPSULE, NULL)

@@ -162,6 +162,36 @@ struct fastbp_crew {
     void (*run)(fastbp_crew *, int pieces, fastbp_task task, void *job);
 };
 
+/* Networks of a population in lanes (population.pxi), and what is to be done with them. Parameters and arrays of their
+ * layout are (n_params, row): in the order of Network.params, a column for each network. */
+typedef struct {
+    const fastbp_model *model;   /* the architecture; its parameters are not used */
+    ptrdiff_t n, row;            /* networks; numbers from one parameter's to the next's, whole vectors */
+    void *params, *mean, *square, *gradient; /* the latter is where gradients go, or null */
+    /* The samples, of which there are m for each network. */
+    ptrdiff_t m;
+    const void *x;               /* (m, row_numbers): inputs; but for predictions then 1, targets and padding of 128 bits */
+    ptrdiff_t row_numbers;
+    const void *weights;         /* null where all are 1 */
+    const ptrdiff_t *labels;     /* in place of targets, or null */
+    ptrdiff_t x_network, labels_network, weights_network; /* from one network's to the next's; 0: the same for all */
+    int mean_error;              /* the reduction is "mean" */
+    void *out;                   /* outputs (n, m, n_out) of a prediction */
+    /* One a network. */
+    const uint64_t *streams;     /* of random numbers for orders (random.h); null: the samples as they stand */
+    const double *rates, *l1, *l2, *total_weights;
+    int *stopped;                /* FASTBP_IN_TRAINING, or why it has stopped; such a network is left as it is */
+    double *error, *rms;         /* (n, history): where the errors of the epochs go */
+    ptrdiff_t history;
+    /* Of a training. */
+    ptrdiff_t batch, epoch, epochs;  /* samples of an update; the first epoch, and how many there are */
+    int divided;                 /* an update of m samples takes the rate divided by m */
+    fastbp_optimizer optimizer;  /* the numbers of all but rates and penalties; `steps` are those before the first epoch */
+    double desired, runaway;     /* RMS errors: a network stops when its own is not above the first or above the second */
+} fastbp_population;
+enum { FASTBP_IN_TRAINING, FASTBP_HAS_DIVERGED, FASTBP_HAS_LEARNT };
+#define FASTBP_BUNDLE 4 /* groups of as many networks as a vector has lanes, that are worked on together */
+
 /* A flag that one thread raises under the core's lock and another one reads between two updates, without it. */
 #if defined(_MSC_VER) && !defined(__clang__)
 static inline int fastbp_flag(const int *flag) { return *(volatile const int *)flag; }

@@ -74,3 +74,12 @@ ctypedef struct fastbp_kernels:
     void (*train)(const fastbp_model*, Workspace work, const fastbp_samples*, ptrdiff_t start, ptrdiff_t stop,
                   ptrdiff_t batch, bint mean, fastbp_optimizer*, const int* waiting, fastbp_crew*,
                   fastbp_progress*) noexcept nogil
+    # Networks in lanes: whether those of an architecture, and those of an optimizer, are; what a thread needs to work on
+    # a bundle of `groups`; and the work on the networks of a bundle, from `first` on.
+    bint (*suits_population)(const fastbp_model*) noexcept nogil
+    bint (*trains_as_population)(const fastbp_optimizer*) noexcept nogil
+    ptrdiff_t (*population_bytes)(const fastbp_population*) noexcept nogil
+    void (*predict_population)(const fastbp_population*, ptrdiff_t first, ptrdiff_t groups, void* space) noexcept nogil
+    void (*differentiate_population)(const fastbp_population*, ptrdiff_t first, ptrdiff_t groups,
+                                     void* space) noexcept nogil
+    void (*train_population)(const fastbp_population*, ptrdiff_t first, ptrdiff_t groups, void* space) noexcept nogil

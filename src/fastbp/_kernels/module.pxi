@@ -6,10 +6,10 @@
 # file for each part of the method. They are included and not cimported: a .pxd would have one `real` for all modules.
 
 from cpython.pycapsule cimport PyCapsule_New
-from libc.math cimport exp, expm1, fabs, isfinite, log, log1p, pow, sqrt, tanh
+from libc.math cimport INFINITY, exp, expm1, fabs, isfinite, log, log1p, pow, sqrt, tanh
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from fastbp._core cimport Workspace
 from fastbp._kernels.kernels cimport *
@@ -115,4 +115,5 @@ include "narrow.pxi"
 include "chain.pxi"
 include "online.pxi"
 include "train.pxi"
+include "population.pxi"
 include "entries.pxi"

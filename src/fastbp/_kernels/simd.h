@@ -38,6 +38,7 @@
  *   v_lane_sums(s)               unpcklp, addp    vunpcklp, vaddp   vunpcklp, vaddp   faddp         s[0]
  *   v_join_sums(s)               s[0]             vperm2f128        vshuff64x2        s[0]          s[0]
  *   v_load_lanes(p, distance)    movup            vinsertf128       vinsertf64x4      ldr           *p
+ *   v_load_each(p, step, at)     movup            vinsertf128       vinsertf64x4      ldr           p[0][at]
  *   v_transpose_lanes(r)         unpcklp, shufp   vunpcklp, vshufp  vunpcklp, vshufp  trn1, trn2    r
  *   v_load_first(p, n)           lane by lane     vmaskmovp         vmovup, masked    lane by lane  lane by lane
  *   v_leave()                                     vzeroupper        vzeroupper
@@ -48,6 +49,7 @@
  *     v_lane_sums(s)             within each 128 bits: the sums of LANE vectors, one beside the other
  *     v_join_sums(s)             of such sums, for all VLEN / LANE groups of vectors: the sum of vector k in lane k
  *     v_load_lanes(p, distance)  128 bits from each of p, p + distance, ...
+ *     v_load_each(p, step, at)   128 bits from each of p[0] + at, p[step] + at, ...
  *     v_transpose_lanes(r)       in each 128 bits of LANE vectors, number k of r[q] becomes number q of r[k]
  *     v_load_first(p, n)         p[0] .. p[n - 1], as many as there are lanes, then zeros; nothing beyond them is read
  *     v_leave()                  clears the registers' upper halves before code of another level runs

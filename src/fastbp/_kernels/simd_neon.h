@@ -50,6 +50,7 @@ FORCE_INLINE vec v_lane_sums(const vec *s)
 FORCE_INLINE vec v_join_sums(const vec *s) { return s[0]; }
 #define LANE PICK(2, 4)
 FORCE_INLINE vec v_load_lanes(const real *p, ptrdiff_t distance) { (void)distance; return v_load(p); }
+FORCE_INLINE vec v_load_each(const real *const *p, ptrdiff_t step, ptrdiff_t at) { (void)step; return v_load(p[0] + at); }
 FORCE_INLINE void v_transpose_lanes(vec *r)
 {
 #if FASTBP_DOUBLE

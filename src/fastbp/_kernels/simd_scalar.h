@@ -37,6 +37,7 @@ FORCE_INLINE vec v_lane_sums(const vec *s) { return s[0]; }
 FORCE_INLINE vec v_join_sums(const vec *s) { return s[0]; }
 #define LANE 1
 FORCE_INLINE vec v_load_lanes(const real *p, ptrdiff_t distance) { (void)distance; return v_load(p); }
+FORCE_INLINE vec v_load_each(const real *const *p, ptrdiff_t step, ptrdiff_t at) { (void)step; return v_load(p[0] + at); }
 FORCE_INLINE void v_transpose_lanes(vec *r) { (void)r; }
 FORCE_INLINE vec v_shift_left_mantissa(vec a) { return from_bits(to_bits(a) << MANTISSA_BITS); }
 FORCE_INLINE void v_leave(void) {}

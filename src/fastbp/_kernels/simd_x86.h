@@ -53,20 +53,32 @@ FORCE_INLINE vec v_fnma(vec a, vec b, vec c) { return v_sub(c, v_mul(a, b)); }
 
 #define LANE PICK(2, 4)
 #if FASTBP_LEVEL > 0
-FORCE_INLINE PICK(__m256d, __m256) load_two_lanes(const real *p, ptrdiff_t distance)
+FORCE_INLINE PICK(__m256d, __m256) load_two_lanes(const real *p, const real *q)
 {
     return PASTE(_mm256_insertf128, PICK(_pd, _ps), )(PASTE(_mm256_castp, PICK(d128_pd256, s128_ps256), )(
-        PICK(_mm_loadu_pd, _mm_loadu_ps)(p)), PICK(_mm_loadu_pd, _mm_loadu_ps)(p + distance), 1);
+        PICK(_mm_loadu_pd, _mm_loadu_ps)(p)), PICK(_mm_loadu_pd, _mm_loadu_ps)(q), 1);
 }
 #endif
-FORCE_INLINE vec v_load_lanes(const real *p, ptrdiff_t distance)
+FORCE_INLINE vec v_load_each(const real *const *p, ptrdiff_t step, ptrdiff_t at)
 {
 #if FASTBP_LEVEL == 4
     return PASTE(_mm512_insertf, PICK(64x4, 32x8), )(
-        PASTE(_mm512_castp, PICK(d256_pd512, s256_ps512), )(load_two_lanes(p, distance)),
-        load_two_lanes(p + 2 * distance, distance), 1);
+        PASTE(_mm512_castp, PICK(d256_pd512, s256_ps512), )(load_two_lanes(p[0] + at, p[step] + at)),
+        load_two_lanes(p[2 * step] + at, p[3 * step] + at), 1);
 #elif FASTBP_LEVEL == 3
-    return load_two_lanes(p, distance);
+    return load_two_lanes(p[0] + at, p[step] + at);
+#else
+    (void)step;
+    return v_load(p[0] + at);
+#endif
+}
+FORCE_INLINE vec v_load_lanes(const real *p, ptrdiff_t distance)
+{
+#if FASTBP_LEVEL == 4
+    const real *const at[] = {p, p + distance, p + 2 * distance, p + 3 * distance};
+    return v_load_each(at, 1, 0);
+#elif FASTBP_LEVEL == 3
+    return load_two_lanes(p, p + distance);
 #else
     (void)distance;
     return v_load(p);

@@ -67,6 +67,34 @@ cdef extern from "kernels.h" nogil:
         void (*from_deltas)(fastbp_crew*, fastbp_into) noexcept nogil
         void (*run)(fastbp_crew*, int pieces, fastbp_task task, void* job) noexcept nogil
 
+    int FASTBP_IN_TRAINING, FASTBP_HAS_DIVERGED, FASTBP_HAS_LEARNT, FASTBP_BUNDLE
+
+    ctypedef struct fastbp_population:
+        const fastbp_model* model
+        ptrdiff_t n, row, m
+        void* params
+        void* mean
+        void* square
+        void* gradient
+        const void* x
+        const void* weights
+        const ptrdiff_t* labels
+        ptrdiff_t row_numbers, x_network, labels_network, weights_network
+        int mean_error
+        void* out
+        const uint64_t* streams
+        const double* rates
+        const double* l1
+        const double* l2
+        const double* total_weights
+        int divided
+        int* stopped
+        double* error
+        double* rms
+        ptrdiff_t history, batch, epoch, epochs
+        fastbp_optimizer optimizer
+        double desired, runaway
+
     bint fastbp_flag(const int*)
     void fastbp_set_flag(int*, int)
     void fastbp_begin_change(unsigned*)

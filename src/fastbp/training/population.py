@@ -1,0 +1,278 @@
+"""Training the networks of a population, from the arguments of `Population.fit` to its history."""
+
+from math import inf
+from time import perf_counter
+from types import SimpleNamespace
+
+import numpy as np
+
+from fastbp import optimizers
+from fastbp._arrays import as_reals
+from fastbp._checks import check_flag, number
+from fastbp._core import PopulationJob, get_num_threads, thread_count
+from fastbp.divergence import RUNAWAY, DivergenceError, magnitude
+from fastbp.training import population_history as stopped
+from fastbp.training import progress
+from fastbp.training.fit import checked_batch_size
+from fastbp.training.population_history import PopulationHistory
+from fastbp.training.stopping import Stopping
+from fastbp.training.streams import streams
+
+# Multiplications of a call of the kernels, after which Ctrl-C and progress have their turn: some tens of milliseconds.
+AT_ONCE = 3e8
+
+
+def one_each(argument, values, n, low_allowed):
+    """One number for all networks or one each, as an array of n; `values` may not be below 0."""
+    if np.ndim(values) == 0:
+        return np.full(n, number(argument, values, 0, inf, low_allowed=low_allowed))
+    array = as_reals(values, argument, np.dtype("float64"))
+    if array.shape != (n,):
+        raise ValueError(f"{argument} must be a number or have the shape ({n},), one for each network, got the shape "
+                         f"{array.shape}")
+    for i in np.flatnonzero(~((array > 0) | (low_allowed & (array == 0))) | (array == inf))[:1]:
+        number(f"{argument}[{i}]", float(array[i]), 0, inf, low_allowed=low_allowed)
+    return array
+
+
+def prototype(optimizer, learning_rate, l1, l2, n):
+    """The optimizer in its first state, and the rates and penalties that networks have of their own, or None."""
+    rates = None if learning_rate is None else one_each("learning_rate", learning_rate, n, False)
+    made = optimizers.make(optimizer, None if rates is None else float(rates[0])).copy()
+    made.reset()
+    penalties = {}
+    for name, values in (("l1", l1), ("l2", l2)):
+        if values is not None:
+            if getattr(made, name):
+                raise ValueError(f"{name} cannot be given together with an optimizer that has it, got {values!r:.80} "
+                                 f"and {made!r}")
+            penalties[name] = one_each(name, values, n, True)
+    return made, rates, penalties
+
+
+def of_network(prototype, rates, penalties, i):
+    """A copy of the optimizer, with the rate and the penalties of network i."""
+    one = prototype.copy()
+    if rates is not None:
+        one.learning_rate = float(rates[i])
+    if penalties:
+        everything, own = one._everything(), {name: float(values[i]) for name, values in penalties.items()}
+        everything["numbers"] |= own
+        one._become(everything)
+        vars(one).update(own)
+    return one
+
+
+class OneByOne:
+    """Trains the networks one after another by the ordinary kernels: any optimizer, any loss.
+
+    Parameters
+    ----------
+    pop : Population
+    data : Data
+        The samples.
+    batch : int
+        How many make an update.
+    numbers : tuple
+        What `prototype` returned.
+    orders : ndarray of uint64 or None
+        The stream of each network, from which its orders come; None for the samples as they stand.
+    limits : tuple of float
+        The RMS error below which a network has learnt enough, and the one above which it is taken to have diverged.
+    threads : int
+    """
+
+    def __init__(self, pop, data, batch, numbers, orders, limits, threads):
+        self.pop, self.samples, self.batch = pop, data.samples(threads), batch
+        self.optimizers = [of_network(*numbers, i) for i in range(pop.n)]
+        self.orders, self.limits, self.threads = orders, limits, threads
+
+    def train(self, first, count, reasons, error, rms):
+        """Train for `count` epochs from `first` on, whose errors go to these columns of `error` and `rms`.
+
+        A network whose reason to stop is not TRAINING is left out; the others are given one if there is one.
+        """
+        networks = np.flatnonzero(reasons == stopped.TRAINING)
+
+        def work(share):
+            net = self.pop._worker()
+            for i in share:
+                self.pop._lend(net, i)
+                reasons[i] = self.train_one(net, i, first, error[i, first:first + count], rms[i, first:first + count])
+                self.pop._take_back(net, i)
+
+        if self.threads == 1:
+            work(networks)
+        else:
+            # Imported here, because it takes as long as a tenth of fastbp.
+            from concurrent.futures import ThreadPoolExecutor
+            with ThreadPoolExecutor(self.threads) as pool:
+                list(pool.map(work, [networks[networks % self.threads == k] for k in range(self.threads)]))
+
+    def train_one(self, net, i, first, error, rms):
+        samples = self.samples[i]
+        desired, runaway = self.limits
+        for epoch in range(len(error)):
+            if self.orders is not None:
+                samples._shuffle_by(self.orders[i], first + epoch)
+            try:
+                of_epoch, squares = net._train_epoch(samples, None, self.batch, self.optimizers[i], first + epoch,
+                                                     threads=1)
+            except DivergenceError:
+                return stopped.DIVERGED
+            error[epoch], rms[epoch] = of_epoch, np.sqrt(squares / (samples.m * net.n_outputs))
+            if not rms[epoch] <= runaway:
+                return stopped.DIVERGED
+            if rms[epoch] <= desired:
+                return stopped.DESIRED_ERROR
+        return stopped.TRAINING
+
+
+class InLanes:
+    """Trains the networks by the kernels that have one in each lane; see `OneByOne`."""
+
+    def __init__(self, pop, data, batch, numbers, orders, limits, threads):
+        self.optimizer, rates, self.penalties = numbers
+        if rates is None:
+            rates = np.full(pop.n, self.optimizer.learning_rate)
+        for rate in (rates.min(), rates.max()):
+            if not 0 < pop.dtype.type(rate) < inf:
+                raise ValueError(f"learning_rate must be positive and finite in {pop.dtype}, got {rate!r}")
+        self.rates, self.job, self.batch = rates, data.job(normalise=True), batch
+        self.orders, self.limits, self.threads = orders, limits, threads
+        for name in ("l1", "l2"):
+            if own := getattr(self.optimizer, name):
+                self.penalties[name] = np.full(pop.n, own)
+
+    def train(self, first, count, reasons, error, rms):
+        self.job.train(self.optimizer, self.batch, self.rates, self.penalties.get("l1"), self.penalties.get("l2"),
+                       self.orders, self.limits, reasons, error, rms, first, first, count, self.threads)
+
+
+def step(pop, data, rates, errors):
+    """One step of plain descent by each network in lanes; their errors, where a step was made."""
+    default = 0.1 if pop.reduction == "mean" else 0.1 / data.m
+    numbers = optimizers.SGD(1.0), np.full(pop.n, default) if rates is None else rates, {}
+    trainer = InLanes(pop, data, data.m, numbers, None, (-1.0, inf), get_num_threads())
+    reasons, rms = np.zeros(pop.n, np.intc), np.empty((pop.n, 1))
+    trainer.train(0, 1, reasons, errors[:, None], rms)
+
+
+class PopulationRun:
+    """One call of `Population.fit`: its epochs, and their results so far."""
+
+    def __init__(self, pop, trainer, stopping, validation, shown, samples):
+        self.pop, self.trainer, self.stopping, self.validation = pop, trainer, stopping, validation
+        self.shown, self.started = shown, perf_counter()
+        self.net, self.source, self.done = pop, SimpleNamespace(terms=samples * pop.n * pop.n_outputs), 0
+        self.reasons = np.full(pop.n, stopped.TRAINING, np.intc)
+        epochs = min(stopping.epochs, 64)
+        self.error, self.rms = np.full((2, pop.n, epochs), np.nan)
+        self.of_validation = np.full((2, pop.n, epochs if validation else 0), np.nan)
+        self.seconds = np.full(epochs, np.nan)
+        self.least, self.waited = np.full(pop.n, inf), np.zeros(pop.n, int)
+        self.best = None
+        # So many epochs at once, if nothing is to be done between them.
+        work = 3.0 * pop.n * pop.n_params * samples
+        self.at_once = 1 if validation or stopping.time_limit < inf else max(1, int(AT_ONCE / work))
+
+    def grow(self, epochs):
+        """Make room for so many epochs."""
+        have = self.error.shape[1]
+        if epochs > have:
+            more = min(self.stopping.epochs, max(epochs, 2 * have)) - have
+            add = ((0, 0), (0, more))
+            self.error, self.rms = (np.pad(array, add, constant_values=np.nan) for array in (self.error, self.rms))
+            if self.validation:
+                self.of_validation = np.pad(self.of_validation, ((0, 0), *add), constant_values=np.nan)
+            self.seconds = np.pad(self.seconds, (0, more), constant_values=np.nan)
+
+    def train(self):
+        try:
+            if self.shown:
+                self.shown.start(self)
+            while (self.reasons == stopped.TRAINING).any():
+                self.epochs(min(self.at_once, self.stopping.epochs - self.done))
+        except KeyboardInterrupt:
+            self.reasons[self.reasons == stopped.TRAINING] = stopped.INTERRUPTED
+        finally:
+            if self.best is not None:
+                self.pop.params = self.best
+            if self.shown:
+                self.shown.end()
+
+    def epochs(self, count):
+        first, last = self.done, self.done + count
+        self.grow(last)
+        before, training = perf_counter() - self.started, self.reasons == stopped.TRAINING
+        self.trainer.train(first, count, self.reasons, self.error, self.rms)
+        if self.validation:
+            self.validate(first, training & (self.reasons != stopped.DIVERGED))
+        seconds = perf_counter() - self.started
+        self.seconds[first:last] = before + (seconds - before) * np.arange(1, count + 1) / count
+        self.done = last
+        training = self.reasons == stopped.TRAINING
+        self.reasons[training & (self.waited >= self.stopping.patience)] = stopped.PATIENCE
+        training = self.reasons == stopped.TRAINING
+        if last >= self.stopping.epochs:
+            self.reasons[training] = stopped.EPOCHS
+        elif seconds >= self.stopping.time_limit:
+            self.reasons[training] = stopped.TIME_LIMIT
+        if self.shown:
+            self.show()
+
+    def validate(self, epoch, networks):
+        """Errors of the validation data, and which of these networks are better than ever."""
+        error, rms = self.pop._error_and_rms(self.validation)
+        self.of_validation[0, networks, epoch], self.of_validation[1, networks, epoch] = error[networks], rms[networks]
+        is_better = networks & (error < self.least - self.stopping.min_delta)
+        is_best = networks & (error < self.least)
+        self.waited[networks] += 1
+        self.waited[is_better] = 0
+        self.least[is_best] = error[is_best]
+        if self.stopping.patience < inf:
+            if self.best is None:
+                self.best = self.pop.params.copy()
+            self.best[is_best] = self.pop.params[is_best]
+
+    def show(self):
+        """Let the progress show the means over the networks that have come so far."""
+        epoch = self.done - 1
+
+        def mean(array):
+            known = array[:, epoch][~np.isnan(array[:, epoch])]
+            return float(known.mean()) if len(known) else np.nan
+
+        self.shown.on_epoch(SimpleNamespace(
+            epoch=epoch, error=mean(self.error), rms=mean(self.rms),
+            validation_error=mean(self.of_validation[0]) if self.validation else None))
+
+    def history(self):
+        # Those that a network has completed: an interrupted call of the trainer may have come to some of them only.
+        done = int((~np.isnan(self.error)).sum(axis=1).max())
+        error, rms = self.error[:, :done], self.rms[:, :done]
+        validation = self.of_validation[:, :, :done]
+        return PopulationHistory(error, rms, validation[0], validation[1], self.seconds[:done],
+                                 (~np.isnan(error)).sum(axis=1), self.reasons)
+
+
+def fit(pop, data, validation, options, rng):
+    """Train the population on checked data; `rng` makes a seed where none is given."""
+    check_flag("shuffle", options.shuffle)
+    stopping = Stopping(options)
+    if options.patience is not None and validation is None:
+        raise ValueError(f"patience needs validation_data, got patience={options.patience!r} alone")
+    threads = get_num_threads() if options.threads is None else thread_count("threads", options.threads)
+    numbers = prototype(options.optimizer, options.learning_rate, options.l1, options.l2, pop.n)
+    batch = checked_batch_size(options.batch_size, numbers[0])
+    batch = data.m if batch == "full" else min(batch, data.m)
+    orders = None
+    if options.shuffle:
+        orders = streams("seed", rng if options.seed is None else options.seed, pop.n)
+    shown = progress.make(options.verbose, stopping.epochs)
+    largest = max(1.0, magnitude(pop, data.x), magnitude(pop, data.t))
+    trainer = (InLanes if PopulationJob.trains(pop, numbers[0]) else OneByOne)(
+        pop, data, batch, numbers, orders, (stopping.desired_error, RUNAWAY * largest), min(threads, pop.n))
+    run = PopulationRun(pop, trainer, stopping, validation, shown, data.m)
+    run.train()
+    return run.history()
