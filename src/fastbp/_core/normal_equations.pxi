@@ -199,12 +199,12 @@ cdef class NormalEquations:
         """Add the lower half of the product of the rows that there are with themselves, in blocks of columns."""
         cdef fastbp_part part
         cdef Py_ssize_t width = COLUMNS if self.size <= NARROW_JACOBIAN else COLUMNS_WIDE
+        cdef fastbp_into into = FASTBP_SUM if self.begun else FASTBP_GRADIENT
         part.column = 0
         while part.column < self.size:
             part.columns = min(width, self.size - part.column)
             part.row, part.rows = part.column, self.size - part.column
-            self.kernels.weight_gradient(&self.model, self.work, 0, &self.work.deltas[0], 0, self.filled, self.begun,
-                                         part)
+            self.kernels.weight_gradient(&self.model, self.work, 0, &self.work.deltas[0], 0, self.filled, into, part)
             part.column += width
         self.filled, self.begun = 0, True
 

@@ -152,7 +152,7 @@ cdef void output_error(const fastbp_model* model, TypedWorkspace work, const fas
     if model.loss == FASTBP_SQUARED_ERROR and weights == NULL:
         t, stride = <const real*>samples.t + start * layer.n_out, layer.n_out
         if samples.order != NULL:
-            gather_rows(m, layer.n_out, <const real*>samples.t, samples.order + start, e, layer.stride)
+            take_rows(m, layer.n_out, <const real*>samples.t, samples.order + start, e, layer.stride)
             t, stride = e, layer.stride
         # Threads share blocks only if these are large.
         rows = FASTBP_SUMMED_ROWS if model.block_rows == FASTBP_BLOCK_ROWS else m

@@ -1,6 +1,6 @@
 # Training: forward, backward and update, batch after batch, without Python objects.
 
-cdef void gather_rows(ptrdiff_t m, ptrdiff_t n, const real* x, const ptrdiff_t* order, real* rows,
+cdef void take_rows(ptrdiff_t m, ptrdiff_t n, const real* x, const ptrdiff_t* order, real* rows,
                       ptrdiff_t stride) noexcept nogil:
     """The rows of x that the order names, n numbers each; nothing is written beyond the last."""
     cdef ptrdiff_t i, j, excess = padded(n) - n
@@ -30,7 +30,7 @@ cdef const real* gather(const fastbp_model* model, TypedWorkspace work, const fa
         return x + start * n
     if m == 1:
         return x + samples.order[start] * n
-    gather_rows(m, n, x, samples.order + start, &work.inputs[row * n], n)
+    take_rows(m, n, x, samples.order + start, &work.inputs[row * n], n)
     return &work.inputs[row * n]
 
 
