@@ -1,7 +1,7 @@
 # Training: forward, backward and update, batch after batch, without Python objects.
 
 cdef void take_rows(ptrdiff_t m, ptrdiff_t n, const real* x, const ptrdiff_t* order, real* rows,
-                      ptrdiff_t stride) noexcept nogil:
+                    ptrdiff_t stride) noexcept nogil:
     """The rows of x that the order names, n numbers each; nothing is written beyond the last."""
     cdef ptrdiff_t i, j, excess = padded(n) - n
     cdef ptrdiff_t exact = (excess + stride - 1) // stride      # so many at the end must not write whole vectors
