@@ -39,7 +39,7 @@ fi
 
 # The build's Python takes the target's names and headers, the compiler does the rest.
 mkdir "$work/tree" "$work/sysconfig"
-cp -R "$tree"/{src,tests,docs,examples,setup.py,pyproject.toml,README.md,LICENSE} "$work/tree"
+cp -R "$tree"/{src,tests,docs,examples,benchmarks,tools,setup.py,pyproject.toml,LICENSE} "$tree"/*.md "$work/tree"
 rm -f "$work"/tree/src/fastbp/*.so "$work"/tree/src/fastbp/_kernels/*.so
 cp "$root/usr/lib/python$version/_sysconfigdata__aarch64-linux-gnu.py" "$work/sysconfig"
 cd "$work/tree"
