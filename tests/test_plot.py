@@ -454,10 +454,11 @@ def test_points_of_classes(T, rng):
     drawn(ax)
 
 
-def test_targets_of_a_tanh_are_minus_one_and_one(rng):
+@pytest.mark.parametrize("T", [[-1, 1, -1], [0, 1, 0], [[-0.9], [0.1], [-1.0]], [False, True, False]])
+def test_targets_and_labels_of_a_tanh(T, rng):
     net = fastbp.Network([2, 1], "tanh", seed=1)
     X = rng.normal(size=(3, 2))
-    assert DecisionDisplay.from_network(net, X, [-1, 1, -1]).labels.tolist() == [0, 1, 0]
+    assert DecisionDisplay.from_network(net, X, T).labels.tolist() == [0, 1, 0]
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
@@ -495,6 +496,7 @@ def test_space_of_a_narrow_layer_is_shown_as_it_is(width, rng):
     assert np.array_equal(display.points, net.layer_outputs(X)[0])
     w, c = display.separator
     assert np.array_equal(display.points @ w + c >= 0, net.predict(X)[:, 0] >= 0.5)
+    assert display.last_layer.predict(display.points) == pytest.approx(net.predict(X))
     # All that a tanh can give fits, whatever has been learnt, so pictures from before and after can be compared.
     assert display.limits == pytest.approx(np.tile([-1.2, 1.2], (width, 1)))
     drawn(display.plot().ax_)
@@ -515,6 +517,8 @@ def test_principal_axes_of_a_wide_layer(rng):
     z = -c * w / (w @ w) + np.outer([-1, 0, 1], [-w[1], w[0]])
     last = fastbp.Network([9, 1], "sigmoid", init=[(net.weights[1], net.biases[1])])
     assert last.predict(display.origin + z @ display.directions.T) == pytest.approx(0.5)
+    assert last.predict(display.origin + [[0.3, -0.2]] @ display.directions.T) == pytest.approx(
+        display.last_layer.predict([[0.3, -0.2]]))
 
 
 def test_fewer_samples_than_neurons(rng):

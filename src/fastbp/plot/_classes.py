@@ -41,13 +41,17 @@ def margins(outputs, level):
 
 
 def labels_of(T, n_samples, n_outputs, level):
-    """The classes that T means: integer labels, or targets as `fit` takes them."""
+    """The classes that T means: integer labels, or targets as `fit` takes them.
+
+    With a single output, numbers that are all 0 or 1 are labels, also where the level is that of a tanh.
+    """
     T = np.asarray(T)
     if T.shape not in ((n_samples,), (n_samples, n_outputs)) or T.dtype.kind not in "biuf":
         raise ValueError(f"T must have an integer label or a row of {n_outputs} numbers for each of the {n_samples} "
                          f"samples, got an array of shape {T.shape} and dtype {T.dtype}")
     if n_outputs == 1:
-        return classes_of(T.reshape(-1, 1), level)
+        T = T.reshape(-1, 1)
+        return T[:, 0].astype(int) if np.isin(T, (0, 1)).all() else classes_of(T, level)
     if T.ndim == 2:
         return T.argmax(axis=1)
     if T.dtype.kind not in "iu" or not 0 <= T.min() <= T.max() < n_outputs:
