@@ -628,7 +628,7 @@ def test_a_small_matrix_has_its_numbers():
     assert np.array_equal(image.get_array(), np.vstack([net.weights[1], net.biases[1]]))
     numbers = [float(text) for text in texts(display.ax_)]
     assert numbers == pytest.approx([*net.weights[1].ravel(), *net.biases[1]], abs=0.005)
-    assert image.norm.vmin == -image.norm.vmax      # so 0 is in the middle of the colors
+    assert image.norm.vmin == -image.norm.vmax      # so 0 is in the middle of the colours
     assert [label.get_text() for label in display.ax_.get_yticklabels()] == [
         "$a_{1}$", "$a_{2}$", "$a_{3}$", "$a_{4}$", "bias"]
     assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["5", "6"]

@@ -108,7 +108,7 @@ def color(k):
 
 
 def draw_points(ax, points, labels, names):
-    """The points (M, dimensions), each class with a color and a marker of its own."""
+    """The points (M, dimensions), each class with a colour and a marker of its own."""
     for k, name in enumerate(names):
         of_class = points[labels == k]
         if len(of_class) == 0:
@@ -116,7 +116,7 @@ def draw_points(ax, points, labels, names):
         if len(names) <= len(_style.MARKERS):
             ax.scatter(*of_class.T, marker=_style.MARKERS[k], color=color(k), edgecolor="black", linewidth=0.5, s=30,
                        zorder=3, label=name)
-        else:   # than there are markers: their numbers mark them, in darker colors to be legible on the regions
+        else:   # than there are markers: their numbers mark them, in darker colours to be legible on the regions
             ax.scatter(*of_class.T, marker=f"${k}$", color=_style.shade(color(k), 0.6), linewidth=0.2, s=36, zorder=3,
                        label=name)
 
