@@ -593,6 +593,7 @@ def test_errors_over_a_training(quantity, over):
     assert np.array_equal(validation.get_ydata(), getattr(history, f"validation_{quantity}"))
     assert best.get_xydata()[0] == pytest.approx(
         [x[history.best_epoch], getattr(history, f"validation_{quantity}")[history.best_epoch]])
+    assert best.get_marker() == "o"
     assert ax.get_yscale() == "linear"
 
 
@@ -777,6 +778,11 @@ def test_map_over_two_of_many_inputs(rng):
     points, = artists(ax, PathCollection)
     assert np.array_equal(points.get_offsets(), X[:, [3, 0]])
     assert np.array_equal(points.get_array(), T[:, 1])
+    # Half the interval's width is the input that goes across, so its lines stand upright there.
+    _, widths = (artist for artist in ax.get_children() if isinstance(artist, matplotlib.contour.ContourSet))
+    for level, path in zip(widths.levels, widths.get_paths(), strict=True):
+        assert path.vertices[:, 0] == pytest.approx(level)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [f"±{level:.3g}" for level in widths.levels]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("$x_{4}$", "$x_{1}$")
     drawn(ax)
 
