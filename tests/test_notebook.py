@@ -41,7 +41,7 @@ def test_html_is_short_well_formed_and_harmless(thing):
         "div", "b", "table", "tr", "th", "td", "br", "svg", "g", "path", "circle", "polyline", "text"}
     assert not [name for element in tree.iter() for name in element.attrib if name.startswith("on") or "href" in name]
     assert "url(" not in html
-    # Colors come from the text around it, so it is legible on any background.
+    # Colours come from the text around it, so it is legible on any background.
     assert set(re.findall(r'(?:stroke|fill|color)[=:]"?([\w#]+)', html)) <= {"currentColor", "none", "inherit"}
     assert len(html.encode()) < 5000
 

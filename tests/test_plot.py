@@ -454,10 +454,11 @@ def test_points_of_classes(T, rng):
     drawn(ax)
 
 
-def test_targets_of_a_tanh_are_minus_one_and_one(rng):
+@pytest.mark.parametrize("T", [[-1, 1, -1], [0, 1, 0], [[-0.9], [0.1], [-1.0]], [False, True, False]])
+def test_targets_and_labels_of_a_tanh(T, rng):
     net = fastbp.Network([2, 1], "tanh", seed=1)
     X = rng.normal(size=(3, 2))
-    assert DecisionDisplay.from_network(net, X, [-1, 1, -1]).labels.tolist() == [0, 1, 0]
+    assert DecisionDisplay.from_network(net, X, T).labels.tolist() == [0, 1, 0]
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
@@ -495,6 +496,7 @@ def test_space_of_a_narrow_layer_is_shown_as_it_is(width, rng):
     assert np.array_equal(display.points, net.layer_outputs(X)[0])
     w, c = display.separator
     assert np.array_equal(display.points @ w + c >= 0, net.predict(X)[:, 0] >= 0.5)
+    assert display.last_layer.predict(display.points) == pytest.approx(net.predict(X))
     # All that a tanh can give fits, whatever has been learnt, so pictures from before and after can be compared.
     assert display.limits == pytest.approx(np.tile([-1.2, 1.2], (width, 1)))
     drawn(display.plot().ax_)
@@ -515,6 +517,8 @@ def test_principal_axes_of_a_wide_layer(rng):
     z = -c * w / (w @ w) + np.outer([-1, 0, 1], [-w[1], w[0]])
     last = fastbp.Network([9, 1], "sigmoid", init=[(net.weights[1], net.biases[1])])
     assert last.predict(display.origin + z @ display.directions.T) == pytest.approx(0.5)
+    assert last.predict(display.origin + [[0.3, -0.2]] @ display.directions.T) == pytest.approx(
+        display.last_layer.predict([[0.3, -0.2]]))
 
 
 def test_fewer_samples_than_neurons(rng):
@@ -589,6 +593,7 @@ def test_errors_over_a_training(quantity, over):
     assert np.array_equal(validation.get_ydata(), getattr(history, f"validation_{quantity}"))
     assert best.get_xydata()[0] == pytest.approx(
         [x[history.best_epoch], getattr(history, f"validation_{quantity}")[history.best_epoch]])
+    assert best.get_marker() == "o"
     assert ax.get_yscale() == "linear"
 
 
@@ -624,7 +629,7 @@ def test_a_small_matrix_has_its_numbers():
     assert np.array_equal(image.get_array(), np.vstack([net.weights[1], net.biases[1]]))
     numbers = [float(text) for text in texts(display.ax_)]
     assert numbers == pytest.approx([*net.weights[1].ravel(), *net.biases[1]], abs=0.005)
-    assert image.norm.vmin == -image.norm.vmax      # so 0 is in the middle of the colors
+    assert image.norm.vmin == -image.norm.vmax      # so 0 is in the middle of the colours
     assert [label.get_text() for label in display.ax_.get_yticklabels()] == [
         "$a_{1}$", "$a_{2}$", "$a_{3}$", "$a_{4}$", "bias"]
     assert [label.get_text() for label in display.ax_.get_xticklabels()] == ["5", "6"]
@@ -773,6 +778,11 @@ def test_map_over_two_of_many_inputs(rng):
     points, = artists(ax, PathCollection)
     assert np.array_equal(points.get_offsets(), X[:, [3, 0]])
     assert np.array_equal(points.get_array(), T[:, 1])
+    # Half the interval's width is the input that goes across, so its lines stand upright there.
+    _, widths = (artist for artist in ax.get_children() if isinstance(artist, matplotlib.contour.ContourSet))
+    for level, path in zip(widths.levels, widths.get_paths(), strict=True):
+        assert path.vertices[:, 0] == pytest.approx(level)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [f"±{level:.3g}" for level in widths.levels]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("$x_{4}$", "$x_{1}$")
     drawn(ax)
 

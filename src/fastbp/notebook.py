@@ -1,6 +1,6 @@
 """What a notebook shows of a Network, a History and a Trace.
 
-HTML and SVG without scripts, style sheets or anything to be fetched; lines and letters have the color of the text
+HTML and SVG without scripts, style sheets or anything to be fetched; lines and letters have the colour of the text
 around them, so they are legible on dark themes. Notebooks that are not trusted lose the SVG and keep its texts, each of
 which can be read alone. Whatever a user may have named is escaped.
 """

@@ -41,13 +41,17 @@ def margins(outputs, level):
 
 
 def labels_of(T, n_samples, n_outputs, level):
-    """The classes that T means: integer labels, or targets as `fit` takes them."""
+    """The classes that T means: integer labels, or targets as `fit` takes them.
+
+    With a single output, numbers that are all 0 or 1 are labels, also where the level is that of a tanh.
+    """
     T = np.asarray(T)
     if T.shape not in ((n_samples,), (n_samples, n_outputs)) or T.dtype.kind not in "biuf":
         raise ValueError(f"T must have an integer label or a row of {n_outputs} numbers for each of the {n_samples} "
                          f"samples, got an array of shape {T.shape} and dtype {T.dtype}")
     if n_outputs == 1:
-        return classes_of(T.reshape(-1, 1), level)
+        T = T.reshape(-1, 1)
+        return T[:, 0].astype(int) if np.isin(T, (0, 1)).all() else classes_of(T, level)
     if T.ndim == 2:
         return T.argmax(axis=1)
     if T.dtype.kind not in "iu" or not 0 <= T.min() <= T.max() < n_outputs:
@@ -104,7 +108,7 @@ def color(k):
 
 
 def draw_points(ax, points, labels, names):
-    """The points (M, dimensions), each class with a color and a marker of its own."""
+    """The points (M, dimensions), each class with a colour and a marker of its own."""
     for k, name in enumerate(names):
         of_class = points[labels == k]
         if len(of_class) == 0:
@@ -112,7 +116,7 @@ def draw_points(ax, points, labels, names):
         if len(names) <= len(_style.MARKERS):
             ax.scatter(*of_class.T, marker=_style.MARKERS[k], color=color(k), edgecolor="black", linewidth=0.5, s=30,
                        zorder=3, label=name)
-        else:   # than there are markers: their numbers mark them, in darker colors to be legible on the regions
+        else:   # than there are markers: their numbers mark them, in darker colours to be legible on the regions
             ax.scatter(*of_class.T, marker=f"${k}$", color=_style.shade(color(k), 0.6), linewidth=0.2, s=36, zorder=3,
                        label=name)
 

@@ -80,19 +80,19 @@ def plain(text):
 
 
 def ink_on(color):
-    """Black or white, whichever is easier to read on the color; the luminance is that of ITU-R BT.709."""
+    """Black or white, whichever is easier to read on the colour; the luminance is that of ITU-R BT.709."""
     rgb = np.array(matplotlib.colors.to_rgb(color))
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return "black" if linear @ [0.2126, 0.7152, 0.0722] > 0.18 else "white"
 
 
 def tint(color, share):
-    """The color mixed with white, of which there is 1 - share."""
+    """The colour mixed with white, of which there is 1 - share."""
     return tuple(1 - share * (1 - np.array(matplotlib.colors.to_rgb(color))))
 
 
 def shade(color, share):
-    """The color mixed with black, of which there is 1 - share."""
+    """The colour mixed with black, of which there is 1 - share."""
     return tuple(share * np.array(matplotlib.colors.to_rgb(color)))
 
 

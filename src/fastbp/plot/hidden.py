@@ -57,7 +57,7 @@ class HiddenSpaceDisplay:
     directions : ndarray, shape (n_neurons, dimensions)
         The directions of the picture's axes: the outputs at a point z of it are ``origin + directions @ z``.
     last_layer : Network, optional
-        The layer behind, if it is the last of the network, from outputs of the hidden layer to classes.
+        The layer behind, if it is the last of the network, as a function of the picture's coordinates.
     level : float, default 0.5
         The value from which on a single output of it means class 1.
     limits : ndarray, shape (dimensions, 2), optional
@@ -94,12 +94,8 @@ class HiddenSpaceDisplay:
             low, high = np.minimum(low, limits[:, 0]), np.maximum(high, limits[:, 1])
         margin = np.where(high > low, 0.1 * (high - low), 0.1)
         self.limits = np.stack([low - margin, high + margin], axis=1)
-        self.separator = None
-        if last_layer is not None:
-            found = separator(last_layer.weights[0], last_layer.biases[0], last_layer.activations[0], level)
-            if found is not None:
-                w, c = found
-                self.separator = w @ directions, float(c + w @ origin)
+        self.separator = None if last_layer is None else separator(
+            last_layer.weights[0], last_layer.biases[0], last_layer.activations[0], level)
 
     @classmethod
     def from_network(cls, net: Network, X: ArrayLike, T: ArrayLike, *, layer: int | None = None,
@@ -170,8 +166,9 @@ class HiddenSpaceDisplay:
             names = [f"principal axis {i + 1} ({share:.0%} of the variance)" for i, share in enumerate(shares)]
         last_layer = None
         if layer == last:
-            last_layer = Network(net.layer_sizes[-2:], net.activations[-1], dtype=net.dtype,
-                                 init=[(net.weights[-1], net.biases[-1])])
+            W, b = net.weights[-1], net.biases[-1]
+            last_layer = Network([dimensions, net.n_outputs], net.activations[-1], dtype=net.dtype,
+                                 init=[(directions.T @ W, b + origin @ W)])
             last_layer, level = without_threshold(last_layer, level)
         return cls((outputs - origin) @ directions, labels, axis_names=names,
                    class_names=class_names_of(class_names, net.n_outputs), origin=origin, directions=directions,
@@ -223,14 +220,14 @@ class HiddenSpaceDisplay:
         ax.set_ylim(-0.5, len(self.class_names) - 0.5)
         if self.separator is not None and self.separator[0][0] != 0:
             (w,), c = self.separator
-            ax.axvline(-c / w, color="black", linewidth=1.2)
+            ax.axvline(-c / w, color=ax.xaxis.label.get_color(), linewidth=1.2)
 
     def _draw_plane(self, ax):
         if self.last_layer is not None:
             across, up = np.linspace(*self.limits.T, RESOLUTION, dtype=self.points.dtype).T
             z = np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2)
-            outputs = self.last_layer.predict(self.origin + z @ self.directions.T)
-            draw_regions(ax, across, up, outputs.reshape(RESOLUTION, RESOLUTION, -1), self.level)
+            outputs = self.last_layer.predict(z).reshape(RESOLUTION, RESOLUTION, -1)
+            draw_regions(ax, across, up, outputs, self.level)
         ax.set_xlim(self.limits[0])
         ax.set_ylim(self.limits[1])
         draw_points(ax, self.points, self.labels, self.class_names)

@@ -111,7 +111,7 @@ class HistoryDisplay:
         what = "RMS error" if quantity == "rms" else "error $E$"
         x = np.arange(len(self.seconds)) if over == "epochs" else self.seconds
         ax = _style.axes(ax, figsize=(5.6, 3.6))
-        # A dark and a light color; dashes would hide the lowest point of a curve that jumps.
+        # A dark and a light colour; dashes would hide the lowest point of a curve that jumps.
         lines = [(quantity, "training", _style.CYCLE[0]), ("validation_" + quantity, "validation", _style.CYCLE[1])]
         shown = [line for line in lines if line[0] in self.errors]
         for name, label, color in shown:

@@ -35,7 +35,7 @@ INCHES = 0.62   # of a unit, in a figure of our own
 class NetworkDisplay:
     """A network as a picture: nodes in layers, weights as lines between them.
 
-    A line's color and dashes tell the sign of the weight, and its width the size. With a sample, the nodes show their
+    A line's colour and dashes tell the sign of the weight, and its width the size. With a sample, the nodes show their
     outputs. With the sample's target, `plot` can show the way on which one neuron's error signal came.
 
     Parameters

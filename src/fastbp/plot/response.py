@@ -195,7 +195,7 @@ class ResponseDisplay:
         filled = ax.contourf(*self.grid, self.outputs, levels=levels, cmap="viridis")
         ax.figure.colorbar(filled, ax=ax, label=self.output_name)
         if self.targets is not None:
-            # In the colors of the map: a sample that the network has learnt vanishes in it but for its rim.
+            # In the colours of the map: a sample that the network has learnt vanishes in it but for its rim.
             ax.scatter(*self.points.T, c=self.targets, cmap=filled.cmap, norm=filled.norm, edgecolor="black",
                        linewidth=0.6, s=26, zorder=3)
         if self.low is not None:

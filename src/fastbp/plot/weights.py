@@ -29,7 +29,7 @@ class WeightsDisplay:
     inputs are the pixels of an image, each neuron can have an image of its weights, its receptive field: it answers
     most to a picture that is light where the weights are.
 
-    The color of 0 is grey; darker and bluer is negative, lighter and yellower is positive, in a print in grey, too.
+    The colour of 0 is grey; darker and bluer is negative, lighter and yellower is positive, in a print in grey, too.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class WeightsDisplay:
         ax : matplotlib Axes, optional
             Where to draw; by default in a new figure.
         cmap : str, default "cividis"
-            A Matplotlib color map, whose middle stands for 0.
+            A Matplotlib colour map, whose middle stands for 0.
         max_images : int, default 36
             Of more receptive fields, only this many are drawn, and a title says so.
 
