@@ -240,6 +240,10 @@ def test_missing_values(tmp_path, capsys):
     assert sum(json.loads(run(capsys, "info", model, "--json"))["training"]["rows"].values()) == 90
     assert "the model was trained without missing values" in fails(capsys, "predict", model, holes)
     assert len(rows_of(run(capsys, "predict", model, whole))) == 101
+    rows[5][1:] = "purple", ""      # a label of no other row
+    table = write_table(tmp_path / "table.csv", ["x", "y", "colour"], [[row[0], row[2], row[1]] for row in rows])
+    train(capsys, table, "colour", model, "--missing", "drop", *FAST)
+    assert run(capsys, "predict", model, whole).startswith("colour,P(blue),P(red)\n")
     rows[3][2] = "?"
     holes = write_table(tmp_path / "holes.csv", ["x", "colour", "y"], rows)
     assert "column 'y': the value is missing; targets are not filled in" in fails(

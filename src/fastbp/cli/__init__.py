@@ -14,9 +14,7 @@ import warnings
 import numpy as np
 
 from fastbp import __version__, bench, demo, load, show_config
-from fastbp.cli import reports
-from fastbp.cli.predict import load_model, predict
-from fastbp.cli.train import train
+from fastbp.cli import predict, reports, train
 from fastbp.divergence import DivergenceError
 
 INTERRUPTED = 130  # 128 + SIGINT, what a shell reports for a program that Ctrl-C ended
@@ -66,7 +64,9 @@ def main(argv=None):
 
 def parser():
     """The parser of the command line; each command sets `run`, which returns the exit code, or None for 0."""
-    whole = argparse.ArgumentParser(prog="fastbp", description="Small neural networks, compiled.")
+    whole = argparse.ArgumentParser(prog="fastbp", description="Small neural networks, compiled.",
+                                    epilog="Exit codes: 0 if all went well, 1 if it did not (standard error says why), "
+                                    "2 for wrong arguments, 130 after Ctrl-C.")
     whole.add_argument("--version", action="version", version=f"fastbp {__version__}")
     whole.set_defaults(run=lambda arguments: whole.print_help(), command="")
     commands = whole.add_subparsers(dest="command", title="commands", metavar="COMMAND")
@@ -82,7 +82,7 @@ def add_train(commands):
     command = commands.add_parser(
         "train", help="train a network on a table", description="Train a network on a table, and write it to a file "
         "with all that fastbp predict needs. Options have the names of Network and Network.fit.")
-    command.set_defaults(run=lambda arguments: None if train(arguments) else INTERRUPTED)
+    command.set_defaults(run=lambda arguments: None if train.train(arguments) else INTERRUPTED)
     command.add_argument("table", help="a CSV, also compressed by gzip, or an npz; - for standard input")
     command.add_argument("--out", required=True, metavar="MODEL", help="the file to write")
     command.add_argument("--target", required=True, action="append", metavar="COLUMN",
@@ -140,7 +140,7 @@ def add_predict(commands):
     command = commands.add_parser("predict", help="predict each row of a table with a model of fastbp train",
                                   description="Write a CSV with a row for each row of a table: the label and the "
                                   "probability of each label, or the predicted numbers.")
-    command.set_defaults(run=predict)
+    command.set_defaults(run=predict.predict)
     command.add_argument("model", help="the file that fastbp train wrote")
     command.add_argument("table", help="with the columns of inputs that the model was trained on, in any order")
     command.add_argument("--out", metavar="CSV", help="the file to write; by default standard output")
@@ -170,7 +170,7 @@ def info(arguments):
     if arguments.model is None:
         show_config()
         return
-    net, plan = load_model(arguments.model)
+    net, plan = predict.load_model(arguments.model)
     print(json.dumps(reports.summary(net, plan)) if arguments.json else reports.describe(net, plan))
 
 
@@ -183,7 +183,7 @@ def add_plot(commands):
 
 
 def plot(arguments):
-    net, plan = load_model(arguments.model)
+    net, plan = predict.load_model(arguments.model)
     if arguments.history and plan is None:
         raise ValueError(f"{arguments.model}: the file has no history; fastbp train writes one")
     try:
