@@ -85,7 +85,7 @@ def test_in_a_shell(trees, tmp_path):
     """As in docs/command_line.md: pipes, gzip and exit codes."""
     def shell(command):
         command = command.replace("fastbp", f"{sys.executable} -m fastbp")
-        return subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True)
+        return subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, encoding="utf-8")
 
     trained = shell("fastbp train trees.csv --target tree --hidden 16,8 --optimizer rprop --out model")
     assert trained.returncode == 0
@@ -98,6 +98,12 @@ def test_in_a_shell(trees, tmp_path):
     assert (wrong.returncode, wrong.stdout) == (1, "")
     assert wrong.stderr == "fastbp predict: standard input, line 18: row 17, column 'height': 'abc' is not a number\n"
     assert shell("fastbp train trees.csv --out model").returncode == 2
+    # A terminal without the letters of a label, which a CSV has all the same.
+    assert shell("sed s/birch/Bucheß/ trees.csv > other.csv").returncode == 0
+    trained = shell("PYTHONIOENCODING=ascii fastbp train other.csv --target tree --epochs 1 --out other")
+    assert trained.returncode == 0
+    assert r"Buche\xdf" in trained.stdout
+    assert "P(Bucheß)" in shell("PYTHONIOENCODING=ascii fastbp predict other other.csv").stdout
 
 
 @pytest.mark.parametrize("epochs", [3, 0])
@@ -382,6 +388,7 @@ def test_info(trees, model, tmp_path, capsys):
     assert "no plan of columns" in fails(capsys, "predict", plain, trees)
     assert "not a fastbp network" in fails(capsys, "info", trees)
     assert run(capsys, "info").startswith("fastbp ")
+    assert json.loads(run(capsys, "info", "--json"))["fastbp"] == fastbp.__version__
 
 
 def test_results_as_json(trees, tmp_path, capsys):

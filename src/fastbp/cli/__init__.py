@@ -6,6 +6,7 @@ model. argparse suffices for the options, and so NumPy stays the only thing that
 """
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -13,7 +14,7 @@ import warnings
 
 import numpy as np
 
-from fastbp import __version__, bench, demo, load, show_config
+from fastbp import __version__, _dispatch, bench, demo, load, show_config
 from fastbp.cli import predict, reports, train
 from fastbp.divergence import DivergenceError
 
@@ -43,6 +44,8 @@ def main(argv=None):
     0
     """
     arguments = parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")   # a label may have letters that a terminal lacks
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *where: print(f"fastbp: {message}", file=sys.stderr)
@@ -167,11 +170,14 @@ def add_info(commands):
 
 
 def info(arguments):
-    if arguments.model is None:
+    if arguments.model is not None:
+        net, plan = predict.load_model(arguments.model)
+        print(json.dumps(reports.summary(net, plan)) if arguments.json else reports.describe(net, plan))
+    elif arguments.json:
+        print(json.dumps({"fastbp": __version__, "instruction_sets": _dispatch.chosen(),
+                          "available": _dispatch.available(), "numpy": np.__version__}))
+    else:
         show_config()
-        return
-    net, plan = predict.load_model(arguments.model)
-    print(json.dumps(reports.summary(net, plan)) if arguments.json else reports.describe(net, plan))
 
 
 def add_plot(commands):

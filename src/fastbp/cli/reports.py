@@ -5,7 +5,7 @@ from math import isfinite
 
 import numpy as np
 
-from fastbp.cli.training_data import in_chunks
+from fastbp.cli.tables import in_chunks
 from fastbp.io import FormatError
 from fastbp.training.history import COLUMNS, History
 

@@ -19,7 +19,7 @@ import numpy as np
 AT_ONCE = 2**22             # characters of a block
 LONGEST_RECORD = 2**26      # characters without the end of a row, which no table has
 SAMPLE = 1000               # rows from which separator, header and kinds of columns are guessed
-ROWS_AT_ONCE = 2**16        # of an npz
+ROWS_AT_ONCE = 2**14        # of arrays
 DELIMITERS = "\t;|,"        # a comma comes last, because numbers may have one
 MISSING = {"", "?", "na", "n/a", "nan", "null"}     # fields without a value, in small letters
 NPZ, GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"     # the first bytes of these files
@@ -222,14 +222,12 @@ class ArrayTable:
         lengths = {key: len(column) for key, column in self.columns.items()}
         if len(set(lengths.values())) != 1:
             raise TableError(f"{name}: the arrays must have the same number of rows, got {lengths}")
-        self.length = lengths[self.names[0]]
         self.sample = list(map(list, zip(*(texts(column[:SAMPLE]) for column in self.columns.values()), strict=True)))
 
     def blocks(self, columns):
         """As `TextTable.blocks`."""
-        for start in range(0, self.length, ROWS_AT_ONCE):
-            rows = slice(start, start + ROWS_AT_ONCE)
-            arrays = [array[rows] for array in self.columns.values()]
+        start = 0
+        for arrays in zip(*map(in_chunks, self.columns.values()), strict=True):
             values = np.zeros((len(arrays[0]), len(columns)))
             thorough = []
             for i, (array, column) in enumerate(zip(arrays, columns, strict=True)):
@@ -241,6 +239,7 @@ class ArrayTable:
                 read_fields(fields, [columns[i] for i in thorough], read := np.empty(len(thorough)),
                             f"{self.name}: row {start + row + 1}")
                 values[row, thorough] = read
+            start += len(values)
             yield values
 
 
@@ -342,6 +341,11 @@ def number_in(field):
 
 def is_number(field):
     return number_in(field) is not None
+
+
+def in_chunks(array):
+    """Views of its rows, few at a time."""
+    return (array[start:start + ROWS_AT_ONCE] for start in range(0, len(array), ROWS_AT_ONCE))
 
 
 def texts(array):

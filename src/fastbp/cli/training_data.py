@@ -14,11 +14,10 @@ import numpy as np
 from fastbp._checks import number
 from fastbp.cli import tables
 from fastbp.cli.columns import CategoryColumn, NumberColumn
-from fastbp.cli.tables import Categories, Numbers, TableError
+from fastbp.cli.tables import Categories, Numbers, TableError, in_chunks
 
 PARTS = "training", "validation", "test"
 FEW, RECUR = 10, 5      # so few different whole numbers, each so often on average, are taken for labels
-ROWS_AT_ONCE = 2**14
 REFUSED = "--missing mean or median fills it in, --missing drop leaves the row out"
 REFUSED_TARGET = "targets are not filled in; --missing drop leaves the row out"
 
@@ -231,11 +230,6 @@ def assemble(data, parts):
     return X
 
 
-def in_chunks(x):
-    """Views of its rows, few at a time."""
-    return (x[start:start + ROWS_AT_ONCE] for start in range(0, len(x), ROWS_AT_ONCE))
-
-
 def moments(x):
     """Mean and standard deviation of each column, without what is missing.
 
@@ -265,9 +259,11 @@ def standardise_inputs(X, data, missing):
         if not (np.isfinite([mean[at], scale[at]]).all() and scale[at]):
             raise TableError(f"{data.table.name}: column {column.name!r} has no values in the training rows, or values "
                              f"that {dtype} cannot hold; --ignore {column.name} leaves it out")
-        filled = {"mean": mean[at], "median": np.nanmedian(X[0][:, at]) if missing == "median" else None}.get(missing)
-        for x in X if filled is not None else ():
-            x[np.isnan(x[:, at]), at] = filled
+        filled = None
+        if missing in ("mean", "median"):
+            filled = mean[at] if missing == "mean" else np.nanmedian(X[0][:, at])
+            for x in X:
+                x[np.isnan(x[:, at]), at] = filled
         made.append(NumberColumn(column.name, shift + float(mean[at]), float(scale[at]),
                                  None if filled is None else shift + float(filled)))
     for x in X:
