@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 
 import fastbp
 from fastbp import cli, io
-from fastbp.cli import training_data
+from fastbp.cli import tables, training_data
 
 LABELS = ["ash", "birch", 'cherry, "wild"']
 COLOURS = ["red", "green", "blue"]
@@ -370,6 +371,23 @@ def test_predictions_replace_a_file_as_a_whole(trees, model, tmp_path, capsys):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "trees.csv", "trees.fastbp", "wrong.csv"]
     none = write_table(tmp_path / "none.csv", ["height", "colour"], [])
     assert rows_of(run(capsys, "predict", model, none)) == [["tree", *(f"P({label})" for label in LABELS)]]
+
+
+def test_predictions_take_no_more_memory_for_a_longer_table(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(tables, "AT_ONCE", 2**13)
+    rows = [[f"{i / 7:.6f}", COLOURS[i % 3], i % 10] for i in range(1000)]
+    model, peaks = tmp_path / "model", []
+    train(capsys, write_table(tmp_path / "t.csv", ["x", "colour", "y"], rows), "y", model, "--epochs", "1", *FAST)
+    for times in (4, 12):
+        table = write_table(tmp_path / "t.csv", ["x", "colour", "y"], times * rows)
+        tracemalloc.start()
+        try:
+            run(capsys, "predict", model, table, "--out", tmp_path / "out.csv")
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 12_001
 
 
 # ------------------------------------------------------------------------------------------------- the file of a model

@@ -122,7 +122,7 @@ def add_train(commands):
     training.add_argument("--patience", type=int, default=20, metavar="N", help="stop when the validation error has "
                           "not fallen for so many epochs, and keep the best network (default: %(default)s)")
     training.add_argument("--min-delta", type=float, metavar="E", help="by which it must fall")
-    training.add_argument("--batch-size", type=batch, metavar="N", help="rows of an update, or full "
+    training.add_argument("--batch-size", type=batch_size, metavar="N", help="rows of an update, or full "
                           "(default: 1, on-line learning; full for rprop)")
     training.add_argument("--optimizer", default="sgd", metavar="NAME", help="sgd, adam or another of "
                           "fastbp's (default: %(default)s)")
@@ -261,7 +261,7 @@ def names(text):
     return [name.strip() for name in text.split(",")]
 
 
-def batch(text):
+def batch_size(text):
     return text if text == "full" else int(text)
 
 

@@ -9,7 +9,6 @@ import csv
 import gzip
 import io
 import sys
-import zipfile
 import zlib
 from collections import Counter
 from itertools import islice
@@ -60,7 +59,7 @@ def opened(path, *, delimiter=None, header=None, encoding="utf-8-sig"):
                 text = io.TextIOWrapper(file, encoding)
                 stack.callback(text.detach)     # standard input stays open
                 yield TextTable(name, text, delimiter, header)
-        except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise TableError(f"{name}: the compressed file is damaged: {error}") from error
         except LookupError as error:        # of the encoding
             raise TableError(str(error)) from error
@@ -208,16 +207,18 @@ class ArrayTable:
     def __init__(self, name, file):
         self.name, self.columns = name, {}
         try:
-            with np.load(file, allow_pickle=False) as arrays:
-                for key in arrays.files:
-                    array = arrays[key]
-                    if array.ndim not in (1, 2) or array.dtype.kind not in "biufUS":
-                        raise TableError(f"{name}: array {key!r} must hold numbers or texts in one or two dimensions, "
-                                         f"got {array.dtype} in {array.ndim}")
-                    self.columns |= {key: array} if array.ndim == 1 else {
-                        f"{key}.{i + 1}": column for i, column in enumerate(array.T)}
-        except ValueError as error:
-            raise error if isinstance(error, TableError) else TableError(f"{name}: {error}") from error
+            with np.load(file, allow_pickle=False) as npz:
+                arrays = {key: np.asarray(npz[key]) for key in npz.files}
+        except MemoryError:
+            raise
+        except Exception as error:      # zipfile, and NumPy's parser of headers, raise any kind for a damaged file
+            raise TableError(f"{name}: the npz is damaged: {error}") from error
+        for key, array in arrays.items():
+            if array.ndim not in (1, 2) or array.dtype.kind not in "biufUS":
+                raise TableError(f"{name}: array {key!r} must hold numbers or texts in one or two dimensions, got "
+                                 f"{array.dtype} in {array.ndim}")
+            self.columns |= {key: array} if array.ndim == 1 else {
+                f"{key}.{i + 1}": column for i, column in enumerate(array.T)}
         self.names = list(self.columns)
         lengths = {key: len(column) for key, column in self.columns.items()}
         if len(set(lengths.values())) != 1:
