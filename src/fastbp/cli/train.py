@@ -104,7 +104,7 @@ def optimizer(arguments):
     try:
         return type(made)(**options) if options else made
     except TypeError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(f"--optimizer {arguments.optimizer}: {error}") from None
 
 
 def options_of(arguments):
