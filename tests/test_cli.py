@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 
 import fastbp
 from fastbp import cli, io
-from fastbp.cli import training_data
+from fastbp.cli import tables, training_data
 
 LABELS = ["ash", "birch", 'cherry, "wild"']
 COLOURS = ["red", "green", "blue"]
@@ -85,7 +86,7 @@ def test_in_a_shell(trees, tmp_path):
     """As in docs/command_line.md: pipes, gzip and exit codes."""
     def shell(command):
         command = command.replace("fastbp", f"{sys.executable} -m fastbp")
-        return subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True)
+        return subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, encoding="utf-8")
 
     trained = shell("fastbp train trees.csv --target tree --hidden 16,8 --optimizer rprop --out model")
     assert trained.returncode == 0
@@ -98,6 +99,12 @@ def test_in_a_shell(trees, tmp_path):
     assert (wrong.returncode, wrong.stdout) == (1, "")
     assert wrong.stderr == "fastbp predict: standard input, line 18: row 17, column 'height': 'abc' is not a number\n"
     assert shell("fastbp train trees.csv --out model").returncode == 2
+    # A terminal without the letters of a label, which a CSV has all the same.
+    assert shell("sed s/birch/Bucheß/ trees.csv > other.csv").returncode == 0
+    trained = shell("PYTHONIOENCODING=ascii fastbp train other.csv --target tree --epochs 1 --out other")
+    assert trained.returncode == 0
+    assert r"Buche\xdf" in trained.stdout
+    assert "P(Bucheß)" in shell("PYTHONIOENCODING=ascii fastbp predict other other.csv").stdout
 
 
 @pytest.mark.parametrize("epochs", [3, 0])
@@ -240,6 +247,10 @@ def test_missing_values(tmp_path, capsys):
     assert sum(json.loads(run(capsys, "info", model, "--json"))["training"]["rows"].values()) == 90
     assert "the model was trained without missing values" in fails(capsys, "predict", model, holes)
     assert len(rows_of(run(capsys, "predict", model, whole))) == 101
+    rows[5][1:] = "purple", ""      # a label of no other row
+    table = write_table(tmp_path / "table.csv", ["x", "y", "colour"], [[row[0], row[2], row[1]] for row in rows])
+    train(capsys, table, "colour", model, "--missing", "drop", *FAST)
+    assert run(capsys, "predict", model, whole).startswith("colour,P(blue),P(red)\n")
     rows[3][2] = "?"
     holes = write_table(tmp_path / "holes.csv", ["x", "colour", "y"], rows)
     assert "column 'y': the value is missing; targets are not filled in" in fails(
@@ -362,6 +373,23 @@ def test_predictions_replace_a_file_as_a_whole(trees, model, tmp_path, capsys):
     assert rows_of(run(capsys, "predict", model, none)) == [["tree", *(f"P({label})" for label in LABELS)]]
 
 
+def test_predictions_take_no_more_memory_for_a_longer_table(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(tables, "AT_ONCE", 2**13)
+    rows = [[f"{i / 7:.6f}", COLOURS[i % 3], i % 10] for i in range(1000)]
+    model, peaks = tmp_path / "model", []
+    train(capsys, write_table(tmp_path / "t.csv", ["x", "colour", "y"], rows), "y", model, "--epochs", "1", *FAST)
+    for times in (4, 12):
+        table = write_table(tmp_path / "t.csv", ["x", "colour", "y"], times * rows)
+        tracemalloc.start()
+        try:
+            run(capsys, "predict", model, table, "--out", tmp_path / "out.csv")
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 12_001
+
+
 # ------------------------------------------------------------------------------------------------- the file of a model
 
 
@@ -378,6 +406,7 @@ def test_info(trees, model, tmp_path, capsys):
     assert "no plan of columns" in fails(capsys, "predict", plain, trees)
     assert "not a fastbp network" in fails(capsys, "info", trees)
     assert run(capsys, "info").startswith("fastbp ")
+    assert json.loads(run(capsys, "info", "--json"))["fastbp"] == fastbp.__version__
 
 
 def test_results_as_json(trees, tmp_path, capsys):

@@ -1,5 +1,6 @@
 """Tables as people have them: what is read of a file, and what is said about one that cannot be read."""
 
+import contextlib
 import gzip
 import io
 import sys
@@ -168,7 +169,7 @@ def test_a_row_of_another_length_does_not_hide_the_separator(tmp_path):
     (b'a,b\n1,"2\n' + 200_000 * b"x", "after line 1: field larger than field limit"),
     (gzip.compress(PLAIN.encode())[:-9], "the compressed file is damaged"),
     (b"\x1f\x8bnonsense", "the compressed file is damaged"),
-    (b"PK\x03\x04nonsense", "the compressed file is damaged"),
+    (b"PK\x03\x04nonsense", "the npz is damaged"),
     (b"\xff\xff,\n", "not text in utf-8"),
 ], ids=range(8))
 def test_what_is_no_table(tmp_path, content, message):
@@ -203,6 +204,17 @@ def test_npz(tmp_path, monkeypatch):
         False, False, True]]
     with pytest.raises(TableError, match=r"table.npz: row 2, column 'age': the value is missing"):
         read(path)
+
+
+def test_every_byte_of_an_npz_damaged(tmp_path):
+    """Whatever NumPy and zipfile raise for it, it is a TableError here, or nothing that matters was damaged."""
+    path = tmp_path / "table.npz"
+    np.savez(path, age=[1.5, 2.25])
+    content = path.read_bytes()
+    for position in range(len(content)):
+        path.write_bytes(content[:position] + bytes([content[position] ^ 0x21]) + content[position + 1:])
+        with contextlib.suppress(TableError):
+            read(path, [Numbers("age")])
 
 
 @pytest.mark.parametrize(("arrays", "message"), [

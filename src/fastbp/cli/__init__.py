@@ -6,6 +6,7 @@ model. argparse suffices for the options, and so NumPy stays the only thing that
 """
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -13,10 +14,8 @@ import warnings
 
 import numpy as np
 
-from fastbp import __version__, bench, demo, load, show_config
-from fastbp.cli import reports
-from fastbp.cli.predict import load_model, predict
-from fastbp.cli.train import train
+from fastbp import __version__, _dispatch, bench, demo, load, show_config
+from fastbp.cli import predict, reports, train
 from fastbp.divergence import DivergenceError
 
 INTERRUPTED = 130  # 128 + SIGINT, what a shell reports for a program that Ctrl-C ended
@@ -45,6 +44,8 @@ def main(argv=None):
     0
     """
     arguments = parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")   # a label may have letters that a terminal lacks
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *where: print(f"fastbp: {message}", file=sys.stderr)
@@ -66,7 +67,9 @@ def main(argv=None):
 
 def parser():
     """The parser of the command line; each command sets `run`, which returns the exit code, or None for 0."""
-    whole = argparse.ArgumentParser(prog="fastbp", description="Small neural networks, compiled.")
+    whole = argparse.ArgumentParser(prog="fastbp", description="Small neural networks, compiled.",
+                                    epilog="Exit codes: 0 if all went well, 1 if it did not (standard error says why), "
+                                    "2 for wrong arguments, 130 after Ctrl-C.")
     whole.add_argument("--version", action="version", version=f"fastbp {__version__}")
     whole.set_defaults(run=lambda arguments: whole.print_help(), command="")
     commands = whole.add_subparsers(dest="command", title="commands", metavar="COMMAND")
@@ -82,7 +85,7 @@ def add_train(commands):
     command = commands.add_parser(
         "train", help="train a network on a table", description="Train a network on a table, and write it to a file "
         "with all that fastbp predict needs. Options have the names of Network and Network.fit.")
-    command.set_defaults(run=lambda arguments: None if train(arguments) else INTERRUPTED)
+    command.set_defaults(run=lambda arguments: None if train.train(arguments) else INTERRUPTED)
     command.add_argument("table", help="a CSV, also compressed by gzip, or an npz; - for standard input")
     command.add_argument("--out", required=True, metavar="MODEL", help="the file to write")
     command.add_argument("--target", required=True, action="append", metavar="COLUMN",
@@ -119,7 +122,7 @@ def add_train(commands):
     training.add_argument("--patience", type=int, default=20, metavar="N", help="stop when the validation error has "
                           "not fallen for so many epochs, and keep the best network (default: %(default)s)")
     training.add_argument("--min-delta", type=float, metavar="E", help="by which it must fall")
-    training.add_argument("--batch-size", type=batch, metavar="N", help="rows of an update, or full "
+    training.add_argument("--batch-size", type=batch_size, metavar="N", help="rows of an update, or full "
                           "(default: 1, on-line learning; full for rprop)")
     training.add_argument("--optimizer", default="sgd", metavar="NAME", help="sgd, adam or another of "
                           "fastbp's (default: %(default)s)")
@@ -140,7 +143,7 @@ def add_predict(commands):
     command = commands.add_parser("predict", help="predict each row of a table with a model of fastbp train",
                                   description="Write a CSV with a row for each row of a table: the label and the "
                                   "probability of each label, or the predicted numbers.")
-    command.set_defaults(run=predict)
+    command.set_defaults(run=predict.predict)
     command.add_argument("model", help="the file that fastbp train wrote")
     command.add_argument("table", help="with the columns of inputs that the model was trained on, in any order")
     command.add_argument("--out", metavar="CSV", help="the file to write; by default standard output")
@@ -167,11 +170,14 @@ def add_info(commands):
 
 
 def info(arguments):
-    if arguments.model is None:
+    if arguments.model is not None:
+        net, plan = predict.load_model(arguments.model)
+        print(json.dumps(reports.summary(net, plan)) if arguments.json else reports.describe(net, plan))
+    elif arguments.json:
+        print(json.dumps({"fastbp": __version__, "instruction_sets": _dispatch.chosen(),
+                          "available": _dispatch.available(), "numpy": np.__version__}))
+    else:
         show_config()
-        return
-    net, plan = load_model(arguments.model)
-    print(json.dumps(reports.summary(net, plan)) if arguments.json else reports.describe(net, plan))
 
 
 def add_plot(commands):
@@ -183,7 +189,7 @@ def add_plot(commands):
 
 
 def plot(arguments):
-    net, plan = load_model(arguments.model)
+    net, plan = predict.load_model(arguments.model)
     if arguments.history and plan is None:
         raise ValueError(f"{arguments.model}: the file has no history; fastbp train writes one")
     try:
@@ -255,7 +261,7 @@ def names(text):
     return [name.strip() for name in text.split(",")]
 
 
-def batch(text):
+def batch_size(text):
     return text if text == "full" else int(text)
 
 

@@ -125,12 +125,13 @@ class Plan:
                 raise TableError(f"{table.name}: a table without names must have the {len(known[0])} columns that the "
                                  f"model was trained on, or the {len(known[1])} without targets; got "
                                  f"{len(table.names)}")
-        missing = [column.name for column in self.inputs if column.name not in names]
+        place_of = {name: place for place, name in enumerate(names)}
+        missing = [column.name for column in self.inputs if column.name not in place_of]
         if missing:
             raise TableError(f"{table.name}: there is no column {missing[0]!r}"
                              f"{f' and {len(missing) - 1} others' if len(missing) > 1 else ''}; the model needs "
                              f"{', '.join(repr(column.name) for column in self.inputs):.400}")
-        return [names.index(column.name) for column in self.inputs]
+        return [place_of[column.name] for column in self.inputs]
 
     def encode(self, values, places):
         """The network's inputs for a block of a table."""

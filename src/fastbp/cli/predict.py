@@ -40,7 +40,8 @@ def predict(arguments):
             names += [f"P({label})" for label in plan.targets[0].categories]
         text = quoted(names) + "\n"
         form = ",".join(["%.7g" if net.dtype == "float32" else "%.15g"] * net.n_outputs) + "\n"
-        for values in table.blocks(readers):
+        # A category has many inputs, so a block can be small beside what is made of it.
+        for values in (chunk for block in table.blocks(readers) for chunk in tables.in_chunks(block)):
             Y = net.predict(plan.encode(values, places))
             rows = [form % tuple(row) for row in Y.tolist()]
             if labels is not None:
@@ -52,8 +53,10 @@ def predict(arguments):
 
 @contextlib.contextmanager
 def output(path):
-    """What writes text to a file, which is there at the end as a whole; or to standard output without a path."""
+    """What writes text in UTF-8 to a file, which is there at the end as a whole; without a path, to standard output."""
     if path is None:
+        if isinstance(sys.stdout, text_io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")
         yield sys.stdout.write
     else:
         with io.replacing(path, "--out") as file:

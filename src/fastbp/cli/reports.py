@@ -5,7 +5,7 @@ from math import isfinite
 
 import numpy as np
 
-from fastbp.cli.training_data import in_chunks
+from fastbp.cli.tables import in_chunks
 from fastbp.io import FormatError
 from fastbp.training.history import COLUMNS, History
 
@@ -128,5 +128,5 @@ def history_from_json(training):
         width = 6 if stored["validation_error"] else 4
         records = np.array([stored[name] for name in COLUMNS[:width]], float).T
         return History(records.ravel().tolist(), width, str(training["stop_reason"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise FormatError("the history of the training is damaged") from error

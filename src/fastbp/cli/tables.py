@@ -9,7 +9,6 @@ import csv
 import gzip
 import io
 import sys
-import zipfile
 import zlib
 from collections import Counter
 from itertools import islice
@@ -19,7 +18,7 @@ import numpy as np
 AT_ONCE = 2**22             # characters of a block
 LONGEST_RECORD = 2**26      # characters without the end of a row, which no table has
 SAMPLE = 1000               # rows from which separator, header and kinds of columns are guessed
-ROWS_AT_ONCE = 2**16        # of an npz
+ROWS_AT_ONCE = 2**14        # of arrays
 DELIMITERS = "\t;|,"        # a comma comes last, because numbers may have one
 MISSING = {"", "?", "na", "n/a", "nan", "null"}     # fields without a value, in small letters
 NPZ, GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"     # the first bytes of these files
@@ -60,7 +59,7 @@ def opened(path, *, delimiter=None, header=None, encoding="utf-8-sig"):
                 text = io.TextIOWrapper(file, encoding)
                 stack.callback(text.detach)     # standard input stays open
                 yield TextTable(name, text, delimiter, header)
-        except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise TableError(f"{name}: the compressed file is damaged: {error}") from error
         except LookupError as error:        # of the encoding
             raise TableError(str(error)) from error
@@ -208,28 +207,28 @@ class ArrayTable:
     def __init__(self, name, file):
         self.name, self.columns = name, {}
         try:
-            with np.load(file, allow_pickle=False) as arrays:
-                for key in arrays.files:
-                    array = arrays[key]
-                    if array.ndim not in (1, 2) or array.dtype.kind not in "biufUS":
-                        raise TableError(f"{name}: array {key!r} must hold numbers or texts in one or two dimensions, "
-                                         f"got {array.dtype} in {array.ndim}")
-                    self.columns |= {key: array} if array.ndim == 1 else {
-                        f"{key}.{i + 1}": column for i, column in enumerate(array.T)}
-        except ValueError as error:
-            raise error if isinstance(error, TableError) else TableError(f"{name}: {error}") from error
+            with np.load(file, allow_pickle=False) as npz:
+                arrays = {key: np.asarray(npz[key]) for key in npz.files}
+        except MemoryError:
+            raise
+        except Exception as error:      # zipfile, and NumPy's parser of headers, raise any kind for a damaged file
+            raise TableError(f"{name}: the npz is damaged: {error}") from error
+        for key, array in arrays.items():
+            if array.ndim not in (1, 2) or array.dtype.kind not in "biufUS":
+                raise TableError(f"{name}: array {key!r} must hold numbers or texts in one or two dimensions, got "
+                                 f"{array.dtype} in {array.ndim}")
+            self.columns |= {key: array} if array.ndim == 1 else {
+                f"{key}.{i + 1}": column for i, column in enumerate(array.T)}
         self.names = list(self.columns)
         lengths = {key: len(column) for key, column in self.columns.items()}
         if len(set(lengths.values())) != 1:
             raise TableError(f"{name}: the arrays must have the same number of rows, got {lengths}")
-        self.length = lengths[self.names[0]]
         self.sample = list(map(list, zip(*(texts(column[:SAMPLE]) for column in self.columns.values()), strict=True)))
 
     def blocks(self, columns):
         """As `TextTable.blocks`."""
-        for start in range(0, self.length, ROWS_AT_ONCE):
-            rows = slice(start, start + ROWS_AT_ONCE)
-            arrays = [array[rows] for array in self.columns.values()]
+        start = 0
+        for arrays in zip(*map(in_chunks, self.columns.values()), strict=True):
             values = np.zeros((len(arrays[0]), len(columns)))
             thorough = []
             for i, (array, column) in enumerate(zip(arrays, columns, strict=True)):
@@ -241,6 +240,7 @@ class ArrayTable:
                 read_fields(fields, [columns[i] for i in thorough], read := np.empty(len(thorough)),
                             f"{self.name}: row {start + row + 1}")
                 values[row, thorough] = read
+            start += len(values)
             yield values
 
 
@@ -342,6 +342,11 @@ def number_in(field):
 
 def is_number(field):
     return number_in(field) is not None
+
+
+def in_chunks(array):
+    """Views of its rows, few at a time."""
+    return (array[start:start + ROWS_AT_ONCE] for start in range(0, len(array), ROWS_AT_ONCE))
 
 
 def texts(array):

@@ -11,7 +11,7 @@ from fastbp import io, losses, optimizers
 from fastbp._checks import one_of
 from fastbp._version import __version__
 from fastbp.cli import reports, training_data
-from fastbp.cli.columns import Plan
+from fastbp.cli.columns import NumberColumn, Plan
 from fastbp.cli.training_data import PARTS
 from fastbp.interop.scaling import fold
 from fastbp.network import Network
@@ -27,7 +27,9 @@ def train(arguments):
     """Run the command; returns False where Ctrl-C ended it, after the model has been saved."""
     if not os.path.isdir(os.path.dirname(io.replaceable(arguments.out, "--out"))):
         raise FileNotFoundError(f"--out: there is no directory to write {arguments.out!r} in")
-    rng = np.random.default_rng(arguments.seed)
+    rng, teacher = np.random.default_rng(arguments.seed), optimizer(arguments)
+    # What can be wrong with the network is found before a large table is read.
+    network([NumberColumn("x")], [NumberColumn("y")], "squared_error", "identity", arguments, 0)
     data = training_data.read(arguments)
     task = training_data.decide_task(data, arguments)
     if not arguments.quiet:
@@ -49,7 +51,7 @@ def train(arguments):
     elif output_activation is None:     # otherwise the loss is defined for the targets as they are
         targets = training_data.standardise_targets(T, targets, X[0].dtype)
     net = network(inputs, targets, loss, output_activation or "identity", arguments, rng)
-    history = fit(net, X, T, arguments, rng)
+    history = fit(net, X, T, teacher, arguments, rng)
     if not len(history):
         raise KeyboardInterrupt     # in the first epoch: there is nothing to save
 
@@ -73,7 +75,7 @@ def say(message):
     print(message, file=sys.stderr)
 
 
-def network(inputs, targets, loss, output_activation, arguments, rng):
+def network(inputs, targets, loss, output_activation, arguments, seed):
     """A new network, for standardised numbers."""
     hidden, activations = arguments.hidden, arguments.activation
     if len(activations) == 1:
@@ -83,28 +85,26 @@ def network(inputs, targets, loss, output_activation, arguments, rng):
                          f"{len(activations)}")
     sizes = [sum(column.width for column in inputs), *hidden, sum(column.width for column in targets)]
     return Network(sizes, [*activations, output_activation], loss=loss, reduction="mean",
-                   dtype=arguments.dtype or "float32", init=arguments.init, seed=rng)
+                   dtype=arguments.dtype or "float32", init=arguments.init, seed=seed)
 
 
-def fit(net, X, T, arguments, rng):
+def fit(net, X, T, teacher, arguments, rng):
     """Train; progress goes to standard error."""
     keywords = {name: value for name in FIT if (value := getattr(arguments, name)) is not None}
     if len(X[1]):
         keywords |= {"validation_data": (X[1], T[1]), "patience": arguments.patience}
     with contextlib.redirect_stdout(sys.stderr):
-        return net.fit(X[0], T[0], optimizer=optimizer(arguments), verbose=not arguments.quiet, seed=rng, **keywords)
+        return net.fit(X[0], T[0], optimizer=teacher, verbose=not arguments.quiet, seed=rng, **keywords)
 
 
 def optimizer(arguments):
-    """What `fit` takes: a name, or an optimizer where it has options."""
+    """The optimizer that `fit` takes."""
     options = {name: value for name in OF_OPTIMIZERS if (value := getattr(arguments, name)) is not None}
-    if not options:
-        return arguments.optimizer
-    made = optimizers.NAMES[one_of("optimizer", arguments.optimizer, optimizers.NAMES)]
+    made = optimizers.make(arguments.optimizer, None)
     try:
-        return made(**options)
+        return type(made)(**options) if options else made
     except TypeError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(f"--optimizer {arguments.optimizer}: {error}") from None
 
 
 def options_of(arguments):

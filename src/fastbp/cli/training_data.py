@@ -5,6 +5,7 @@ has been copied into its place, so the peak is little above what the network tra
 """
 
 import contextlib
+import mmap
 from collections import deque
 from dataclasses import dataclass
 
@@ -13,11 +14,10 @@ import numpy as np
 from fastbp._checks import number
 from fastbp.cli import tables
 from fastbp.cli.columns import CategoryColumn, NumberColumn
-from fastbp.cli.tables import Categories, Numbers, TableError
+from fastbp.cli.tables import Categories, Numbers, TableError, in_chunks
 
 PARTS = "training", "validation", "test"
 FEW, RECUR = 10, 5      # so few different whole numbers, each so often on average, are taken for labels
-ROWS_AT_ONCE = 2**14
 REFUSED = "--missing mean or median fills it in, --missing drop leaves the row out"
 REFUSED_TARGET = "targets are not filled in; --missing drop leaves the row out"
 
@@ -58,30 +58,36 @@ def read(arguments):
         inputs = [i for i, reader in enumerate(readers) if reader is not None and i not in targets]
         if not inputs:
             raise TableError(f"{table.name}: there is no column beside the target to learn from")
-        blocks, T, shift = deque(), [], None
+        data = Data(table, [], [], deque(), np.zeros(len(inputs)), [])
         for values in table.blocks(readers):
             x, t = values[:, inputs], values[:, targets]
             if arguments.missing == "drop":
                 whole = ~(np.isnan(x).any(axis=1) | np.isnan(t).any(axis=1))
                 x, t = x[whole], t[whole]
-            if shift is None and len(x):
-                numbers = np.array([isinstance(readers[i], Numbers) for i in inputs])
-                shift = np.where(numbers & np.isfinite(x[0]), x[0], 0.0)
+            if not data.blocks and len(x):
+                numbers = [isinstance(readers[i], Numbers) for i in inputs]
+                data.shift = np.where(numbers & np.isfinite(x[0]), x[0], 0.0)
             if len(x):
+                # A map of its own, whose memory goes back to the system with it; malloc would keep it.
+                block = np.frombuffer(mmap.mmap(-1, x.size * dtype.itemsize), dtype).reshape(x.shape)
                 with np.errstate(over="ignore"):    # `standardise_inputs` finds it
-                    blocks.append((x - shift).astype(dtype))
-                T.append(t)
-    if not blocks:
+                    np.subtract(x, data.shift, out=block, casting="same_kind")
+                data.blocks.append(block)
+                data.T.append(t)
+    if not data.blocks:
         raise TableError(f"{table.name}: there are no rows to learn from")
-    columns = [NumberColumn(reader.name) if isinstance(reader, Numbers) else CategoryColumn(
-        reader.name, [*reader.numbers]) for reader in readers if reader is not None]
-    for column in columns:
-        if not column.width:
-            raise TableError(f"{table.name}: column {column.name!r} has no values; --ignore {column.name} leaves it "
-                             "out")
-    columns = {column.name: column for column in columns}
-    return Data(table, [columns[readers[i].name] for i in inputs], [columns[readers[i].name] for i in targets], blocks,
-                shift, np.concatenate(T))
+    data.T = np.concatenate(data.T)
+    data.inputs, data.targets = ([column_of(readers[i], table) for i in places] for places in (inputs, targets))
+    return data
+
+
+def column_of(reader, table):
+    """The column whose fields were read."""
+    if isinstance(reader, Numbers):
+        return NumberColumn(reader.name)
+    if not reader.numbers:
+        raise TableError(f"{table.name}: column {reader.name!r} has no values; --ignore {reader.name} leaves it out")
+    return CategoryColumn(reader.name, list(reader.numbers))
 
 
 def find(table, wanted):
@@ -119,7 +125,7 @@ def readers_of(table, targets, arguments):
             if is_target:
                 raise TableError(f"{table.name}: column {name!r} cannot be the target and be ignored")
             readers.append(None)
-        elif i in categories or (numbers < len(fields) / 2 and not (is_target and arguments.task == "regression")):
+        elif (i in categories or numbers < len(fields) / 2) and not (is_target and arguments.task == "regression"):
             if i not in categories and arguments.decimal == ".":
                 refuse_commas(table, name, fields)
             if is_target and len(targets) > 1:
@@ -140,27 +146,26 @@ def refuse_commas(table, name, fields):
 def decide_task(data, arguments):
     """The task; for a classification, `data` gets the numbers of labels as targets."""
     (first, *others), task = data.targets, arguments.task
-    if first.kind == "category":
-        labels = sorted(first.categories)
-        values = [float(first.categories.index(label)) for label in labels]
-    elif others or task == "regression":
+    if first.kind == "number" and (others or task == "regression"):
         return "regression"
+    values = np.unique(data.T).tolist()
+    order = list(range(len(values)))
+    if first.kind == "category":
+        labels = [first.categories[int(value)] for value in values]
+        order.sort(key=labels.__getitem__)
     else:
-        most = arguments.max_categories if task else FEW
-        values = np.unique(data.T).tolist()
-        recur = len(values) <= min(most, len(data.T) / RECUR) and all(map(float.is_integer, values))
+        recur = len(values) <= min(FEW, len(data.T) / RECUR) and all(map(float.is_integer, values))
         if task is None and not recur:
             return "regression"
-        if len(values) > most:
+        if len(values) > arguments.max_categories:
             raise TableError(f"{data.table.name}: column {first.name!r} has {len(values)} different numbers, too many "
                              "for labels; --task regression predicts the number")
         labels = [f"{value:.0f}" if value.is_integer() else repr(value) for value in values]
     if len(labels) < 2:
         raise TableError(f"{data.table.name}: column {first.name!r} has one label only, {labels[0]!r:.80}; there is "
                          "nothing to tell apart")
-    order = np.argsort(values)
-    data.T = order[np.searchsorted(values, data.T, sorter=order)]
-    data.targets = [CategoryColumn(first.name, labels)]
+    data.T = np.argsort(order)[np.searchsorted(values, data.T)]
+    data.targets = [CategoryColumn(first.name, [labels[i] for i in order])]
     return "classification"
 
 
@@ -225,11 +230,6 @@ def assemble(data, parts):
     return X
 
 
-def in_chunks(x):
-    """Views of its rows, few at a time."""
-    return (x[start:start + ROWS_AT_ONCE] for start in range(0, len(x), ROWS_AT_ONCE))
-
-
 def moments(x):
     """Mean and standard deviation of each column, without what is missing.
 
@@ -239,7 +239,7 @@ def moments(x):
     with np.errstate(invalid="ignore", over="ignore"):
         mean = sum(np.nansum(chunk, axis=0, dtype=np.float64) for chunk in in_chunks(x)) / count
         square = sum(np.nansum((chunk - mean)**2, axis=0) for chunk in in_chunks(x)) / count
-    return mean, np.where(square > (1e-12 * mean)**2, np.sqrt(square), 1.0)
+    return mean, np.where(np.sqrt(square) > abs(1e-12 * mean), np.sqrt(square), 1.0)
 
 
 def standardise_inputs(X, data, missing):
@@ -259,9 +259,11 @@ def standardise_inputs(X, data, missing):
         if not (np.isfinite([mean[at], scale[at]]).all() and scale[at]):
             raise TableError(f"{data.table.name}: column {column.name!r} has no values in the training rows, or values "
                              f"that {dtype} cannot hold; --ignore {column.name} leaves it out")
-        filled = {"mean": mean[at], "median": np.nanmedian(X[0][:, at]) if missing == "median" else None}.get(missing)
-        for x in X if filled is not None else ():
-            x[np.isnan(x[:, at]), at] = filled
+        filled = None
+        if missing in ("mean", "median"):
+            filled = mean[at] if missing == "mean" else np.nanmedian(X[0][:, at])
+            for x in X:
+                x[np.isnan(x[:, at]), at] = filled
         made.append(NumberColumn(column.name, shift + float(mean[at]), float(scale[at]),
                                  None if filled is None else shift + float(filled)))
     for x in X:
