@@ -172,7 +172,7 @@ def plot(session):
     """The displays, and their pictures compared with those in tests/baseline, by the Matplotlib that drew these."""
     install(session, "test", "plot")
     session.install("matplotlib==3.11.2", "pytest-mpl==0.19.0")
-    run_tests(session, "--mpl", "tests/test_plot.py", "tests/test_plot_images.py")
+    run_tests(session, "--mpl", "tests/test_plot.py", "tests/test_plot_images.py", "tests/test_cli.py")
 
 
 @nox.session
