@@ -1,7 +1,7 @@
 """fastbp: backpropagation for small fully connected networks, compiled."""
 
 import importlib
-from typing import TYPE_CHECKING
+import typing
 
 from fastbp._arrays import UnreachableTargetsWarning
 from fastbp._core import get_num_threads
@@ -17,28 +17,26 @@ from fastbp.network import Network, Trace, load
 from fastbp.optimizers import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop, Rprop
 from fastbp.training.history import EpochState, History
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from fastbp.levenberg_marquardt import LevenbergMarquardt
     from fastbp.population import Population
     from fastbp.prediction_interval import PredictionInterval
     from fastbp.training.population_history import PopulationHistory
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "DivergenceError", "EpochState", "FormatError", "History", "Huber",
-           "LevenbergMarquardt", "Nadam", "Network", "Population", "PopulationHistory", "PredictionInterval", "Quantile",
-           "RMSprop", "Rprop", "Trace",
-           "UnreachableTargetsWarning", "__version__", "get_include", "get_num_threads", "load", "set_num_threads",
-           "show_config", "uniform"]
+           "LevenbergMarquardt", "Nadam", "Network", "Population", "PopulationHistory", "PredictionInterval",
+           "Quantile", "RMSprop", "Rprop", "Trace", "UnreachableTargetsWarning", "__version__", "get_include",
+           "get_num_threads", "load", "set_num_threads", "show_config", "uniform"]
 
 
 # Imported when they are asked for, which few programs do.
-_LATER = {"LevenbergMarquardt": "fastbp.levenberg_marquardt", "Population": "fastbp.population",
-          "PopulationHistory": "fastbp.training.population_history",
-          "PredictionInterval": "fastbp.prediction_interval"}
+_LATER = {"LevenbergMarquardt": "levenberg_marquardt", "Population": "population",
+          "PopulationHistory": "training.population_history", "PredictionInterval": "prediction_interval"}
 
 
 def __getattr__(name):
     if name in _LATER:
-        globals()[name] = getattr(importlib.import_module(_LATER[name]), name)
+        globals()[name] = getattr(importlib.import_module(f"fastbp.{_LATER[name]}"), name)
         return globals()[name]
     # The dataclasses of schedules take a tenth of the whole import to make, and plot needs Matplotlib.
     if name in ("plot", "schedules"):
