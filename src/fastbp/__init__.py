@@ -1,7 +1,7 @@
 """fastbp: backpropagation for small fully connected networks, compiled."""
 
 import importlib
-from typing import TYPE_CHECKING
+import typing
 
 from fastbp._arrays import UnreachableTargetsWarning
 from fastbp._core import get_num_threads
@@ -17,7 +17,7 @@ from fastbp.network import Network, Trace, load
 from fastbp.optimizers import SGD, Adagrad, Adam, AdamW, Nadam, RMSprop, Rprop
 from fastbp.training.history import EpochState, History
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from fastbp.levenberg_marquardt import LevenbergMarquardt
     from fastbp.prediction_interval import PredictionInterval
 
