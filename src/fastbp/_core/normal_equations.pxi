@@ -10,7 +10,7 @@
 # the least singular values of J that float32 can tell from 0, and mu would have to stay above it.
 
 cdef enum:
-    JACOBIAN_ROWS = 64          # that are multiplied at a time, where they stay in the first caches ...
+    JACOBIAN_ROWS = 128         # that are multiplied at a time, where they stay in the first caches ...
     JACOBIAN_ROWS_WIDE = 256    # ... and where they cannot: as deep as a product packs at a time
     NARROW_JACOBIAN = 256       # parameters up to which they can
     # Of the products that are computed at a time, from the diagonal down: few, because half of the block at the

@@ -321,7 +321,7 @@ cdef class Traceable(Differentiable):
         demand_finite(self, x, "X", X)
         shape = np.shape(x)[:cnp.PyArray_NDIM(x) - 1] + (self.n_outputs, self.n_params)
         cdef cnp.ndarray jacobian = np.empty(shape, self.dtype)
-        cdef Py_ssize_t block = min(max(count_of(x), 1), <Py_ssize_t>JACOBIAN_ROWS)
+        cdef Py_ssize_t block = min(min(max(count_of(x), 1), <Py_ssize_t>JACOBIAN_ROWS), self.model.block_rows)
         # A vector more, for what param_rows overwrites.
         cdef cnp.ndarray rows = np.empty(block * self.n_params + self.lanes, self.dtype)
         self.fill_param_jacobian(x, jacobian, block, rows)
