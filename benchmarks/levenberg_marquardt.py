@@ -1,8 +1,8 @@
 """Levenberg-Marquardt beside its peers: ``python benchmarks/levenberg_marquardt.py [floor | goals]``.
 
 `floor`: one iteration on sin(10 x) / (10 x), 1-20-1, 2000 samples, float64, from the same start; and how long it takes
-to a mean square of 1e-7. SciPy's MINPACK gets a Jacobian in NumPy, and then fastbp's; pyrenn and optimistix are measured
-where they are installed. `goals`: the problems of MATLAB's page on choosing a training function whose data can be made
+to a mean square of 1e-7. SciPy's MINPACK gets a Jacobian in NumPy, and then fastbp's; pyrenn and optimistix are
+measured where they are installed. `goals`: the problems of MATLAB's page on choosing a training function whose data can be made
 or had, from 30 starts each: how many runs reach the goal within SECONDS, and the median time of these.
 
 All times are seconds of one core's CPU, so that other programs matter little.
@@ -138,8 +138,8 @@ def floor():
         seconds, iterations, squares = np.transpose(runs)
         reached = squares <= GOAL
         median = f"{1e3 * np.median(seconds[reached]):.1f} ms" if reached.any() else "-"
-        print(f"{peer:<28}{1e3 * (seconds / iterations).min():8.3f} ms an iteration; mean square 1e-7: {reached.sum()} of "
-              f"{len(runs)} starts, median {median}", flush=True)
+        print(f"{peer:<28}{1e3 * (seconds / iterations).min():8.3f} ms an iteration; mean square 1e-7: {reached.sum()} "
+              f"of {len(runs)} starts, median {median}", flush=True)
 
 
 # ---------------------------------------------------------------- MATLAB's problems

@@ -137,7 +137,8 @@ def test_it_learns_to_the_last_digits(isa, dtype):
     assert net.rms(X, T) < {"float64": 1e-13, "float32": 1e-6}[dtype]
     assert (np.diff(history.error) <= 0).all()
     assert history.learning_rate.tolist() == [1.0] * len(history)
-    assert history.alpha.size == history.beta.size == 0 and "mu" in history.to_dict() and "alpha" not in history.to_dict()
+    assert history.alpha.size == history.beta.size == 0
+    assert "mu" in history.to_dict() and "alpha" not in history.to_dict()
 
 
 def test_linear_least_squares_take_a_single_step():
@@ -398,7 +399,7 @@ def test_other_losses_and_batches_are_refused():
     ({"mu_increase": 1}, ValueError, "mu_increase must be above 1"), ({"mu_max": -1}, ValueError, "mu_max"),
     ({"mu": 2, "mu_max": 1}, ValueError, "mu must not be above mu_max"),
     ({"min_gradient": -1}, ValueError, "min_gradient must be at least 0"),
-    ({"bayesian": "yes"}, TypeError, "bayesian must be True or False"), ({"mu": "small"}, TypeError, "mu must be a num"),
+    ({"bayesian": "yes"}, TypeError, "bayesian must be True or False"), ({"mu": "small"}, TypeError, "mu must be a"),
 ])
 def test_numbers_that_are_refused(options, error, message):
     with pytest.raises(error, match=message):

@@ -138,7 +138,7 @@ class Descent:
             raise MemoryError(too_large(n)) from None
 
     def step(self, epoch):
-        """Make E smaller: E and the sum of squares after the step, and None, or as they are and why there is no step."""
+        """Make E smaller: E and the sum of squares after the step, and None; or as they are, and why there is none."""
         net, optimizer = self.net, self.optimizer
         params = net.params
         error, squares = self.loss(params)

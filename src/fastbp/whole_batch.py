@@ -13,7 +13,7 @@ class WholeBatch:
     History has of each epoch.
     """
 
-    __slots__ = ("steps", "_learnt", "__dict__", "__weakref__")
+    __slots__ = ("__dict__", "__weakref__", "_learnt", "steps")
     _columns: tuple[str, ...] = ()
     # As a checkpoint and the History have it: steps are made as they are computed.
     learning_rate = 1.0

@@ -128,7 +128,8 @@ cdef class NormalEquations:
     def add_up(self, Differentiable net not None, Samples samples not None):
         """Work them out for these samples, at the parameters that the network has.
 
-        Returns the sum of e squared, weighted; it is not finite if a number of the matrix is not. Between blocks Ctrl-C is noticed, and another thread that waits for the network is let in.
+        Returns the sum of e squared, weighted; it is not finite if a number of the matrix is not. Between blocks Ctrl-C
+        is noticed, and another thread that waits for the network is let in.
         """
         cdef Py_ssize_t start = 0, i
         cdef Workspace work
