@@ -1,4 +1,4 @@
-"""Instructions a step of six representative jobs, counted by valgrind: ``python benchmarks/instructions.py``.
+"""Instructions a step of representative jobs, counted by valgrind: ``python benchmarks/instructions.py``.
 
 Unlike times they repeat on a noisy machine. Exits with 1 where one has grown by more than 5 % over instructions.json;
 ``--update`` writes that file anew. The budget holds for the compiler of Debian 12 and Python 3.11; other versions of
@@ -54,6 +54,13 @@ loop(network([16, 64, 64, 8], "tanh", "identity").predict, data(1, 16)[0])
 """, 20_000, "sample"),
     "epoch 8-32-32-1, momentum": (EPOCH.format(optimizer="SGD(0.01, 0.9)"), 150, "320 samples"),
     "epoch 8-32-32-1, Adam": (EPOCH.format(optimizer="Adam()"), 150, "320 samples"),
+    "normal equations 1-20-1": ("""
+from fastbp._core import NormalEquations
+net = fastbp.Network([1, 20, 1], "tanh", "identity", seed=1)
+samples, equations = net._samples(np.linspace(-1, 1, 500)[:, None], np.zeros(500)), NormalEquations(net)
+for _ in range(n):
+    equations.add_up(net, samples)
+""", 50, "500 samples"),
     "predict rows 16-64-64-8": ("""
 net = network([16, 64, 64, 8], "tanh", "identity")
 X, out = data(512, 16), data(512, 8)

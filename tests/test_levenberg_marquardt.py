@@ -29,7 +29,7 @@ def network(sizes=(3, 5, 2), activation="tanh", output="identity", dtype="float6
 @pytest.mark.parametrize("sizes", [(3, 9, 17, 4), (1, 20, 1), (1, 1), (5, 3), (4, 1, 6, 1)], ids=str)
 def test_derivatives_by_the_parameters(isa, dtype, sizes, activation):
     output = "identity" if sizes[-1] == 1 else activation
-    for m in (1, 70):
+    for m in (1, 140):
         net, X, _ = network(sizes, activation, output, dtype, m=m)
         oracle = Reference.of(net)
         J = net.param_jacobian(X)
@@ -129,13 +129,16 @@ def sine(m=50, dtype="float64"):
 
 
 def test_it_learns_to_the_last_digits(isa, dtype):
-    X, T = sine(dtype=dtype)
-    net = fastbp.Network([1, 8, 1], "tanh", "identity", dtype=dtype, seed=0)
-    history = net.fit(X, T, epochs=300, optimizer="lm")
-    assert net.rms(X, T) < {"float64": 1e-6, "float32": 1e-4}[dtype]
+    net, X, _ = network((2, 4, 1), dtype=dtype, m=100)
+    T = net.predict(X)
+    net.params = net.params + 0.3 * np.sin(np.arange(net.n_params))
+    assert net.rms(X, T) > 0.1
+    history = net.fit(X, T, epochs=100, optimizer=LevenbergMarquardt(min_gradient=0))
+    assert net.rms(X, T) < {"float64": 1e-13, "float32": 1e-6}[dtype]
     assert (np.diff(history.error) <= 0).all()
     assert history.learning_rate.tolist() == [1.0] * len(history)
-    assert history.alpha.size == history.beta.size == 0 and "mu" in history.to_dict() and "alpha" not in history.to_dict()
+    assert history.alpha.size == history.beta.size == 0
+    assert "mu" in history.to_dict() and "alpha" not in history.to_dict()
 
 
 def test_linear_least_squares_take_a_single_step():
@@ -196,16 +199,17 @@ def test_callbacks_see_and_may_change_everything(capsys):
 def test_an_interruption_keeps_the_last_step(monkeypatch):
     net, X, T = network()
     twin = net.copy()
-    twin.fit(X, T, epochs=3, optimizer="lm")
-    calls, loss = [], fastbp.Network._loss_of
+    calls, loss, last = [], fastbp.Network._loss_of, None
 
     def interrupted(self, *arguments):
         calls.append(1)
-        if len(calls) == 5:
+        if len(calls) == last:
             raise KeyboardInterrupt
         return loss(self, *arguments)
 
-    monkeypatch.setattr(fastbp.Network, "_loss_of", interrupted)    # while the fourth step is being tried
+    monkeypatch.setattr(fastbp.Network, "_loss_of", interrupted)
+    twin.fit(X, T, epochs=3, optimizer="lm")
+    calls, last = [], len(calls) + 1        # while the fourth step is being tried
     history = net.fit(X, T, epochs=9, optimizer="lm")
     assert history.stop_reason == "interrupted" and len(history) == 3
     np.testing.assert_array_equal(net.params, twin.params)
@@ -266,12 +270,12 @@ def test_an_object_goes_on(dtype):
     net.fit(X, T, epochs=3, optimizer=method)
     twins = [method.copy(), copy.deepcopy(method), pickle.loads(pickle.dumps(method))]
     for twin in twins:
-        assert (twin.steps, twin.state, repr(twin)) == (3, method.state, repr(method))
+        assert (twin.steps, twin._learnt, repr(twin)) == (3, method._learnt, repr(method))
         other = net.copy()
         other.fit(X, T, epochs=3, optimizer=twin)
         assert other.params.tobytes() == whole.params.tobytes()
     method.reset()
-    assert method.steps == 0 and method.state is None
+    assert method.steps == 0 and method._learnt is None
     assert repr(LevenbergMarquardt()) == (
         "LevenbergMarquardt(mu=0.001, mu_decrease=0.1, mu_increase=10.0, mu_max=10000000000.0, min_gradient=1e-07, "
         "bayesian=False)")
@@ -328,7 +332,7 @@ def test_nothing_depends_on_the_parameters():
 def test_numbers_that_leave_the_finite_ones(dtype):
     net, X, T = network(dtype=dtype)
     large = np.full_like(T, {"float32": 1e38, "float64": 1e200}[dtype])
-    with pytest.raises(fastbp.DivergenceError, match="targets are as large as") as caught:
+    with pytest.raises(fastbp.DivergenceError, match="Targets are as large as") as caught:
         net.fit(X, large * 3, epochs=3, optimizer="lm")
     assert "rate" not in str(caught.value) and np.isfinite(net.params).all()
     net.weights[0][0, 0] = np.nan
@@ -339,7 +343,7 @@ def test_numbers_that_leave_the_finite_ones(dtype):
 def test_matrices_that_do_not_fit_into_memory(monkeypatch):
     net, X, T = fastbp.Network([400, 500, 2]), np.zeros((3, 400)), np.zeros((3, 2))
     monkeypatch.setattr(levenberg_marquardt, "NormalEquations", None)      # it is not even asked for
-    with pytest.raises(MemoryError, match=r"needs 1,2\d\d GiB for J\^T J of 201,502 parameters.*this machine has"):
+    with pytest.raises(MemoryError, match=r"needs 1,210\.\d GiB for J\^T J of 201,502 parameters.*this machine has"):
         net.fit(X, T, optimizer="lm")
     with pytest.raises(MemoryError, match="201,502 parameters"):
         fastbp.PredictionInterval(net, X, T)
@@ -395,7 +399,7 @@ def test_other_losses_and_batches_are_refused():
     ({"mu_increase": 1}, ValueError, "mu_increase must be above 1"), ({"mu_max": -1}, ValueError, "mu_max"),
     ({"mu": 2, "mu_max": 1}, ValueError, "mu must not be above mu_max"),
     ({"min_gradient": -1}, ValueError, "min_gradient must be at least 0"),
-    ({"bayesian": "yes"}, TypeError, "bayesian must be True or False"), ({"mu": "small"}, TypeError, "mu must be a num"),
+    ({"bayesian": "yes"}, TypeError, "bayesian must be True or False"), ({"mu": "small"}, TypeError, "mu must be a"),
 ])
 def test_numbers_that_are_refused(options, error, message):
     with pytest.raises(error, match=message):

@@ -81,7 +81,7 @@ def test_what_is_refused():
     for level in (0, 1, -1, np.nan):
         with pytest.raises(ValueError, match="level must be above 0 and below 1"):
             fastbp.PredictionInterval(net, X, T, level=level)
-    with pytest.raises(ValueError, match="net must have the loss 'squared_error', got 'huber'|got Huber"):
+    with pytest.raises(ValueError, match="net must have the loss 'squared_error', got Huber"):
         fastbp.PredictionInterval(fastbp.Network([1, 1], loss="huber"), X, T)
     with pytest.raises(ValueError, match="got one sample"):
         fastbp.PredictionInterval(net, X[0], T[0])

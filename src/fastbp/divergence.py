@@ -94,4 +94,5 @@ def likely_causes(net, x, t, learning_rate, size, descends):
         causes.append("the loss function may have returned numbers that are not finite")
     if descends:
         causes.append("optimizer='adam' takes steps that do not grow with the gradient")
-    return "; ".join(causes) + "." if causes else "The parameters may be too large."
+    text = "; ".join(causes or ["the parameters may be too large"])
+    return f"{text[0].upper()}{text[1:]}."

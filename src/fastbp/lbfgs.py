@@ -27,13 +27,13 @@ class LBFGS(WholeBatch):
         except ImportError as error:
             raise ImportError(f'optimizer="lbfgs" needs SciPy: pip install "fastbp[scipy]" ({error})') from error
 
-    def check(self, net, options):
-        super().check(net, options)
+    def _check(self, net, options):
+        super()._check(net, options)
         for name in ("checkpoint", "resume"):
             if getattr(options, name) is not None:
-                self.refuse(name, "because SciPy does not give its state away")
+                self._refuse(name, "because SciPy does not give its state away")
 
-    def begin(self, net, samples, threads):
+    def _begin(self, net, samples, threads):
         return Search(self, net, samples, threads)
 
 

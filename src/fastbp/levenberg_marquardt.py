@@ -96,15 +96,15 @@ class LevenbergMarquardt(WholeBatch):
         super().__init__()
 
     @property
-    def columns(self):
+    def _columns(self):
         return ("mu", "alpha", "beta", "effective_parameters") if self.bayesian else ("mu",)
 
-    def check(self, net, options):
-        super().check(net, options)
+    def _check(self, net, options):
+        super()._check(net, options)
         if net.loss != "squared_error":
-            self.refuse(f"loss {net.loss!r}", "which is for 'squared_error'")
+            self._refuse(f"loss {net.loss!r}", "which is for 'squared_error'")
 
-    def begin(self, net, samples, threads):
+    def _begin(self, net, samples, threads):
         """The steps of one training."""
         return Descent(self, net, samples, threads)
 
@@ -116,8 +116,8 @@ class LevenbergMarquardt(WholeBatch):
         if state["mean"] is not None or state["square"] is not None:
             raise ValueError("there must be no arrays")
         if own and not (all(0 <= value < inf for value in own) and LEAST <= own[0] <= self.mu_max):
-            raise ValueError(f"{', '.join(self.columns)} must be those of an epoch, got {own}")
-        self.steps, self.state = steps, tuple(own) or None
+            raise ValueError(f"{', '.join(self._columns)} must be those of an epoch, got {own}")
+        self.steps, self._learnt = steps, tuple(own) or None
 
 
 class Descent:
@@ -138,7 +138,7 @@ class Descent:
             raise MemoryError(too_large(n)) from None
 
     def step(self, epoch):
-        """Make E smaller: E and the sum of squares after the step, and None, or as they are and why there is no step."""
+        """Make E smaller: E and the sum of squares after the step, and None; or as they are, and why there is none."""
         net, optimizer = self.net, self.optimizer
         params = net.params
         error, squares = self.loss(params)
@@ -147,12 +147,12 @@ class Descent:
             raise divergence.of_an_update(net, epoch, None, {"X": self.samples.x, "T": self.samples.t}, None,
                                           self.samples.m, False)
         w = params.view(np.ndarray).astype(np.float64)
-        mu, *regularisation = optimizer.state or (optimizer.mu,)
+        mu, *regularisation = optimizer._learnt or (optimizer.mu,)
         if optimizer.bayesian:
             regularisation = self.evidence(weighted, w, regularisation)
         alpha, beta = regularisation[:2] or (0.0, self.scale)
         gradient = beta * self.equations.gradient + alpha * w
-        optimizer.state = mu, *regularisation
+        optimizer._learnt = mu, *regularisation
         if sqrt(gradient @ gradient) <= optimizer.min_gradient:
             return error, squares, "min_gradient"
         before, accepted = self.objective(error, w, alpha, beta), False
@@ -171,9 +171,9 @@ class Descent:
             if not accepted:
                 net.params = w
         if not accepted:
-            optimizer.state = optimizer.mu_max, *regularisation
+            optimizer._learnt = optimizer.mu_max, *regularisation
             return error, squares, "no_progress"
-        optimizer.state = max(mu * optimizer.mu_decrease, LEAST), *regularisation
+        optimizer._learnt = max(mu * optimizer.mu_decrease, LEAST), *regularisation
         optimizer.steps += 1
         return error_after, squares_after, None
 
@@ -238,9 +238,9 @@ def demand_memory(n):
     except (AttributeError, OSError, ValueError):
         return      # the allocation itself will tell
     if MATRICES * 8 * n * n > memory:
-        raise MemoryError(f"{too_large(n)}; this machine has {memory / 2**30:.3g} GiB")
+        raise MemoryError(f"{too_large(n)}; this machine has {memory / 2**30:,.1f} GiB")
 
 
 def too_large(n):
-    return (f"Levenberg-Marquardt needs {MATRICES * 8 * n * n / 2**30:,.3g} GiB for J^T J of {n:,} parameters and what "
+    return (f"Levenberg-Marquardt needs {MATRICES * 8 * n * n / 2**30:,.1f} GiB for J^T J of {n:,} parameters and what "
             "is made of it; optimizer='lbfgs' or 'adam' needs none of it")

@@ -9,12 +9,12 @@ from typing import Self
 class WholeBatch:
     """An optimizer whose steps have no learning rate and are made of all samples at once.
 
-    What it was made with is in its `__dict__`, what it has learnt in a slot. `columns` names the numbers that the
+    What it was made with is in its `__dict__`, what it has learnt in a slot. `_columns` names the numbers that the
     History has of each epoch.
     """
 
-    __slots__ = ("steps", "state", "__dict__", "__weakref__")
-    columns: tuple[str, ...] = ()
+    __slots__ = ("__dict__", "__weakref__", "_learnt", "steps")
+    _columns: tuple[str, ...] = ()
     # As a checkpoint and the History have it: steps are made as they are computed.
     learning_rate = 1.0
     divided = descends = False
@@ -24,7 +24,7 @@ class WholeBatch:
 
     def reset(self) -> None:
         """Forget what was learnt, as if no step had been made."""
-        self.steps, self.state = 0, None
+        self.steps, self._learnt = 0, None
 
     def _state(self):
         """What a checkpoint keeps; what was learnt is in its History."""
@@ -39,7 +39,7 @@ class WholeBatch:
         """
         return copy.copy(self)
 
-    def check(self, net, options):
+    def _check(self, net, options):
         """Refuse what contradicts such a training."""
         name = type(self).__name__
         if options.learning_rate is not None:
@@ -52,7 +52,7 @@ class WholeBatch:
             raise ValueError(f"schedule cannot be used with {name}, which has no learning rate; got "
                              f"{options.schedule!r}")
 
-    def refuse(self, what, why):
+    def _refuse(self, what, why):
         raise ValueError(f"{what} cannot be used with {type(self).__name__}, {why}")
 
     def __repr__(self):

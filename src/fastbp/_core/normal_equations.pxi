@@ -10,7 +10,7 @@
 # the least singular values of J that float32 can tell from 0, and mu would have to stay above it.
 
 cdef enum:
-    JACOBIAN_ROWS = 64          # that are multiplied at a time, where they stay in the first caches ...
+    JACOBIAN_ROWS = 128         # that are multiplied at a time, where they stay in the first caches ...
     JACOBIAN_ROWS_WIDE = 256    # ... and where they cannot: as deep as a product packs at a time
     NARROW_JACOBIAN = 256       # parameters up to which they can
     # Of the products that are computed at a time, from the diagonal down: few, because half of the block at the
@@ -19,16 +19,31 @@ cdef enum:
     COLUMNS_WIDE = 128
 
 
-cdef void send_unit_back(const fastbp_kernels* kernels, const fastbp_model* model, Workspace work, const void* units,
-                         Py_ssize_t m) noexcept nogil:
-    """From the error signal of the last layer, a row for each of m samples, to the deltas of all layers."""
+cdef void send_unit_back(const fastbp_kernels* kernels, const fastbp_model* model, Workspace work,
+                         const void* weights, Py_ssize_t start, Py_ssize_t m, Py_ssize_t n) noexcept nogil:
+    """An error signal of sqrt(w) at output n of m samples, and the deltas of all layers that follow from it."""
     cdef int l = model.n_layers - 1
-    kernels.set_errors(model, work, l, units, 0, m)
+    if kernels.real_bytes == sizeof(double):
+        write_units(model, <DoubleWorkspace>work, weights, start, m, n)
+    else:
+        write_units(model, <FloatWorkspace>work, weights, start, m, n)
     kernels.apply_slope(model, work, l, m)
     while l > 0:
         kernels.error_signal(model, work, l, m)
         l -= 1
         kernels.apply_slope(model, work, l, m)
+
+
+cdef void write_units(const fastbp_model* model, AnyWorkspace work, const void* weights, Py_ssize_t start, Py_ssize_t m,
+                      Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t stride = model.layers[model.n_layers - 1].stride, first, i
+    first = work.places[model.n_layers - 1].output
+    memset(&work.deltas[first], 0, m * stride * sizeof(work.deltas[0]))
+    for i in range(m):
+        if AnyWorkspace is DoubleWorkspace:
+            work.deltas[first + i * stride + n] = root_of_weight(work, weights, start + i)
+        else:
+            work.deltas[first + i * stride + n] = <float>root_of_weight(work, weights, start + i)
 
 
 cdef void residuals(const fastbp_model* model, AnyWorkspace work, const fastbp_samples* samples, Py_ssize_t start,
@@ -57,19 +72,6 @@ cdef inline double root_of_weight(AnyWorkspace work, const void* weights, Py_ssi
         return sqrt(<double>(<const float*>weights)[i])
 
 
-cdef void write_units(AnyWorkspace work, const void* weights, Py_ssize_t start, Py_ssize_t m, Py_ssize_t n,
-                      Py_ssize_t n_outputs, void* units) noexcept nogil:
-    """An error signal of sqrt(w) at output n of m samples, and of 0 at the others."""
-    cdef Py_ssize_t i
-    for i in range(m):
-        if AnyWorkspace is DoubleWorkspace:
-            memset(<double*>units + i * n_outputs, 0, n_outputs * sizeof(double))
-            (<double*>units)[i * n_outputs + n] = root_of_weight(work, weights, start + i)
-        else:
-            memset(<float*>units + i * n_outputs, 0, n_outputs * sizeof(float))
-            (<float*>units)[i * n_outputs + n] = <float>root_of_weight(work, weights, start + i)
-
-
 @cython.final
 cdef class NormalEquations:
     """J^T J and J^T e of a network's outputs, for the squared error of samples.
@@ -90,7 +92,7 @@ cdef class NormalEquations:
     cdef fastbp_model model                 # of a layer whose inputs and deltas are both (J | e)
     cdef fastbp_layer layer
     cdef DoubleWorkspace work
-    cdef cnp.ndarray units, narrow          # error signals; rows of J as a network of float32 has them
+    cdef cnp.ndarray narrow                 # rows of J as a network of float32 has them
     cdef Py_ssize_t size                    # of a row (J | e)
     cdef Py_ssize_t capacity, filled        # in rows
     cdef bint begun                         # whether there are products to add to
@@ -107,7 +109,6 @@ cdef class NormalEquations:
         self.layer.n_in = self.layer.n_out = self.layer.stride = padded(n, lanes)
         self.layer.bias = self.layer.n_in * self.layer.stride
         self.model.layers, self.model.n_layers = &self.layer, 1
-        self.units = np.empty((self.capacity, net.n_outputs), net.dtype)
         dtype = np.dtype(np.float64)
         # A vector more than there are rows, for what param_rows overwrites.
         rows = aligned_zeros(self.capacity * self.layer.stride + lanes, dtype)
@@ -127,7 +128,8 @@ cdef class NormalEquations:
     def add_up(self, Differentiable net not None, Samples samples not None):
         """Work them out for these samples, at the parameters that the network has.
 
-        Returns the sum of e squared, weighted; it is not finite if a number of the matrix is not. Between blocks Ctrl-C is noticed, and another thread that waits for the network is let in.
+        Returns the sum of e squared, weighted; it is not finite if a number of the matrix is not. Between blocks Ctrl-C
+        is noticed, and another thread that waits for the network is let in.
         """
         cdef Py_ssize_t start = 0, i
         cdef Workspace work
@@ -164,7 +166,7 @@ cdef class NormalEquations:
             for n in range(n_outputs):
                 if self.filled + m > self.capacity:
                     self.multiply()
-                self.add_output(net.kernels, model, work, samples, start, m, n, n_outputs)
+                self.add_output(net.kernels, model, work, samples, start, m, n)
             done += 0.5 * self.size * self.size * m * n_outputs
             start += m
         if start >= stop:
@@ -172,21 +174,17 @@ cdef class NormalEquations:
         return start
 
     cdef void add_output(self, const fastbp_kernels* kernels, const fastbp_model* model, Workspace work,
-                         const fastbp_samples* samples, Py_ssize_t start, Py_ssize_t m, Py_ssize_t n,
-                         Py_ssize_t n_outputs) noexcept nogil:
+                         const fastbp_samples* samples, Py_ssize_t start, Py_ssize_t m,
+                         Py_ssize_t n) noexcept nogil:
         """The rows of one output of m samples."""
-        cdef void* units = cnp.PyArray_DATA(self.units)
         cdef Py_ssize_t stride = self.layer.stride, i, j
         cdef double* rows = &self.work.deltas[self.filled * stride]
         cdef const float* narrow
+        send_unit_back(kernels, model, work, samples.weights, start, m, n)
         if kernels.real_bytes == sizeof(double):
-            write_units(<DoubleWorkspace>work, samples.weights, start, m, n, n_outputs, units)
-            send_unit_back(kernels, model, work, units, m)
             kernels.param_rows(model, work, samples.x, start, m, rows, stride)
             residuals(model, <DoubleWorkspace>work, samples, start, m, n, rows + self.size - 1, stride)
         else:
-            write_units(<FloatWorkspace>work, samples.weights, start, m, n, n_outputs, units)
-            send_unit_back(kernels, model, work, units, m)
             narrow = <const float*>cnp.PyArray_DATA(self.narrow)
             kernels.param_rows(model, work, samples.x, start, m, <void*>narrow, stride)
             for i in range(m):

@@ -322,17 +322,14 @@ cdef class Traceable(Differentiable):
         demand_finite(self, x, "X", X)
         shape = np.shape(x)[:cnp.PyArray_NDIM(x) - 1] + (self.n_outputs, self.n_params)
         cdef cnp.ndarray jacobian = np.empty(shape, self.dtype)
-        cdef Py_ssize_t block = min(max(count_of(x), 1), <Py_ssize_t>JACOBIAN_ROWS)
+        cdef Py_ssize_t block = min(min(max(count_of(x), 1), <Py_ssize_t>JACOBIAN_ROWS), self.model.block_rows)
         # A vector more, for what param_rows overwrites.
         cdef cnp.ndarray rows = np.empty(block * self.n_params + self.lanes, self.dtype)
-        units = np.zeros((self.n_outputs, block, self.n_outputs), self.dtype)
-        for n in range(self.n_outputs):
-            units[n, :, n] = 1
-        self.fill_param_jacobian(x, jacobian, block, units, rows)
+        self.fill_param_jacobian(x, jacobian, block, rows)
         return jacobian
 
     @cython.critical_section
-    cdef int fill_param_jacobian(self, cnp.ndarray x, cnp.ndarray jacobian, Py_ssize_t block, cnp.ndarray units,
+    cdef int fill_param_jacobian(self, cnp.ndarray x, cnp.ndarray jacobian, Py_ssize_t block,
                                  cnp.ndarray rows) except -1:
         cdef Workspace work = self.training.take(self, block)
         cdef Py_ssize_t total = count_of(x), start = 0, m, n, i, row = self.n_params * self.itemsize
@@ -343,8 +340,7 @@ cdef class Traceable(Differentiable):
                 m = min(block, total - start)
                 self.kernels.forward(&self.model, work, cnp.PyArray_DATA(x), start, m)
                 for n in range(self.n_outputs):
-                    send_unit_back(self.kernels, &self.model, work,
-                                   cnp.PyArray_BYTES(units) + n * block * self.n_outputs * self.itemsize, m)
+                    send_unit_back(self.kernels, &self.model, work, NULL, start, m, n)
                     self.kernels.param_rows(&self.model, work, cnp.PyArray_DATA(x), start, m, cnp.PyArray_DATA(rows),
                                             self.n_params)
                     for i in range(m):

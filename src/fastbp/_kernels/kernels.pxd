@@ -60,8 +60,8 @@ ctypedef struct fastbp_kernels:
     void (*input_errors)(const fastbp_model*, Workspace work, ptrdiff_t m, void* to, ptrdiff_t start) noexcept nogil
     void (*jacobian)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m,
                      void* to) noexcept nogil
-    # From the deltas of m samples to rows of dy/dparams, compact and `row` numbers apart; up to vector_bytes behind each
-    # row are overwritten.
+    # From the deltas of m samples to rows of dy/dparams, compact and `row` numbers apart; up to vector_bytes behind
+    # each row are overwritten.
     void (*param_rows)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start, ptrdiff_t m, void* to,
                        ptrdiff_t row) noexcept nogil
     # Adds a gradient, in the padded layout, to the sum of those before it.

@@ -31,7 +31,7 @@ def fit(net, X, T, options, rng):
     if T is None:
         refuse_samples(X)
         if isinstance(run.optimizer, WholeBatch):
-            run.optimizer.refuse("batches", "whose every step takes all samples; give X and T")
+            run.optimizer._refuse("batches", "whose every step takes all samples; give X and T")
         refuse_beside_batches(options)
         run.source = sources.Batches(net, X, run.optimizer, masks, run.stopping.epochs)
     else:
@@ -78,7 +78,7 @@ def from_arrays(run, X, T, masks, saved):
             raise ValueError(f"{error} after class_weight and validation_fraction") from None
     if isinstance(run.optimizer, WholeBatch):
         if masks is not None:
-            run.optimizer.refuse("dropout", "because it draws other outputs to leave out for every step")
+            run.optimizer._refuse("dropout", "because it draws other outputs to leave out for every step")
         return sources.AllAtOnce(net, samples, run.optimizer, rows, run.threads)
     return sources.Arrays(net, samples, batch_size, run.optimizer, rng if options.shuffle else None, masks, rows)
 

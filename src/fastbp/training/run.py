@@ -23,8 +23,8 @@ class Run:
         # What the optimizer adds to the records.
         self.own = ()
         if isinstance(self.optimizer, WholeBatch):
-            self.optimizer.check(net, options)
-            self.own = self.optimizer.columns
+            self.optimizer._check(net, options)
+            self.own = self.optimizer._columns
         self.threads = 0 if options.threads is None else thread_count("threads", options.threads)
         self.rates = None
         if options.schedule is not None:
@@ -73,7 +73,7 @@ class Run:
         record = error, rms, self.optimizer.learning_rate, self.seconds_before + seconds
         # Ctrl-C is noticed at a call, so not between these lines: the best parameters are those of a recorded epoch.
         if self.own:
-            self.records += (*record, *validation, *self.optimizer.state)
+            self.records += (*record, *validation, *self.optimizer._learnt)
         else:
             self.records += record + validation if validation else record
         self.best_params = best_params
@@ -112,8 +112,8 @@ class Run:
     def state(self):
         """What a callback is given."""
         error, rms, learning_rate, seconds, *others = self.records[-self.width:]
-        return EpochState(self.done - 1, self.net, self.optimizer, error, rms,
-                          None if self.validation is None else others[0], learning_rate, seconds, self.source.last_batch)
+        validation = None if self.validation is None else others[0]
+        return EpochState(self.done - 1, self.net, self.optimizer, error, rms, validation, learning_rate, seconds, self.source.last_batch)
 
     def history(self, stop_reason):
         return History(self.records, self.width, stop_reason, self.own)

@@ -65,7 +65,7 @@ class AllAtOnce(Arrays):
 
     def __init__(self, net, samples, optimizer, rows, threads):
         super().__init__(net, samples, "full", optimizer, None, None, rows)
-        self.steps = optimizer.begin(net, samples, threads)
+        self.steps = optimizer._begin(net, samples, threads)
         self.loop = getattr(self.steps, "run", None)
 
     def train(self, epoch, threads):
