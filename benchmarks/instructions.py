@@ -1,4 +1,4 @@
-"""Instructions a step of six representative jobs, counted by valgrind: ``python benchmarks/instructions.py``.
+"""Instructions a step of eight representative jobs, counted by valgrind: ``python benchmarks/instructions.py``.
 
 Unlike times they repeat on a noisy machine. Exits with 1 where one has grown by more than 5 % over instructions.json;
 ``--update`` writes that file anew. The budget holds for the compiler of Debian 12 and Python 3.11; other versions of
@@ -54,6 +54,14 @@ loop(network([16, 64, 64, 8], "tanh", "identity").predict, data(1, 16)[0])
 """, 20_000, "sample"),
     "epoch 8-32-32-1, momentum": (EPOCH.format(optimizer="SGD(0.01, 0.9)"), 150, "320 samples"),
     "epoch 8-32-32-1, Adam": (EPOCH.format(optimizer="Adam()"), 150, "320 samples"),
+    "population 4-16-3, batches": ("""
+pop = fastbp.Population(64, [4, 16, 3], dtype="float32", seed=1)
+pop.fit(data(128, 4), data(128, 3), epochs=n, batch_size=32)
+""", 20, "64 x 128 samples"),
+    "population 2-2-1, on-line": ("""
+pop = fastbp.Population(64, [2, 2, 1], dtype="float32", seed=1)
+pop.fit(data(128, 2), data(128, 1), epochs=n)
+""", 40, "64 x 128 samples"),
     "predict rows 16-64-64-8": ("""
 net = network([16, 64, 64, 8], "tanh", "identity")
 X, out = data(512, 16), data(512, 8)

@@ -34,7 +34,7 @@ cdef class PopulationCore:
         self._in_lanes = self.kernels.suits_population(&net.model)
         if <double>row * net.n_params * net.itemsize > 2.0**62:
             raise MemoryError(f"{n} networks of {net.n_params} parameters do not fit into memory")
-        # Networks side by side, so that those of one vector's lanes are; views of each network are possible all the same.
+        # Networks side by side, as in the lanes of a vector; views of each network are possible all the same.
         self.storage = aligned_zeros(row * net.n_params, net.dtype).reshape(net.n_params, row)
         self._net, self.n = net, n
         return self.storage[:, :n].T
@@ -47,9 +47,13 @@ cdef class PopulationCore:
         job.mean_error = self._net.mean
 
     @cython.critical_section
-    cdef cnp.ndarray take_space(self, Py_ssize_t size):
+    cdef cnp.ndarray idle_space(self):
         cdef cnp.ndarray space = self.space
         self.space = None
+        return space
+
+    cdef cnp.ndarray take_space(self, Py_ssize_t size):
+        cdef cnp.ndarray space = self.idle_space()
         if space is None or cnp.PyArray_SIZE(space) < size:
             space = aligned_zeros(size, np.dtype(np.uint8))
         return space
@@ -243,6 +247,6 @@ cdef class PopulationJob:
         self.pop.work(&job, self.pop.kernels.train_population, self.multiplications(epochs), threads)
 
     @staticmethod
-    def trains(PopulationCore pop not None, Optimizer optimizer not None):
-        """Whether this optimizer trains networks in lanes."""
-        return bool(pop._in_lanes and pop.kernels.trains_as_population(&optimizer.numbers))
+    def trains(PopulationCore pop not None, Optimizer optimizer not None, Py_ssize_t batch):
+        """Whether networks are trained in lanes by this optimizer."""
+        return bool(pop.kernels.trains_as_population(&pop._net.model, &optimizer.numbers, batch))
