@@ -420,6 +420,29 @@ def test_a_shape_that_fits_both_readings_is_the_same_for_all():
     assert labels.error(X, one_hot) == pytest.approx([net.error(X, one_hot.astype(float)) for net in labels])
 
 
+def test_a_population_is_initialised_once():
+    pop = fastbp.Population.__new__(fastbp.Population)
+    with pytest.raises(ValueError, match="has not been initialised"):
+        pop.predict([1.0])
+    pop.__init__(2, [1, 1])
+    with pytest.raises(TypeError, match="initialised twice"):
+        pop.__init__(2, [1, 1])
+
+
+@pytest.mark.parametrize("call", ["rms", "error"])
+def test_labels_are_checked(call):
+    pop = fastbp.Population(3, [2, 3], "softmax", loss="cross_entropy", seed=0)
+    with pytest.raises(ValueError, match="T must hold"):
+        getattr(pop, call)(X3, [0, 1, 2, 3])
+
+
+def test_no_samples():
+    pop = fastbp.Population(3, [2, 3, 1], seed=0)
+    assert pop.predict(X3[:0]).shape == (3, 0, 1)
+    with pytest.raises(ValueError, match="at least one sample"):
+        pop.rms(X3[:0], T3[:0])
+
+
 def test_progress(capsys):
     pop = fastbp.Population(3, [2, 2, 1], seed=0)
     pop.fit(*data(pop, 9), epochs=4, verbose=True)
