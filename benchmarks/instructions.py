@@ -61,6 +61,14 @@ samples, equations = net._samples(np.linspace(-1, 1, 500)[:, None], np.zeros(500
 for _ in range(n):
     equations.add_up(net, samples)
 """, 50, "500 samples"),
+    "population 4-16-3, batches": ("""
+pop = fastbp.Population(64, [4, 16, 3], dtype="float32", seed=1)
+pop.fit(data(128, 4), data(128, 3), epochs=n, batch_size=32)
+""", 20, "64 x 128 samples"),
+    "population 2-2-1, on-line": ("""
+pop = fastbp.Population(64, [2, 2, 1], dtype="float32", seed=1)
+pop.fit(data(128, 2), data(128, 1), epochs=n)
+""", 40, "64 x 128 samples"),
     "predict rows 16-64-64-8": ("""
 net = network([16, 64, 64, 8], "tanh", "identity")
 X, out = data(512, 16), data(512, 8)

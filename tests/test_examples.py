@@ -103,3 +103,14 @@ def test_embedding(name, needs, tmp_path):
         assert numbers(r"from 0 to pi: (.*)", out) == pytest.approx([2], abs=0.05)
     else:
         assert "as predict says: True" in out
+
+
+@pytest.mark.parametrize(("name", "size", "pattern", "expected"), [
+    ("cart_pole", "12", r"from 64 attitudes: (\d+)", lambda steps: steps > 100),
+    ("ensemble", "8", r"samples (\S+), elsewhere", lambda std: std < 0.15),
+    ("sweep", "50", r"validation RMS error: (\d\.\d+)", lambda rms: rms < 0.5),
+    ("xor_statistics", "100", r" 8  .* (\S+)%", lambda share: share > 90)])
+def test_population(name, size, pattern, expected, tmp_path):
+    out = run(f"population/{name}.py", size, cwd=tmp_path)
+    (number,) = numbers(pattern, out)
+    assert expected(number), out

@@ -1,9 +1,12 @@
-"""Populations: each of their networks is held against a Network of its own."""
+"""Populations: each of their networks is held against the oracle, and against a Network of its own."""
 
+import copy
 import pickle
 
 import numpy as np
 import pytest
+import reference
+from reference import ACTIVATIONS, Reference, assert_close
 
 import fastbp
 from fastbp import SGD, Adam, AdamW, Nadam, RMSprop, Rprop
@@ -67,6 +70,57 @@ def test_a_step_is_that_of_a_network(sizes, activations, options, dtype, m):
         np.testing.assert_allclose(pop.params[i], net.params, **CLOSE[dtype])
 
 
+# Widths around tiles, blocks of samples of every remainder, groups of every kind that are full or not.
+@pytest.mark.parametrize("n", [1, 17, 70])
+@pytest.mark.parametrize(("sizes", "m"), [
+    ((1, 1), 1), ((3, 1, 2), 8), ((4, 16, 3), 13), ((5, 7, 6, 4), 3), ((32, 32, 32), 9)])
+def test_the_oracle(isa, dtype, sizes, m, n):
+    pop = fastbp.Population(n, sizes, ["tanh", "silu", "identity"][-len(sizes) + 1:], reduction="mean", dtype=dtype,
+                            seed=1)
+    X, T = data(pop, m, own=True)
+    weights = np.random.default_rng(1).uniform(0.1, 2, (n, m)).astype(dtype)
+    outputs, (E, gradients) = pop.predict(X), pop.gradient(X, T, weights)
+    for i in {0, n // 2, n - 1}:
+        oracle, terms = Reference.of(pop[i]), sum(sizes) + m
+        assert_close(outputs[i], oracle.predict(X[i]), dtype, terms)
+        error, gradient = oracle.gradient(X[i], T[i], weights[i])
+        assert_close(E[i], error, dtype, terms)
+        assert_close(gradients[i], gradient, dtype, terms)
+
+
+@pytest.mark.parametrize("place", ["hidden", "output"])
+@pytest.mark.parametrize("activation", [name for name in ACTIVATIONS if name != "softmax"])
+def test_activations(isa, dtype, activation, place):
+    pop = fastbp.Population(18, (3, 5, 2), (activation, "identity") if place == "hidden" else ("tanh", activation),
+                            dtype=dtype, seed=3)
+    X, T = data(pop, 11)
+    for i, (E, gradient) in enumerate(zip(*pop.gradient(X, T), strict=True)):
+        error, expected = Reference.of(pop[i]).gradient(X, T)
+        assert_close(E, error, dtype, 30)
+        assert_close(gradient, expected, dtype, 30)
+
+
+STEPS = [(SGD(0.05), reference.SGD(0.05)), (SGD(0.02, momentum=0.8), reference.SGD(0.02, 0.8)),
+         (SGD(0.02, momentum=0.8, nesterov=True), reference.SGD(0.02, 0.8, True)),
+         (Adam(0.01), reference.Adam(0.01)), (Nadam(0.01), reference.Nadam(0.01))]
+
+
+@pytest.mark.parametrize("batch", [1, 5, 12])
+@pytest.mark.parametrize("place", range(len(STEPS)))
+def test_training_by_the_oracle(isa, dtype, place, batch):
+    pop = fastbp.Population(66, [3, 4, 2], "tanh", "identity", reduction="mean", dtype=dtype, seed=2)
+    X, T = data(pop, 12)
+    nets = {i: Reference.of(pop[i]) for i in (0, 20, 65)}
+    pop.fit(X, T, epochs=2, batch_size=batch, optimizer=STEPS[place][0], shuffle=False)
+    for i, oracle in nets.items():
+        optimizer = copy.deepcopy(STEPS[place][1])
+        for _ in range(2):
+            for start in range(0, 12, batch):
+                rows = slice(start, start + batch)
+                oracle.params = optimizer.step(oracle.params, oracle.gradient(X[rows], T[rows])[1])
+        assert_close(pop.params[i], oracle.params, dtype, 1000)
+
+
 OPTIMIZERS = [SGD(0.05), SGD(0.02, momentum=0.8), SGD(0.02, momentum=0.8, nesterov=True), Adam(0.01), AdamW(0.01),
               Nadam(0.01), RMSprop(0.003), Rprop(0.01), SGD(0.05, clip_norm=0.1), SGD(0.05, l2=0.01), "sgd"]
 
@@ -90,16 +144,15 @@ def test_training_is_that_of_networks(optimizer, batch, dtype):
     assert set(history.stop_reason) == {"epochs"}
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("batch", [1, 8])
 @pytest.mark.parametrize("sizes", [(2, 3, 1), (5, 70, 2)])
-def test_neither_number_nor_place_matters(batch, sizes, dtype):
-    seeds = list(range(100, 141))
-    pop = fastbp.Population(41, sizes, "tanh", dtype=dtype, seed=seeds)
+def test_neither_number_nor_place_matters(isa, batch, sizes, dtype):
+    seeds = list(range(100, 175))
+    pop = fastbp.Population(75, sizes, "tanh", dtype=dtype, seed=seeds)
     X, T = data(pop, 15)
     whole = pop.copy()
     whole.fit(X, T, epochs=3, batch_size=batch, optimizer=SGD(0.1), seed=seeds)
-    for part in ([5], [40, 3, 17], slice(7, 40), [9] * 3):
+    for part in ([5], [74, 3, 17], slice(7, 74), [9] * 3):
         few = pop[part]
         few.fit(X, T, epochs=3, batch_size=batch, optimizer=SGD(0.1), seed=np.array(seeds)[part].tolist())
         np.testing.assert_array_equal(few.params, whole.params[part])
@@ -149,7 +202,7 @@ def test_each_network_has_its_own_rate_and_penalty(batch):
 @pytest.mark.parametrize("sizes", [(2, 3, 1), (2, 70, 1)])
 @pytest.mark.parametrize("batch", [1, 4])
 @pytest.mark.parametrize("optimizer", [SGD, Adam])
-def test_a_network_that_diverges_stops_alone(sizes, batch, optimizer):
+def test_a_network_that_diverges_stops_alone(isa, sizes, batch, optimizer):
     pop = fastbp.Population(20, sizes, "relu", "identity", seed=0)
     X, T = data(pop, 12)
     alone = pop[[0, 2]]
@@ -365,6 +418,29 @@ def test_a_shape_that_fits_both_readings_is_the_same_for_all():
     labels = fastbp.Population(3, [2, 3], "softmax", loss="cross_entropy", seed=0)
     one_hot = np.eye(3, dtype=int)
     assert labels.error(X, one_hot) == pytest.approx([net.error(X, one_hot.astype(float)) for net in labels])
+
+
+def test_a_population_is_initialised_once():
+    pop = fastbp.Population.__new__(fastbp.Population)
+    with pytest.raises(ValueError, match="has not been initialised"):
+        pop.predict([1.0])
+    pop.__init__(2, [1, 1])
+    with pytest.raises(TypeError, match="initialised twice"):
+        pop.__init__(2, [1, 1])
+
+
+@pytest.mark.parametrize("call", ["rms", "error"])
+def test_labels_are_checked(call):
+    pop = fastbp.Population(3, [2, 3], "softmax", loss="cross_entropy", seed=0)
+    with pytest.raises(ValueError, match="T must hold"):
+        getattr(pop, call)(X3, [0, 1, 2, 3])
+
+
+def test_no_samples():
+    pop = fastbp.Population(3, [2, 3, 1], seed=0)
+    assert pop.predict(X3[:0]).shape == (3, 0, 1)
+    with pytest.raises(ValueError, match="at least one sample"):
+        pop.rms(X3[:0], T3[:0])
 
 
 def test_progress(capsys):

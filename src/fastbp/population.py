@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastbp import io
-from fastbp._arrays import as_reals
+from fastbp._arrays import as_reals, labels
 from fastbp._checks import came, positive_integer, refuse_class, warn
 from fastbp._core import PopulationCore, PopulationJob, get_num_threads
 from fastbp.divergence import DivergenceError
@@ -87,7 +87,7 @@ class Data:
         t = np.asarray(T)
         if pop.loss == "cross_entropy" and t.dtype.kind in "iu" and t.shape in (rows, (pop.n, *rows)) and (
                 t.shape != shapes[0]):
-            return t, t.shape != rows       # labels
+            return labels(t.ravel(), "T", t.size, pop.n_outputs).reshape(t.shape), t.shape != rows
         t = as_reals(T, "T", pop.dtype)
         if pop.n_outputs == 1:
             shapes.append(rows)
@@ -140,15 +140,15 @@ class Data:
 
     def job(self, normalise=False):
         """The samples for the kernels that compute networks in lanes."""
-        pop, t, weights, labels = self.pop, self.t, self.weights, None
+        pop, t, weights, of_samples = self.pop, self.t, self.weights, None
         if t.dtype != pop.dtype:
-            t, labels = 0, t.astype(np.intp)
+            t, of_samples = 0, t
         else:
             t = t.reshape(*[pop.n] * self.own[1], self.m, pop.n_outputs)
         # Each row is read in pieces of 128 bits.
         lane = 16 // pop.dtype.itemsize
         length = -(-(pop.n_inputs + 1 + pop.n_outputs) // lane) * lane
-        own = (pop.n,) if self.own[0] or (self.own[1] and labels is None) else ()
+        own = (pop.n,) if self.own[0] or (self.own[1] and of_samples is None) else ()
         rows = np.zeros((*own, self.m, length), pop.dtype)
         rows[..., :pop.n_inputs] = self.x
         rows[..., pop.n_inputs] = 1
@@ -156,7 +156,7 @@ class Data:
         if normalise and weights is not None and pop.reduction == "mean":
             totals = weights.sum(axis=-1, keepdims=True, dtype=np.float64)
             weights = np.multiply(weights, self.m / totals, dtype=pop.dtype)
-        return PopulationJob(pop, rows, labels, weights)
+        return PopulationJob(pop, rows, of_samples, weights)
 
 
 class Population(PopulationCore):

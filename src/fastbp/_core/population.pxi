@@ -30,11 +30,13 @@ cdef class PopulationCore:
         """Take up zeroed parameters for n networks like this one; returns them as (n, n_params), live."""
         # A group must fill the longest vectors; narrow networks alone would take shorter ones.
         cdef Py_ssize_t row = padded(n, 64 // net.itemsize)
+        if self.storage is not None:
+            raise TypeError("a population cannot be initialised twice")
         self.kernels = in_force[net.typenum == cnp.NPY_DOUBLE][1]
         self._in_lanes = self.kernels.suits_population(&net.model)
         if <double>row * net.n_params * net.itemsize > 2.0**62:
             raise MemoryError(f"{n} networks of {net.n_params} parameters do not fit into memory")
-        # Networks side by side, so that those of one vector's lanes are; views of each network are possible all the same.
+        # Networks side by side, as in the lanes of a vector; views of each network are possible all the same.
         self.storage = aligned_zeros(row * net.n_params, net.dtype).reshape(net.n_params, row)
         self._net, self.n = net, n
         return self.storage[:, :n].T
@@ -47,9 +49,13 @@ cdef class PopulationCore:
         job.mean_error = self._net.mean
 
     @cython.critical_section
-    cdef cnp.ndarray take_space(self, Py_ssize_t size):
+    cdef cnp.ndarray idle_space(self):
         cdef cnp.ndarray space = self.space
         self.space = None
+        return space
+
+    cdef cnp.ndarray take_space(self, Py_ssize_t size):
+        cdef cnp.ndarray space = self.idle_space()
         if space is None or cnp.PyArray_SIZE(space) < size:
             space = aligned_zeros(size, np.dtype(np.uint8))
         return space
@@ -114,11 +120,10 @@ cdef class PopulationCore:
         >>> pop.predict(np.array([[[1.0]], [[2.0]]]))
         array([[[1. ]], [[4.5]]])
         """
-        cdef cnp.ndarray x = reals(self._net, X, "X"), y
+        cdef cnp.ndarray x = self._inputs(X), y
         cdef int ndim = cnp.PyArray_NDIM(x)
         cdef cnp.npy_intp shape[3]
         cdef fastbp_population job
-        self.demand_inputs(x)
         shape[0], shape[1] = self.n, cnp.PyArray_DIM(x, max(0, ndim - 2))
         shape[1 if ndim == 1 else 2] = self._net.n_outputs
         if out is None:
@@ -135,23 +140,32 @@ cdef class PopulationCore:
         job.row_numbers = self._net.n_inputs
         job.x_network = job.m * job.row_numbers if ndim == 3 else 0
         self.work(&job, self.kernels.predict_population, <double>job.n * job.m * self._net.n_params,
-                  get_num_threads())
+                  atomic_get(&fastbp_num_threads))
         return y
-
-    cdef int demand_inputs(self, cnp.ndarray x) except -1:
-        cdef int ndim = cnp.PyArray_NDIM(x)
-        cdef Py_ssize_t n_in = self._net.n_inputs
-        if not (1 <= ndim <= 3 and cnp.PyArray_DIM(x, ndim - 1) == n_in
-                and (ndim < 3 or cnp.PyArray_DIM(x, 0) == self.n)):
-            raise ValueError(f"X must have the shape ({n_in},) or (M, {n_in}) for the same samples in all networks, or "
-                             f"({self.n}, M, {n_in}) for samples of each, got {np.shape(x)}")
-        return 0
 
     def _inputs(self, X):
         """X as a contiguous array of the population's dtype."""
-        cdef cnp.ndarray x = reals(self._net, X, "X")
-        self.demand_inputs(x)
+        cdef cnp.ndarray x
+        cdef int ndim
+        self.demand_storage()
+        x = reals(self._net, X, "X")
+        ndim = cnp.PyArray_NDIM(x)
+        if not (1 <= ndim <= 3 and cnp.PyArray_DIM(x, ndim - 1) == self._net.n_inputs
+                and (ndim < 3 or cnp.PyArray_DIM(x, 0) == self.n)):
+            n_in = self._net.n_inputs
+            raise ValueError(f"X must have the shape ({n_in},) or (M, {n_in}) for the same samples in all networks, or "
+                             f"({self.n}, M, {n_in}) for samples of each, got {np.shape(x)}")
         return x
+
+    cdef int demand_storage(self) except -1:
+        if self.storage is None:
+            raise ValueError("the population has not been initialised: its __init__ did not run to the end")
+        return 0
+
+
+cdef Py_ssize_t row_numbers(PopulationCore pop):
+    """Numbers of a row: inputs, 1 and targets, in whole pieces of 128 bits."""
+    return padded(pop._net.n_inputs + 1 + pop._net.n_outputs, 16 // pop._net.itemsize)
 
 
 cdef class PopulationJob:
@@ -172,8 +186,14 @@ cdef class PopulationJob:
 
     def __init__(self, PopulationCore pop not None, cnp.ndarray rows not None, cnp.ndarray labels,
                  cnp.ndarray weights):
-        cdef Py_ssize_t m = cnp.PyArray_DIM(rows, cnp.PyArray_NDIM(rows) - 2)
+        cdef Py_ssize_t m = rows.shape[rows.ndim - 2]
         cdef cnp.ndarray totals = np.full(pop.n, float(m))
+        pop.demand_storage()
+        if (np.shape(rows) not in ((m, row_numbers(pop)), (pop.n, m, row_numbers(pop))) or not is_ready(pop._net, rows)
+                or (labels is not None and (np.shape(labels) not in ((m,), (pop.n, m)) or labels.dtype != np.intp))
+                or (weights is not None and (np.shape(weights) not in ((m,), (pop.n, m))
+                                             or not is_ready(pop._net, weights)))):
+            raise ValueError("rows, labels and weights must be as kernels.h has them")
         self.pop = pop
         pop.describe(&self.job, m)
         self.job.x, self.job.row_numbers = cnp.PyArray_DATA(rows), cnp.PyArray_DIM(rows, cnp.PyArray_NDIM(rows) - 1)
@@ -243,6 +263,6 @@ cdef class PopulationJob:
         self.pop.work(&job, self.pop.kernels.train_population, self.multiplications(epochs), threads)
 
     @staticmethod
-    def trains(PopulationCore pop not None, Optimizer optimizer not None):
-        """Whether this optimizer trains networks in lanes."""
-        return bool(pop._in_lanes and pop.kernels.trains_as_population(&optimizer.numbers))
+    def trains(PopulationCore pop not None, Optimizer optimizer not None, Py_ssize_t batch):
+        """Whether networks are trained in lanes by this optimizer."""
+        return bool(pop.kernels.trains_as_population(&pop._net.model, &optimizer.numbers, batch))

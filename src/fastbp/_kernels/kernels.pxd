@@ -74,10 +74,10 @@ ctypedef struct fastbp_kernels:
     void (*train)(const fastbp_model*, Workspace work, const fastbp_samples*, ptrdiff_t start, ptrdiff_t stop,
                   ptrdiff_t batch, bint mean, fastbp_optimizer*, const int* waiting, fastbp_crew*,
                   fastbp_progress*) noexcept nogil
-    # Networks in lanes: whether those of an architecture, and those of an optimizer, are; what a thread needs to work on
-    # a bundle of `groups`; and the work on the networks of a bundle, from `first` on.
+    # Networks in lanes: whether those of an architecture are computed so, and trained so by an optimizer; the bytes
+    # that a thread needs; and the work on a bundle of so many groups, from the network `first` on.
     bint (*suits_population)(const fastbp_model*) noexcept nogil
-    bint (*trains_as_population)(const fastbp_optimizer*) noexcept nogil
+    bint (*trains_as_population)(const fastbp_model*, const fastbp_optimizer*, ptrdiff_t batch) noexcept nogil
     ptrdiff_t (*population_bytes)(const fastbp_population*) noexcept nogil
     void (*predict_population)(const fastbp_population*, ptrdiff_t first, ptrdiff_t groups, void* space) noexcept nogil
     void (*differentiate_population)(const fastbp_population*, ptrdiff_t first, ptrdiff_t groups,

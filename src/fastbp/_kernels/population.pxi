@@ -5,20 +5,30 @@
 # (n_params, row), which is what makes live views of each network possible.
 #
 # Batches: blocks of GROUP_SAMPLES samples, which each network may have in its own order, so that all operands are
-# vectors (population.h). Outputs and deltas of a layer are (neuron, sample) vectors; behind a layer's outputs there is a
-# row of ones, so that the bias, which follows the weights, has its gradient with them.
+# vectors (population.h). Outputs and deltas of a layer are (neuron, sample) vectors; behind a layer's outputs there is
+# a row of ones, so that the bias, which follows the weights, has its gradient with them.
 #
 # On-line learning: a bundle of groups is worked on together, because each of them waits for its own chain.
 #
-# A network that stops is kept as it is by a mask, `training`, in which its lane has no bits: gradients and steps pass it
-# last.
+# Lanes pay where layers are narrow: there the ordinary kernels have padding and sums across lanes, and on-line learning
+# waits for its own chain. In wide layers all vectors are full either way, and the parameters of a group, sixteen times
+# those of a network, leave the cache. Measured on Zen 4 with AVX-512, networks 8-H-H-1 (tanh), ns a sample and network
+# of a loop over single networks, and of lanes:
+#     H                          8          16         24         32         48         64
+#     float32, batches of 32     63, 28     66, 51     127, 83    136, 120   226, 229   364, 392
+#     float64, batches of 32     63, 58     116, 111   172, 173   260, 256   467, 481
+#     float32, on-line           136, 36    139, 81    282, 135   273, 387
+# On-line, each sample reads and writes all parameters, so the limit is a lower one there.
+#
+# A network that stops is kept as it is by a mask, `training`, in which its lane has no bits: gradients and steps pass
+# it last.
 
 cdef extern from "population.h" nogil:
     ctypedef struct lane_matrix:        # element [i, j] is at[i * row + j * column]
         const real* at
         ptrdiff_t row, column
-    void gather_rows(ptrdiff_t samples, ptrdiff_t numbers, const real** at, const uint32_t* orders, ptrdiff_t m, real* to,
-                     ptrdiff_t to_number, ptrdiff_t to_sample)
+    void gather_rows(ptrdiff_t samples, ptrdiff_t numbers, const real** at, const uint32_t* orders, ptrdiff_t m,
+                     real* to, ptrdiff_t to_number, ptrdiff_t to_sample)
     void lane_product(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t depth, lane_matrix a, lane_matrix b,
                       lane_matrix init, real* c, ptrdiff_t c_row, ptrdiff_t c_column)
     void wide_product(int wide, ptrdiff_t rows, ptrdiff_t depth, lane_matrix w, const real* a, lane_matrix init,
@@ -37,6 +47,7 @@ cdef enum:
     ONLINE_SAMPLES = 16         # that are gathered at once, and whose errors are added in the network's own dtype
     MOST_WIDE = 4               # FASTBP_BUNDLE, as a constant
     GROUP_WIDEST = 32           # layers beyond which the ordinary kernels are as fast
+    ONLINE_WIDEST = 24          # the same for updates by single samples
 
 
 cdef struct group_layer:
@@ -81,25 +92,33 @@ cdef ptrdiff_t count_params(const fastbp_model* model) noexcept nogil:
     return n
 
 
-cdef bint suits_population(const fastbp_model* model) noexcept nogil:
-    """Whether networks of this architecture are computed in lanes."""
-    cdef const fastbp_layer* layer
+cdef ptrdiff_t widest_of(const fastbp_model* model) noexcept nogil:
+    cdef ptrdiff_t widest = model.layers[0].n_in
     cdef int l
     for l in range(model.n_layers):
-        layer = &model.layers[l]
-        if layer.n_in > GROUP_WIDEST or layer.n_out > GROUP_WIDEST:
-            return False
-        if layer.activation == FASTBP_SOFTMAX and not (l + 1 == model.n_layers and model.fused):
-            return False
-    return model.loss != FASTBP_CUSTOM
+        widest = max(widest, model.layers[l].n_out)
+    return widest
 
 
-cdef bint trains_as_population(const fastbp_optimizer* optimizer) noexcept nogil:
-    """Whether networks in lanes can be trained by this optimizer."""
-    return ((optimizer.method == FASTBP_SGD or optimizer.method == FASTBP_MOMENTUM or optimizer.method == FASTBP_NESTEROV
-             or optimizer.method == FASTBP_ADAM or optimizer.method == FASTBP_NADAM)
-            and optimizer.rates == NULL and optimizer.clip == optimizer.max_norm == 0
-            and not optimizer.batch_means and not optimizer.plain_epsilon)
+cdef bint suits_population(const fastbp_model* model) noexcept nogil:
+    """Whether networks of this architecture are computed in lanes."""
+    cdef int l
+    for l in range(model.n_layers):
+        if model.layers[l].activation == FASTBP_SOFTMAX and not (l + 1 == model.n_layers and model.fused):
+            return False
+    return widest_of(model) <= GROUP_WIDEST and model.loss != FASTBP_CUSTOM
+
+
+cdef bint trains_as_population(const fastbp_model* model, const fastbp_optimizer* optimizer,
+                               ptrdiff_t batch) noexcept nogil:
+    """Whether networks of this architecture are trained in lanes by this optimizer."""
+    if not suits_population(model) or (batch == 1 and widest_of(model) > ONLINE_WIDEST):
+        return False
+    if optimizer.rates != NULL or optimizer.clip > 0 or optimizer.max_norm > 0 or optimizer.batch_means:
+        return False
+    return (optimizer.method == FASTBP_SGD or optimizer.method == FASTBP_MOMENTUM
+            or optimizer.method == FASTBP_NESTEROV or optimizer.method == FASTBP_ADAM
+            or optimizer.method == FASTBP_NADAM)
 
 
 cdef real* take(real** space, ptrdiff_t vectors) noexcept nogil:
@@ -480,7 +499,8 @@ cdef inline void online_step(const int wide, group* g, const real* inputs, const
         g.all_training = False
     for l in range(g.n_layers):
         layer = &g.layers[l]
-        wide_descent(wide, layer.n_in, layer.n_out, inputs if l == 0 else g.layers[l - 1].outputs, layer.deltas, layer.w)
+        a = inputs if l == 0 else g.layers[l - 1].outputs
+        wide_descent(wide, layer.n_in, layer.n_out, a, layer.deltas, layer.w)
 
 
 cdef inline void train_bundle_online(const int wide, group* g) noexcept nogil:

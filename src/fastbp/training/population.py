@@ -271,7 +271,7 @@ def fit(pop, data, validation, options, rng):
         orders = streams("seed", rng if options.seed is None else options.seed, pop.n)
     shown = progress.make(options.verbose, stopping.epochs)
     largest = max(1.0, magnitude(pop, data.x), magnitude(pop, data.t))
-    trainer = (InLanes if PopulationJob.trains(pop, numbers[0]) else OneByOne)(
+    trainer = (InLanes if PopulationJob.trains(pop, numbers[0], batch) else OneByOne)(
         pop, data, batch, numbers, orders, (stopping.desired_error, RUNAWAY * largest), min(threads, pop.n))
     run = PopulationRun(pop, trainer, stopping, validation, shown, data.m)
     run.train()
