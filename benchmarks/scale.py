@@ -77,13 +77,7 @@ def seconds_a_row(sizes):
     rng = np.random.default_rng(0)
     net = fastbp.Network(sizes, "tanh", "identity", seed=1)
     X, T = rng.normal(size=(20_000, sizes[0])), rng.normal(size=(20_000, sizes[-1]))
-    return min(timed(lambda: net.gradient(X, T, threads=1)) for _ in range(20)) / len(X)
-
-
-def timed(call):
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+    return min(clocks(net.gradient, X, T, threads=1)[0] for _ in range(20)) / len(X)
 
 
 def model():
@@ -123,46 +117,48 @@ def measure():
     import dask
     import dask.array as da
     from distributed import Client, LocalCluster
-
-    from fastbp.interop.dask import fit
-    rows, blocks = 20_000, 8
-    sizes = [100, 200, 200, 10]
-    repeat = max(1, round(1 / (seconds_a_row(sizes) * rows)))      # each block is as many rows as take a second
-    rows *= repeat
-    X = da.random.default_rng(0).random((rows * blocks, 100), chunks=(rows, 100))
-    T = X[:, :10]
+    sizes, blocks = [100, 200, 200, 10], 8
+    rows = 130_000      # take a second or so
     net = fastbp.Network(sizes, "tanh", "identity", seed=1)
-    alone = net.copy()
-    print(f"{blocks} blocks of {rows:,} rows, {X.nbytes / blocks / 2**20:.0f} MB each; load {os.getloadavg()[0]:.1f}")
-    with (LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0) as cluster,
-          Client(cluster) as client):
-        X, T = X.persist(), T.persist()
-        two = least_epoch(fit, net, X, T, rows)
-        noop = min(timed(lambda: dask.compute([dask.delayed(int)(i, pure=False) for i in range(1000)]))
-                   for _ in range(3)) / 1000
-        client.cluster.scale(1)
-        client.wait_for_workers(1)
-        while len(client.nthreads()) > 1:
-            time.sleep(0.1)
-        X, T = X.persist(), T.persist()
-        one = least_epoch(fit, net, X, T, rows)
-    with dask.config.set(scheduler="synchronous"):
-        here = [(np.asarray(X_block), np.asarray(T_block)) for X_block, T_block in samples(rows, blocks)]
-    process = min(timed(lambda: [alone.gradient(x, t, threads=1) for x, t in here]) for _ in range(3))
-    print(f"one process without Dask {process:.3f} s, one worker {one:.3f} s ({one / process - 1:+.1%}), two workers "
-          f"{two:.3f} s ({process / two:.2f} times as fast); a task that does nothing {noop * 1e3:.2f} ms")
+    X = np.random.default_rng(0).random((rows, 100))
+    gradient = net.copy().gradient
+    alone = [clocks(gradient, X, X[:, :10].copy(), threads=1) for _ in range(8)]
+    alone = [blocks * min(times) for times in zip(*alone, strict=True)]
+    print(f"load {os.getloadavg()[0]:.1f}; {blocks} blocks of {rows:,} rows, {X.nbytes / 2**20:.0f} MiB each; "
+          f"one process without Dask {alone[0]:.2f} s")
+    for workers in (1, 2):
+        with (LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, memory_limit=0) as cluster,
+              Client(cluster) as client):
+            X = da.random.default_rng(0).random((rows * blocks, 100), chunks=(rows, 100)).persist()
+            T = X[:, :10].persist()
+            seconds, cpu = least_epoch(client, net, X, T, rows)
+            print(f"{workers} workers: {seconds:.2f} s, {alone[0] / seconds:.2f} times as fast; processor time of all "
+                  f"processes {cpu / alone[1] - 1:+.1%}")
+            if workers == 2:
+                tasks = [dask.delayed(int)(i, pure=False) for i in range(1000)]
+                print(f"a task that does nothing: {min(clocks(dask.compute, tasks)[0] for _ in range(5)):.2f} ms")
 
 
-def samples(rows, blocks):
-    rng = np.random.default_rng(0)
-    for _ in range(blocks):
-        X = rng.random((rows, 100))
-        yield X, X[:, :10]
+def clocks(call, *arguments, **keywords):
+    """Seconds by the clock, and of processor time."""
+    start, cpu = time.perf_counter(), time.process_time()
+    call(*arguments, **keywords)
+    return time.perf_counter() - start, time.process_time() - cpu
 
 
-def least_epoch(fit, net, X, T, rows):
-    history = fit(net, X, T, epochs=4, block_rows=rows)
-    return float(np.diff(history.seconds).min())
+def least_epoch(client, net, X, T, rows):
+    """Seconds of the fastest epoch, and the least processor time of one in all processes."""
+    from fastbp.interop.dask import fit
+
+    def all_processes():
+        return time.process_time() + sum(client.run(time.process_time).values())
+
+    seconds, cpu = [], []
+    for _ in range(5):
+        before = all_processes()
+        seconds += np.diff(fit(net.copy(), X, T, epochs=3, optimizer="rprop", block_rows=rows).seconds).tolist()
+        cpu.append((all_processes() - before) / 3)
+    return min(seconds), min(cpu)
 
 
 def sample():
@@ -185,7 +181,7 @@ def sample():
         options = {"optimizer": fastbp.Adam(0.003), "schedule": "cosine"} | options
         if options["optimizer"] == "rprop":
             options |= {"schedule": None, "batch_size": "full"}
-        seconds = timed(lambda: net.fit(X[:rows], T[:rows], threads=1, **options))  # noqa: B023
+        seconds, _ = clocks(net.fit, X[:rows], T[:rows], threads=1, **options)
         print(f"{rows:>10,} {method:<28} {options['epochs']:>6} {seconds:>8.1f} {net.rms(X_test, T_test):>16.4f}",
               flush=True)
 
@@ -203,13 +199,14 @@ def stream(directory, gigabytes):
         with open(path, "wb") as file:
             for start in range(0, n, len(block)):
                 file.write(block[:n - start].data)
+        del block
         data = np.memmap(path, np.float32, "r", shape=(n, columns))
         net = fastbp.Network([10, 20, 1], "tanh", "identity", seed=1)
         with dask.config.set(scheduler="threads", num_workers=1):
-            seconds = timed(lambda: fit(net, data[:, :10], data[:, 10], epochs=2, verbose=True))
+            seconds, cpu = clocks(fit, net, data[:, :10], data[:, 10], epochs=1)
         peak = int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1]) / 1024
         print(f"{path.stat().st_size / 1e9:.1f} GB, {n:,} rows, blocks of {rows.BLOCK_BYTES / 2**20:.0f} MiB: "
-              f"{seconds / 2:.0f} s an epoch, peak memory {peak:.0f} MiB")
+              f"an epoch took {seconds:.0f} s, {cpu:.0f} s of them of processor time, peak memory {peak:.0f} MiB")
     finally:
         path.unlink(missing_ok=True)
 
