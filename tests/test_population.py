@@ -263,6 +263,24 @@ def test_time_limit():
     assert len(history) == 1
 
 
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize("batch", [1, 5])
+@pytest.mark.parametrize(("activations", "loss"), [
+    (("tanh", "identity"), fastbp.Huber(0.3)), (("tanh", "sigmoid"), "binary_cross_entropy"),
+    (("tanh", "softmax"), "cross_entropy"), (("tanh", "identity"), "squared_error")])
+def test_weights_and_losses_in_training(activations, loss, batch, reduction):
+    nets = [fastbp.Network([3, 4, 2], activations, loss=loss, reduction=reduction, seed=seed) for seed in range(19)]
+    pop = fastbp.Population.from_networks(nets)
+    X, T = data(pop, 12)
+    weights = np.random.default_rng(0).multinomial(12, np.full(12, 1 / 12), 19)     # a bootstrap each
+    history = pop.fit(X, T, epochs=2, batch_size=batch, learning_rate=0.05, shuffle=False, sample_weight=weights)
+    for i, net in enumerate(nets):
+        expected = net.fit(X, T, epochs=2, batch_size=batch, learning_rate=0.05, shuffle=False,
+                           sample_weight=weights[i])
+        np.testing.assert_allclose(pop.params[i], net.params, **CLOSE["float64"])
+        np.testing.assert_allclose(history.error[i], expected.error, **CLOSE["float64"])
+
+
 @pytest.mark.parametrize("sizes", [(2, 3, 1), (2, 70, 1)])
 def test_ctrl_c_keeps_what_has_been_learnt(sizes, monkeypatch):
     pop = fastbp.Population(5, sizes, seed=0)
