@@ -10,6 +10,7 @@ from reference import ACTIVATIONS, Reference, assert_close
 
 import fastbp
 from fastbp import SGD, Adam, AdamW, Nadam, RMSprop, Rprop
+from fastbp.training import population as training
 
 DTYPES = "float32", "float64"
 CLOSE = {"float32": {"rtol": 2e-4, "atol": 2e-5}, "float64": {"rtol": 1e-9, "atol": 1e-11}}
@@ -260,6 +261,42 @@ def test_time_limit():
     history = pop.fit(*data(pop, 9), epochs=5, time_limit=1e-9)
     assert set(history.stop_reason) == {"time_limit"}
     assert len(history) == 1
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize("batch", [1, 5])
+@pytest.mark.parametrize(("activations", "loss"), [
+    (("tanh", "identity"), fastbp.Huber(0.3)), (("tanh", "sigmoid"), "binary_cross_entropy"),
+    (("tanh", "softmax"), "cross_entropy"), (("tanh", "identity"), "squared_error")])
+def test_weights_and_losses_in_training(activations, loss, batch, reduction):
+    nets = [fastbp.Network([3, 4, 2], activations, loss=loss, reduction=reduction, seed=seed) for seed in range(19)]
+    pop = fastbp.Population.from_networks(nets)
+    X, T = data(pop, 12)
+    weights = np.random.default_rng(0).multinomial(12, np.full(12, 1 / 12), 19)     # a bootstrap each
+    history = pop.fit(X, T, epochs=2, batch_size=batch, learning_rate=0.05, shuffle=False, sample_weight=weights)
+    for i, net in enumerate(nets):
+        expected = net.fit(X, T, epochs=2, batch_size=batch, learning_rate=0.05, shuffle=False,
+                           sample_weight=weights[i])
+        np.testing.assert_allclose(pop.params[i], net.params, **CLOSE["float64"])
+        np.testing.assert_allclose(history.error[i], expected.error, **CLOSE["float64"])
+
+
+@pytest.mark.parametrize("sizes", [(2, 3, 1), (2, 70, 1)])
+def test_ctrl_c_keeps_what_has_been_learnt(sizes, monkeypatch):
+    pop = fastbp.Population(5, sizes, seed=0)
+    X, T = data(pop, 9)
+    twin = pop.copy()
+    for trainer in (training.InLanes, training.OneByOne):
+        def train(self, first, *rest, before=trainer.train):
+            if first == 3:
+                raise KeyboardInterrupt
+            before(self, first, *rest)
+        monkeypatch.setattr(trainer, "train", train)
+    history = pop.fit(X, T, epochs=9, time_limit=1000, seed=1)
+    assert set(history.stop_reason) == {"interrupted"}
+    assert history.epochs.tolist() == [3] * 5
+    twin.fit(X, T, epochs=3, seed=1)
+    np.testing.assert_array_equal(pop.params, twin.params)
 
 
 def test_views_are_live_and_params_are_not():

@@ -221,6 +221,14 @@ class Population(PopulationCore):
     [0.0, 1.0, 1.0, 0.0]
     """
 
+    layer_sizes: tuple[int, ...]
+    activations: tuple[str, ...]
+    loss: Loss
+    reduction: str
+    dtype: np.dtype[np.floating]
+    n_inputs: int
+    n_outputs: int
+    n_params: int
     weights: tuple[Floats, ...]
     biases: tuple[Floats, ...]
 
