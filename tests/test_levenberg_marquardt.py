@@ -92,8 +92,11 @@ def test_what_the_core_refuses():
     shuffled.shuffle(np.random.default_rng(0))
     with pytest.raises(ValueError, match="order"):
         equations.add_up(net, shuffled)
-    with pytest.raises(ValueError, match="square"):
-        solve_factored(np.eye(3), np.zeros(2))
+    for factor, right in ((np.eye(3), np.zeros(2)), (np.eye(2, dtype="f"), np.zeros(2)),
+                          (np.eye(4)[::2, ::2], np.zeros(2)), (np.eye(2), np.zeros(4)[::2]),
+                          (np.eye(2), np.zeros(2, "f")), (np.zeros(4), np.zeros(2))):
+        with pytest.raises(ValueError, match="factor must be a square matrix"):
+            solve_factored(factor, right)
     with pytest.raises(ValueError, match="has not been initialised"):
         NormalEquations(fastbp.Network.__new__(fastbp.Network))
 

@@ -203,7 +203,7 @@ class Descent:
             factor = np.linalg.cholesky(self.damped)    # reads the lower half
         except np.linalg.LinAlgError:
             return None
-        return solve_factored(factor, gradient)
+        return solve_factored(factor, gradient.copy())
 
     def evidence(self, squares, w, regularisation):
         """(alpha, beta, gamma) for the next step: MacKay 1992, section 4.

@@ -207,21 +207,28 @@ cdef class NormalEquations:
         self.filled, self.begun = 0, True
 
 
-def solve_factored(const double[:, ::1] factor not None, const double[::1] right not None):
-    """x with L L^T x = right, by forward and backward substitution; L is the lower triangle `factor`."""
-    cdef Py_ssize_t n = factor.shape[0], i, j
+def solve_factored(cnp.ndarray factor not None, cnp.ndarray right not None):
+    """x with L L^T x = right, by forward and backward substitution; L is the lower triangle `factor`.
+
+    Both are contiguous and of float64; `right` becomes x.
+    """
+    cdef Py_ssize_t n = cnp.PyArray_SIZE(right), i, j
+    cdef const double* row = <const double*>cnp.PyArray_DATA(factor)
+    cdef double* x = <double*>cnp.PyArray_DATA(right)
     cdef double total
-    if factor.shape[1] != n or right.shape[0] != n:
-        raise ValueError("factor must be square, and right as long")
-    solution = np.empty(n)
-    cdef double[::1] x = solution
+    if (cnp.PyArray_TYPE(factor) != cnp.NPY_DOUBLE or cnp.PyArray_TYPE(right) != cnp.NPY_DOUBLE
+            or not cnp.PyArray_ISCARRAY_RO(factor) or not cnp.PyArray_ISCARRAY(right)
+            or shape_of(factor) != (n, n)):
+        raise ValueError("factor must be a square matrix of float64, and right a vector as long")
     for i in range(n):
-        total = right[i]
+        total = x[i]
         for j in range(i):
-            total -= factor[i, j] * x[j]
-        x[i] = total / factor[i, i]
+            total -= row[j] * x[j]
+        x[i] = total / row[i]
+        row += n
     for i in range(n - 1, -1, -1):
-        x[i] /= factor[i, i]
+        row -= n
+        x[i] /= row[i]
         for j in range(i):
-            x[j] -= factor[i, j] * x[i]
-    return solution
+            x[j] -= row[j] * x[i]
+    return right

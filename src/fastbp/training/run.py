@@ -113,7 +113,8 @@ class Run:
         """What a callback is given."""
         error, rms, learning_rate, seconds, *others = self.records[-self.width:]
         validation = None if self.validation is None else others[0]
-        return EpochState(self.done - 1, self.net, self.optimizer, error, rms, validation, learning_rate, seconds, self.source.last_batch)
+        return EpochState(self.done - 1, self.net, self.optimizer, error, rms, validation, learning_rate, seconds,
+                          self.source.last_batch)
 
     def history(self, stop_reason):
         return History(self.records, self.width, stop_reason, self.own)
