@@ -5,7 +5,7 @@ import numpy as np
 from fastbp import divergence
 from fastbp._checks import simplified
 from fastbp.interop.dask import cluster, lbfgs
-from fastbp.interop.dask.rows import Blocks
+from fastbp.interop.dask.rows import Blocks, optimize
 from fastbp.interop.dask.sums import Summing
 from fastbp.training import checkpoint as checkpoints
 from fastbp.training import progress
@@ -110,6 +110,7 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
     saved = None if resume is None else checkpoints.read(resume)
     blocks = Blocks(net, X, T, sample_weight, block_rows)
     held = None if validation_data is None else validation_blocks(net, validation_data, block_rows)
+    optimize(*(part for part in (blocks, held) if part is not None))
     cluster.demand_memory(blocks)
     levels = cluster.common_levels()
     run.source = Source(run, blocks, levels)

@@ -99,6 +99,18 @@ class Blocks:
         return self.x.numblocks[0]
 
 
+def optimize(*sets):
+    """Optimise the graphs of several Blocks, once and together.
+
+    Otherwise each computation would do it, for itself: a key that two of them share, as training and validation may,
+    would then stand for tasks of different inputs, and a scheduler that still has the one fails at the other.
+    """
+    optimized = iter(dask.optimize(*(array for blocks in sets for array in blocks.arrays)))
+    for blocks in sets:
+        blocks.x, blocks.t = next(optimized), next(optimized)
+        blocks.weights = None if blocks.weights is None else next(optimized)
+
+
 def checksum_of_block(block):
     return np.full((1, 1), zlib.crc32(np.ascontiguousarray(block)), np.uint32)
 
