@@ -134,8 +134,8 @@ class MLPEnsemble(BaseEstimator):
             warn("Training interrupted by user.")
         unfinished = np.count_nonzero(history.stop_reason == "epochs")
         if self.early_stopping and unfinished:
-            warn(f"{unfinished} of {len(usable)} networks reached max_iter={self.max_iter} before their validation error "
-                 "had stopped falling", ConvergenceWarning)
+            warn(f"{unfinished} of {len(usable)} networks reached max_iter={self.max_iter} before their validation "
+                 "error had stopped falling", ConvergenceWarning)
         return pop
 
     def _mean_and_std(self, X):
