@@ -209,7 +209,7 @@ class MLPEnsembleRegressor(MultiOutputMixin, RegressorMixin, MLPEnsemble):
     ----------
     population_ : fastbp.Population
         The networks, without those that diverged. What is written into its parameters takes effect.
-    history_ : fastbp.training.population_history.PopulationHistory
+    history_ : fastbp.PopulationHistory
         The errors of every network and epoch, and why each stopped.
     n_iter_ : int
         Epochs of the network that was trained longest.
