@@ -92,20 +92,21 @@ class MLPEnsemble(BaseEstimator):
         X, T, weights = (array[arrays[2] > 0] for array in arrays)
         if not len(X):
             raise ValueError("sample_weight must not be zero for all samples that are trained on")
-        if self.bootstrap:
-            rng = np.random.default_rng(of_bootstrap)
-            weights = np.array([np.bincount(rng.integers(len(X), size=len(X)), minlength=len(X)) * weights
-                                for _ in range(self.n_estimators)], X.dtype)
         hidden = self.hidden_layer_sizes
         hidden = [hidden] if isinstance(hidden, Integral) else [*hidden]
         pop = Population(
             self.n_estimators, [X.shape[1], *hidden, self.n_outputs_], self.activation, output_activation, loss=loss,
             reduction="mean", dtype=X.dtype, seed=of_params)
+        if self.bootstrap:
+            rng, drawn = np.random.default_rng(of_bootstrap), np.empty((pop.n, len(X)), X.dtype)
+            for row in drawn:
+                row[...] = np.bincount(rng.integers(len(X), size=len(X)), minlength=len(X)) * weights
+            weights = drawn
         batch = len(X) if self.solver == "rprop" else min(200, len(X))
         if self.batch_size != "auto":
             batch = min(self.batch_size, len(X))
         # scikit-learn divides the penalty by the weight of a batch. This is its mean, of each network.
-        of_batch = batch * np.broadcast_to(weights, (self.n_estimators, len(X))).mean(axis=1, dtype=np.float64)
+        of_batch = batch * np.broadcast_to(weights, (pop.n, len(X))).mean(axis=1, dtype=np.float64)
         history = pop.fit(
             X, T, epochs=self.max_iter, batch_size=batch, optimizer=self._optimizer(), l2=self.alpha / of_batch,
             shuffle=self.shuffle, seed=of_order, sample_weight=weights, verbose=self.verbose, **stopping)
