@@ -158,9 +158,9 @@ def checked_weights(sample_weight, X):
 class MLPEnsembleRegressor(MultiOutputMixin, RegressorMixin, MLPEnsemble):
     """The mean of many networks, each trained on its own bootstrap of the samples, and how far they disagree.
 
-    All networks are trained in one call of `fastbp.Population.fit`; those whose layers are at most 32 wide are computed
-    side by side. The arguments have the names and defaults of scikit-learn's MLPRegressor where it has them. X and y
-    are taken as they are: scale both first, for instance with StandardScaler and TransformedTargetRegressor.
+    All networks are trained in one call of `fastbp.Population.fit`, which computes small ones side by side. The
+    arguments have the names and defaults of scikit-learn's MLPRegressor where it has them. X and y are taken as they
+    are: scale both first, for instance with StandardScaler and TransformedTargetRegressor.
 
     Parameters
     ----------
