@@ -9,7 +9,8 @@ inherited. What is replaced forms layers, in which each file subclasses the one 
 - `fast_path.py`: predict and partial_fit without scikit-learn's checks, where these could find nothing.
 - `estimators.py`: the two classes; `onnx.py`: what skl2onnx has to know about them.
 
-`convert.py` is apart from these: networks from estimators, scikit-learn's own too, and back.
+Two are apart from these: `convert.py`, networks from estimators, scikit-learn's own too, and back; `ensemble.py`,
+estimators of many networks, which fastbp's Population trains.
 """
 
 import warnings
@@ -44,12 +45,17 @@ if installed > NEWEST:
     warnings.warn(f"fastbp.interop.sklearn was tested with scikit-learn 1.5 to 1.9, but this is {sklearn.__version__}: "
                   f"{consequence}; or pip install \"scikit-learn<1.10\"", stacklevel=2)
 
-__all__ = ["MLPClassifier", "MLPRegressor", "from_sklearn", "register_onnx_converters", "to_sklearn"]
+__all__ = ["MLPClassifier", "MLPEnsembleClassifier", "MLPEnsembleRegressor", "MLPRegressor", "from_sklearn",
+           "register_onnx_converters", "to_sklearn"]
 
 
 def __getattr__(name):
-    # Imported when it is asked for: whoever trains need not wait for scikit-learn's pipelines and transformers.
+    # Imported when they are asked for: whoever trains one network need not wait for scikit-learn's pipelines,
+    # transformers and preprocessing, nor for populations.
     if name in ("from_sklearn", "to_sklearn"):
         from fastbp.interop.sklearn import convert
         return getattr(convert, name)
+    if name in ("MLPEnsembleClassifier", "MLPEnsembleRegressor"):
+        from fastbp.interop.sklearn import ensemble
+        return getattr(ensemble, name)
     raise AttributeError(f"module 'fastbp.interop.sklearn' has no attribute {name!r}")
