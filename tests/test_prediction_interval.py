@@ -49,7 +49,7 @@ def test_it_is_the_delta_method(isa, dtype):
 
 
 def test_coverage():
-    """A small version of benchmarks/coverage.py: 25 times 100 targets, whose share has a standard error of 1 %."""
+    """A small version of benchmarks/intervals.py: 25 times 100 targets, whose share has a standard error of 1 %."""
     held = []
     for seed in range(25):
         net, X, T = trained(seed)

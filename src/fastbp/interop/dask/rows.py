@@ -107,6 +107,8 @@ def optimize(*sets):
     """
     optimized = iter(dask.optimize(*(array for blocks in sets for array in blocks.arrays)))
     for blocks in sets:
+        # An optimised graph names the results that persist() left with the workers, but only this keeps them there.
+        blocks.kept = blocks.arrays
         blocks.x, blocks.t = next(optimized), next(optimized)
         blocks.weights = None if blocks.weights is None else next(optimized)
 

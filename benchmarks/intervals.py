@@ -1,4 +1,4 @@
-"""How often `fastbp.PredictionInterval` holds new targets: ``python benchmarks/coverage.py``.
+"""How often `fastbp.PredictionInterval` holds new targets: ``python benchmarks/intervals.py``.
 
 Each repetition draws data of a known curve and known noise, trains a network and asks for the intervals of 200 new
 targets. Over 200 repetitions intervals for 95 % should hold 93 to 97 % of them.
