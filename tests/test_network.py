@@ -83,6 +83,46 @@ def test_rules_draw_the_same_numbers_from_a_seed():
         np.testing.assert_allclose(W / math.sqrt(6 / (n_in + n_out)), V / math.sqrt(3 / n_in))
 
 
+SPREAD = {"tanh": 1, "sigmoid": 2, "softsign": 1, "gaussian": 0.5}
+
+
+@pytest.mark.parametrize("activation", SPREAD)
+def test_nguyen_widrow_spreads_the_bends_over_the_inputs(activation, dtype):
+    net = fastbp.Network([1, 20, 3], activation, dtype=dtype, init="Nguyen Widrow", seed=0)
+    W, b = net.weights[0][0], net.biases[0]
+    np.testing.assert_allclose(abs(W), 0.7 * SPREAD[activation] * 20, rtol=1e-6)
+    assert 3 < (W > 0).sum() < 17
+    np.testing.assert_allclose(-b / W, np.linspace(1, -1, 20), rtol=1e-6, atol=1e-7)  # where net inputs are 0
+    # The second layer's inputs are from low to high: it does with outputs what the rule says for inputs of -1 to 1.
+    low, high = activations.TABLE[activation].low, activations.TABLE[activation].high
+    V, c = net.weights[1] * (high - low) / 2, net.biases[1] + (low + high) / 2 * net.weights[1].sum(axis=0)
+    length = 0.7 * SPREAD[activation] * 3**(1 / 20)
+    np.testing.assert_allclose(np.linalg.norm(V, axis=0), length, rtol=1e-6)
+    np.testing.assert_allclose(c, length * np.sign(V[0]) * [-1, 0, 1], rtol=1e-5, atol=1e-6)
+
+
+def test_nguyen_widrow_draws_other_layers_as_auto_does():
+    sizes, activation = [3, 4, 5, 2, 1], ["sin", "relu", "tanh", "identity"]    # relu leaves the third no bounds
+    spread, auto = (fastbp.Network(sizes, activation, init=init, seed=2) for init in ("nguyen_widrow", "auto"))
+    for l in range(4):
+        np.testing.assert_array_equal(spread.weights[l], auto.weights[l])
+        bound = math.sqrt(6 / sizes[l])
+        assert (abs(spread.biases[l]) <= bound).all()
+        assert (spread.biases[l] != 0).all()
+    single = fastbp.Network([2, 1], "tanh", init="nguyen_widrow", seed=0)
+    np.testing.assert_allclose(np.linalg.norm(single.weights[0]), 0.7)
+    assert single.biases[0] == 0
+
+
+def test_nguyen_widrow_of_a_population():
+    pop = fastbp.Population(5, [2, 9, 2], ["sigmoid", "identity"], init="nguyen-widrow", seed=0)
+    np.testing.assert_allclose(np.linalg.norm(pop.weights[0], axis=1), 0.7 * 2 * 3)
+    np.testing.assert_allclose(pop.biases[0], 0.7 * 2 * 3 * np.linspace(-1, 1, 9) * np.sign(pop.weights[0][:, 0]))
+    assert len({tuple(W.ravel()) for W in pop.weights[0]}) == 5
+    auto = fastbp.Population(5, [2, 9, 2], ["sigmoid", "identity"], seed=0)
+    np.testing.assert_array_equal(pop.weights[1], auto.weights[1])
+
+
 def test_zeros():
     np.testing.assert_array_equal(fastbp.Network([3, 2], init="zeros", seed=0).params, 0)
 
@@ -137,7 +177,7 @@ def test_init_by_vector_and_by_pairs_mean_the_same(dtype):
     np.testing.assert_array_equal(by_pairs.params, np.arange(13))
 
 
-@pytest.mark.parametrize("init", ["auto", "glorot", fastbp.uniform(-1, 1), ["he", "lecun"]])
+@pytest.mark.parametrize("init", ["auto", "glorot", "nguyen_widrow", fastbp.uniform(-1, 1), ["he", "lecun"]])
 def test_seed_makes_the_parameters_reproducible(init):
     def params(seed):
         return fastbp.Network([3, 4, 2], init=init, seed=seed).params

@@ -86,7 +86,10 @@ ELSEWHERE = {
         "poslin": "'relu'", "purelin": "'identity'", "radbas": "'gaussian'", "tansig": "'tanh'",
     },
     "batch_size": dict.fromkeys(("all", "batch"), "'full', which takes all samples at once"),
-    "init": {"glorotuniform": "'glorot'", "heuniform": "'he'", "kaiming": "'he'", "xavier": "'glorot'"},
+    "init": {
+        "glorotuniform": "'glorot'", "heuniform": "'he'", "initnw": "'nguyen_widrow'", "kaiming": "'he'",
+        "widrownguyen": "'nguyen_widrow'", "xavier": "'glorot'",
+    },
     "keyword": {
         "beta1": "beta_1", "beta2": "beta_2", "betas": "beta_1 and beta_2", "eps": "epsilon", "eta0": "learning_rate",
         "lr": "learning_rate", "weightdecay": "l2, or AdamW's decay",

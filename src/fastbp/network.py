@@ -13,7 +13,7 @@ from fastbp import embedding, io, losses
 from fastbp._arrays import as_reals
 from fastbp._checks import came, one_of, positive_integer, refuse_class
 from fastbp._core import Core, Handle
-from fastbp.initial import intervals, uniform
+from fastbp.initial import drawing, uniform
 from fastbp.training.fit import fit
 from fastbp.training.options import Options
 
@@ -108,7 +108,9 @@ class Network(Core):
         "auto" draws the weights into a layer uniformly from +-sqrt(6 / (n_in + n_out)) (Glorot and Bengio 2010), or
         from +-sqrt(6 / n_in) for the relu family (He et al. 2015), and its biases from +-sqrt(6 / n_in). Three rules as
         published, with biases of 0 and whatever the activation, are "glorot" and "he" with the intervals above and
-        "lecun" with +-sqrt(3 / n_in) (LeCun et al. 1998). "zeros" sets weights and biases to 0; the neurons of a hidden
+        "lecun" with +-sqrt(3 / n_in) (LeCun et al. 1998). "nguyen_widrow" spreads the bends of a layer's neurons over
+        inputs from -1 to 1 (Nguyen and Widrow 1990), where its activation is tanh, sigmoid, softsign or gaussian;
+        other layers are drawn as by "auto". "zeros" sets weights and biases to 0; the neurons of a hidden
         layer would then stay alike, so it is for networks of one layer. `uniform` draws weights and biases from an
         interval of your own. A sequence holds one of these, or (W, b), for each layer; a vector sets `params`.
     seed, rng : int or numpy.random.Generator, optional
@@ -197,10 +199,12 @@ class Network(Core):
         if len(init) != len(self.weights):
             raise ValueError(f"init must hold a name, a fastbp.uniform or (W, b) for each of the {len(self.weights)} "
                              f"layers, got {len(init)} of them")
-        weights, biases = [], []    # the arrays to draw, each with its interval
+        weights, biases, spread = [], [], []    # the arrays to draw, each with its interval; what comes after
         for l, rule in enumerate(init):
             if isinstance(rule, (str, uniform)):
-                of_W, of_b = intervals(rule, *self.layer_sizes[l:l + 2], self.activations[l], self.dtype)
+                of_W, of_b, after = drawing(rule, self, l)
+                if after is not None:
+                    spread.append((after, self.weights[l], self.biases[l]))
                 weights.append((self.weights[l], of_W))
                 biases.append((self.biases[l], of_b))
             else:
@@ -208,6 +212,8 @@ class Network(Core):
         # Weights are drawn first, so that those of a seed do not depend on how biases are drawn.
         for values, (low, high) in weights + biases:
             values[...] = self._rng.uniform(low, high, values.shape)
+        for after, W, b in spread:
+            after(W, b)
 
     def _set_layer(self, l, pair):
         try:

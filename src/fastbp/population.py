@@ -13,7 +13,7 @@ from fastbp._arrays import as_reals, labels
 from fastbp._checks import came, positive_integer, refuse_class, warn
 from fastbp._core import PopulationCore, PopulationJob, get_num_threads
 from fastbp.divergence import DivergenceError
-from fastbp.initial import intervals, uniform
+from fastbp.initial import drawing, uniform
 from fastbp.network import Network
 from fastbp.training.population import fit, one_each, step
 from fastbp.training.streams import generator, is_one_each, uniforms
@@ -264,14 +264,15 @@ class Population(PopulationCore):
         if len(rules) != len(self.weights):
             raise ValueError(f"init must hold a name or a fastbp.uniform for each of the {len(self.weights)} layers, "
                              f"got {len(rules)} of them")
-        bounds = [intervals(rule, *self.layer_sizes[l:l + 2], self.activations[l], self.dtype)
-                  for l, rule in enumerate(rules)]
+        drawings = [drawing(rule, self, l) for l, rule in enumerate(rules)]
         numbers, start = uniforms("seed", seed, self.n, self.n_params), 0
-        for W, b, pairs in zip(self.weights, self.biases, bounds, strict=True):
+        for W, b, (*pairs, after) in zip(self.weights, self.biases, drawings, strict=True):
             for values, (low, high) in zip((W, b), pairs, strict=True):
                 size = values[0].size
                 values[...] = low + (high - low) * numbers[:, start:start + size].reshape(values.shape)
                 start += size
+            if after is not None:
+                after(W, b)
 
     @property
     def params(self) -> Floats:
