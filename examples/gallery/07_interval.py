@@ -3,8 +3,8 @@ An interval around a fit
 ========================
 
 A network says nothing about how certain it is. There are two ways to find out. ``PredictionInterval`` looks at how far
-the parameters could move without a much worse fit: the delta method. A ``Population`` of forty networks, each with
-initial weights of its own and samples that were drawn anew with replacement (Breiman 1996), shows how far they disagree.
+the parameters could move without a much worse fit: the delta method. A ``Population`` of forty networks shows how far
+they disagree, each with initial weights of its own and samples drawn anew with replacement (Breiman 1996).
 """
 
 import matplotlib.pyplot as plt
@@ -54,5 +54,6 @@ for ax, name, interval in zip(axes, ["delta method", "ensemble"], [delta, ensemb
                     output_name="y").plot(ax)
     ax.plot(grid, truth(grid), color="black", linestyle="--", linewidth=1, label="truth")
     ax.set(title=name, ylim=(-3, 3.2))
-    ax.legend(["interval", "data", "network" if interval is delta else "mean of 40", "truth"], loc="upper left", ncols=2)
+    curve = "network" if interval is delta else "mean of 40"
+    ax.legend(["interval", "data", curve, "truth"], loc="upper left", ncols=2)
 plt.show()
