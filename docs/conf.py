@@ -40,7 +40,7 @@ myst_heading_anchors = 3
 myst_url_schemes = {"http": None, "https": None, "code": {"url": "code/{{path}}.html"}}
 
 autosummary_generate = True
-autodoc_mock_imports = ["torch", "keras"]   # their bridges are described without them
+autodoc_mock_imports = ["torch", "keras", "dask"]   # their bridges are described without them
 autodoc_typehints = "none"                  # numpydoc's sections have the types in words
 numpydoc_show_class_members = False         # the template of classes lists them
 numpydoc_class_members_toctree = False

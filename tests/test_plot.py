@@ -36,7 +36,7 @@ from fastbp.plot import (  # noqa: E402
 
 XOR = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=float), np.array([0, 1, 1, 0])
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "pictures.md"
+DOCS = ROOT / "docs"
 
 
 @pytest.fixture(autouse=True)
@@ -121,14 +121,15 @@ def test_docstring_examples(name, tmp_path, monkeypatch):
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
-def test_the_page_of_pictures_runs_and_makes_them(tmp_path, monkeypatch):
+def test_the_pages_with_pictures_run_and_make_them(tmp_path, monkeypatch):
     pytest.importorskip("PIL")
     monkeypatch.chdir(tmp_path)     # and back, whatever the tool does
     runpy.run_path(str(ROOT / "tools" / "draw_pictures.py"))["draw"](tmp_path)
-    shown = set(re.findall(r"\(pictures/(.*?)\)", PAGE.read_text(encoding="utf-8")))
+    shown = {name for page in DOCS.glob("*.md")
+             for name in re.findall(r"\(pictures/(.*?)\)", page.read_text(encoding="utf-8"))}
     assert {path.name for path in tmp_path.iterdir()} == shown
-    assert {path.name for path in (PAGE.parent / "pictures").iterdir()} == shown
-    assert max(path.stat().st_size for path in (PAGE.parent / "pictures").iterdir()) < 60_000
+    assert {path.name for path in (DOCS / "pictures").iterdir()} == shown
+    assert max(path.stat().st_size for path in (DOCS / "pictures").iterdir()) < 60_000
 
 
 def test_without_matplotlib_the_error_names_the_extra():

@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import fastbp
+from fastbp.plot import DecisionDisplay
 
 rng = np.random.default_rng(4)
 X = rng.uniform(-1, 1, (120, 2))
@@ -27,14 +28,10 @@ print(f"{len(lines) - 1} moves; {np.sum(net.predict(X)[:, 0] != T)} of {len(X)} 
 
 # %%
 # The line is where w1 x1 + w2 x2 + b = 0. The first line is dotted, later ones are darker, and the last is thick.
-fig, ax = plt.subplots(figsize=(6.5, 5.5), layout="constrained")
-x1 = np.array([-1.0, 1.0])
+fig, ax = plt.subplots(figsize=(7.5, 5.5), layout="constrained")
+DecisionDisplay.from_network(net, X, T, limits=[(-1, 1), (-1, 1)]).plot(ax)
 for i, (w1, w2, b) in enumerate(lines):
     last = i == len(lines) - 1
     ax.axline((0, -b / w2), slope=-w1 / w2, color="black", alpha=0.25 + 0.75 * i / (len(lines) - 1) if i else 1,
               linewidth=3 if last else 1.2, linestyle="-" if i else ":")
-for t, color, marker in [(0, "tab:blue", "o"), (1, "tab:orange", "^")]:
-    ax.scatter(*X[t == T].T, color=color, marker=marker, edgecolor="white", s=55, zorder=3, label=f"target {t}")
-ax.set(xlim=(-1, 1), ylim=(-1, 1), xlabel="$x_1$", ylabel="$x_2$")
-fig.legend(ncols=2, loc="outside upper center")
 plt.show()

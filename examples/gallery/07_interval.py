@@ -2,15 +2,16 @@
 An interval around a fit
 ========================
 
-A network says nothing about how certain it is. Forty networks do, each from a seed of its own and from samples that are
-drawn anew with replacement (Breiman 1996): where data are scarce they disagree. With the noise, which the residuals
-show, their spread makes an interval that most new measurements fall into.
+A network says nothing about how certain it is. There are two ways to find out. ``PredictionInterval`` looks at how far
+the parameters could move without a much worse fit: the delta method. A ``Population`` of forty networks shows how far
+they disagree, each with initial weights of its own and samples drawn anew with replacement (Breiman 1996).
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 import fastbp
+from fastbp.plot import ResponseDisplay
 
 
 def truth(x):
@@ -18,40 +19,41 @@ def truth(x):
 
 
 rng = np.random.default_rng(1)
-x = np.concatenate([rng.uniform(-2, -0.3, 60), rng.uniform(0.9, 2, 40)])     # a gap, from -0.3 to 0.9
-t = truth(x) + rng.normal(0, 0.15, len(x))
+x = np.concatenate([rng.uniform(-2, -0.3, (60, 1)), rng.uniform(0.9, 2, (40, 1))])     # a gap, from -0.3 to 0.9
+t = truth(x) + rng.normal(0, 0.15, x.shape)
 
-nets = []
-for seed in range(40):
-    drawn = np.random.default_rng(seed).integers(len(x), size=len(x))
-    net = fastbp.Network([1, 12, 1], "tanh", "identity", seed=seed)
-    net.fit(x[drawn, None], t[drawn], epochs=800, batch_size=10, optimizer=fastbp.Adam(0.01, l2=1e-3))
-    nets.append(net)
+net = fastbp.Network([1, 12, 1], "tanh", "identity", seed=0)
+net.fit(x, t, epochs=200, optimizer=fastbp.LevenbergMarquardt(bayesian=True))
+delta = fastbp.PredictionInterval(net, x, t)
 
-at_data = np.mean([net.predict(x[:, None])[:, 0] for net in nets], axis=0)
-noise = np.std(t - at_data)
-
-
-def interval(x):
-    curves = np.array([net.predict(x[:, None])[:, 0] for net in nets])
-    mean, spread = curves.mean(axis=0), np.hypot(curves.std(axis=0), noise)
-    return mean, mean - 1.96 * spread, mean + 1.96 * spread
+# How often each network's bootstrap has drawn each sample is the sample's weight.
+drawn = rng.multinomial(len(x), np.full(len(x), 1 / len(x)), 40)
+pop = fastbp.Population(40, [1, 12, 1], "tanh", "identity", reduction="mean", seed=0)
+pop.fit(x, t, epochs=800, batch_size=10, optimizer=fastbp.Adam(0.01, l2=1e-4), sample_weight=drawn, seed=0)
+noise = np.std(t - pop.mean_and_std(x)[0])
 
 
-new = rng.uniform(-2, 2, 1000)
-_, low, high = interval(new)
-inside = np.mean((low < (t_new := truth(new) + rng.normal(0, 0.15, 1000))) & (t_new < high))
-print(f"noise {noise:.2f} (true: 0.15); {inside:.0%} of 1000 new measurements are within the interval")
+def ensemble(x):
+    mean, std = pop.mean_and_std(x)
+    half = 1.96 * np.hypot(std, noise)
+    return mean - half, mean + half
+
+
+x_new = rng.uniform(-2, 2, (2000, 1))
+t_new = truth(x_new) + rng.normal(0, 0.15, x_new.shape)
 
 # %%
-# The interval is wide in the gap, where there are no data, and beyond the ends.
+# Both intervals, for 95 % of new measurements, are wide in the gap, where there are no data, and beyond the ends.
+fig, axes = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True, layout="constrained")
 grid = np.linspace(-2.3, 2.3, 300)
-mean, low, high = interval(grid)
-fig, ax = plt.subplots(figsize=(7.5, 4.5), layout="constrained")
-ax.fill_between(grid, low, high, color="tab:blue", alpha=0.2, linewidth=0, label="interval for a new measurement")
-ax.plot(grid, mean, color="tab:blue", linewidth=2, label="mean of 40 networks")
-ax.plot(grid, truth(grid), color="black", linestyle="--", linewidth=1, label="truth")
-ax.plot(x, t, ".", color="tab:orange", label="data")
-ax.set(xlabel="x", ylabel="y", xlim=(-2.3, 2.3), ylim=(-3, 3.2))
-ax.legend(ncols=2, loc="upper left")
+for ax, name, interval in zip(axes, ["delta method", "ensemble"], [delta, ensemble], strict=True):
+    low, high = interval(x_new)
+    print(f"{name}: {np.mean((low < t_new) & (t_new < high)):.1%} of 2000 new measurements are within the interval")
+    low, high = np.squeeze(interval(grid[:, None]))
+    ResponseDisplay([grid], (low + high) / 2, low=low, high=high, points=x, targets=t, feature_names=["x"],
+                    output_name="y").plot(ax)
+    ax.plot(grid, truth(grid), color="black", linestyle="--", linewidth=1, label="truth")
+    ax.set(title=name, ylim=(-3, 3.2))
+    curve = "network" if interval is delta else "mean of 40"
+    ax.legend(["interval", "data", curve, "truth"], loc="upper left", ncols=2)
 plt.show()
