@@ -8,7 +8,7 @@ import numpy as np
 
 from fastbp import optimizers
 from fastbp._arrays import as_reals
-from fastbp._checks import check_flag, number
+from fastbp._checks import check_flag, number, one_of
 from fastbp._core import PopulationJob, get_num_threads, thread_count
 from fastbp.divergence import RUNAWAY, DivergenceError, magnitude
 from fastbp.training import population_history as stopped
@@ -17,6 +17,7 @@ from fastbp.training.fit import checked_batch_size
 from fastbp.training.population_history import PopulationHistory
 from fastbp.training.stopping import Stopping
 from fastbp.training.streams import streams
+from fastbp.whole_batch import WholeBatch
 
 # Multiplications of a call of the kernels, after which Ctrl-C and progress have their turn: some tens of milliseconds.
 AT_ONCE = 3e8
@@ -37,6 +38,11 @@ def one_each(argument, values, n, low_allowed):
 
 def prototype(optimizer, learning_rate, l1, l2, n):
     """The optimizer in its first state, and the rates and penalties that networks have of their own, or None."""
+    if isinstance(optimizer, str):
+        optimizer = one_of("optimizer", optimizer, (*optimizers.NAMES, *optimizers.WHOLE_BATCH), "an optimizer object")
+    if isinstance(optimizer, WholeBatch) or optimizer in optimizers.WHOLE_BATCH:
+        raise ValueError(f"optimizer must be one for single samples or batches, got {optimizer!r}, which trains one "
+                         "network by all samples at once; pop[i].fit can use it")
     rates = None if learning_rate is None else one_each("learning_rate", learning_rate, n, False)
     made = optimizers.make(optimizer, None if rates is None else float(rates[0])).copy()
     made.reset()
