@@ -81,15 +81,14 @@ class MLPEnsemble(BaseEstimator):
         # Each purpose has a seed of its own, so that the first networks are the same ones however many there are.
         of_params, of_order, of_bootstrap, of_split = map(
             int, check_random_state(self.random_state).randint(np.iinfo(np.int32).max, size=4))
-        arrays = [X, T, np.ones(len(X), X.dtype) if sample_weight is None else checked_weights(sample_weight, X)]
+        weights = np.ones(len(X), X.dtype) if sample_weight is None else checked_weights(sample_weight, X)
         stopping = {}
         if self.early_stopping:
-            parts = train_test_split(*arrays, random_state=of_split, test_size=self.validation_fraction,
-                                     stratify=stratify)
-            arrays = parts[::2]
-            stopping = {"validation_data": parts[1:4:2], "patience": self.n_iter_no_change, "min_delta": self.tol}
-        # A sample without weight is as good as absent. No draw may consist of such ones alone.
-        X, T, weights = (array[arrays[2] > 0] for array in arrays)
+            X, X_out, T, T_out, weights, _ = train_test_split(
+                X, T, weights, random_state=of_split, test_size=self.validation_fraction, stratify=stratify)
+            stopping = {"validation_data": (X_out, T_out), "patience": self.n_iter_no_change, "min_delta": self.tol}
+        # A sample without weight is as good as absent. No bootstrap may consist of such ones alone.
+        X, T, weights = (array[weights > 0] for array in (X, T, weights))
         if not len(X):
             raise ValueError("sample_weight must not be zero for all samples that are trained on")
         hidden = self.hidden_layer_sizes
@@ -98,10 +97,7 @@ class MLPEnsemble(BaseEstimator):
             self.n_estimators, [X.shape[1], *hidden, self.n_outputs_], self.activation, output_activation, loss=loss,
             reduction="mean", dtype=X.dtype, seed=of_params)
         if self.bootstrap:
-            rng, drawn = np.random.default_rng(of_bootstrap), np.empty((pop.n, len(X)), X.dtype)
-            for row in drawn:
-                row[...] = np.bincount(rng.integers(len(X), size=len(X)), minlength=len(X)) * weights
-            weights = drawn
+            weights = bootstraps(pop.n, weights, of_bootstrap)
         batch = len(X) if self.solver == "rprop" else min(200, len(X))
         if self.batch_size != "auto":
             batch = min(self.batch_size, len(X))
@@ -146,6 +142,15 @@ class MLPEnsemble(BaseEstimator):
         rows = max(1, OUTPUTS_AT_ONCE // (pop.n * pop.n_outputs))
         parts = [pop.mean_and_std(X[part]) for part in gen_batches(len(X), rows)]
         return [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+
+
+def bootstraps(n, weights, seed):
+    """For each of n networks, as many draws with replacement as there are samples: weights times numbers of draws."""
+    rng, m = np.random.default_rng(seed), len(weights)
+    drawn = np.empty((n, m), weights.dtype)
+    for row in drawn:
+        row[...] = np.bincount(rng.integers(m, size=m), minlength=m) * weights
+    return drawn
 
 
 def checked_weights(sample_weight, X):
