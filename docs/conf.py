@@ -100,6 +100,8 @@ def relink(app, docname, source):
             return match[0]     # which the build reports
         if text.endswith(path.name) and path.suffix == ".md":
             text = heading(path)
+        if path.is_dir() and path != GALLERY:
+            return text
         if image or path.is_relative_to(DOCS):
             return f"{image}[{text}]({os.path.relpath(path, DOCS)}{hash_}{anchor})"
         name = path.relative_to(ROOT).as_posix()
@@ -108,8 +110,6 @@ def relink(app, docname, source):
                 return f"[{text}]({page}.md{hash_}{anchor})"
         if path == GALLERY or path.parent == GALLERY:
             return f"[{text}](gallery/{'index' if path == GALLERY else path.stem}.rst)"
-        if path.is_dir():
-            return text
         app.env.linked_files = getattr(app.env, "linked_files", set()) | {name}
         return f"[{text}](code:{name})"
 
