@@ -87,7 +87,7 @@ class Data:
         t = np.asarray(T)
         if pop.loss == "cross_entropy" and t.dtype.kind in "iu" and t.shape in (rows, (pop.n, *rows)) and (
                 t.shape != shapes[0]):
-            return labels(t.ravel(), "T", t.size, pop.n_outputs).reshape(t.shape), t.shape != rows
+            return labels(t.ravel(), "T", t.size, pop._net.n_outputs).reshape(t.shape), t.shape != rows
         t = as_reals(T, "T", pop.dtype)
         if pop.n_outputs == 1:
             shapes.append(rows)
@@ -206,7 +206,8 @@ class Population(PopulationCore):
     shape (n, M, n_inputs) those of each. So one sample of its own for each network has the shape (n, 1, n_inputs).
     Targets and weights follow the same rule; a shape that may be read in both ways is the same for all.
 
-    Any number of threads may predict from a population while none changes it.
+    Any number of threads may use a population. Those that only read it work side by side, and `fit` and `train_step`
+    have it alone until they end.
 
     Examples
     --------
@@ -245,9 +246,10 @@ class Population(PopulationCore):
 
     def _build(self, n, net):
         """Set up all but the parameters; `net` is a network of the architecture."""
+        self._lay_out(net, n)
+        self._idle = []
         for name in ("layer_sizes", "activations", "loss", "reduction", "dtype", "n_inputs", "n_outputs", "n_params"):
             setattr(self, name, getattr(net, name))
-        self._params, self._idle = self._lay_out(net, n), []
         weights, biases, start = [], [], 0
         for n_in, n_out in zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True):
             end = start + n_in * n_out
@@ -276,7 +278,7 @@ class Population(PopulationCore):
 
     @property
     def params(self) -> Floats:
-        vectors = np.array(self._params, order="C")
+        vectors = self._copied()
         vectors.setflags(write=False)
         return vectors
 
@@ -285,7 +287,7 @@ class Population(PopulationCore):
         values = as_reals(values, "params", self.dtype)
         if values.shape != (self.n, self.n_params):
             raise ValueError(f"params must have the shape ({self.n}, {self.n_params}), got {values.shape}")
-        self._params[...] = values
+        self._assign(values)
 
     # ---------------------------------------------------------------- a network for the ordinary kernels
 
@@ -304,9 +306,9 @@ class Population(PopulationCore):
         self._params[i] = net.params
 
     def _predict_one_by_one(self, x, y):
-        net = self._worker()
+        net, vectors = self._worker(), self._copied()
         for i in range(self.n):
-            self._lend(net, i)
+            net.params = vectors[i]
             net.predict(x[i] if x.ndim == 3 else x, y[i])
         self._idle.append(net)
 
@@ -396,14 +398,14 @@ class Population(PopulationCore):
         """
         return self._error_and_rms(Data(self, X, T))[1]
 
-    def _error_and_rms(self, data):
+    def _error_and_rms(self, data, has_turn=False):
         """Both, for `data` that have been checked or not."""
         if self._in_lanes and data.m:
-            return data.job().errors(None, get_num_threads())
+            return data.job().errors(None, get_num_threads(), has_turn)
         errors = np.empty((2, self.n))
-        net = self._worker()
+        net, vectors = self._worker(), self._params if has_turn else self._copied()
         for i in range(self.n):
-            self._lend(net, i)
+            net.params = vectors[i]
             x, t, _ = data.of(i)
             errors[:, i] = net._error_and_rms(x, t)
         self._idle.append(net)
@@ -448,9 +450,9 @@ class Population(PopulationCore):
         if self._in_lanes:
             return data.job().errors(gradients, get_num_threads())[0]
         errors = np.empty(self.n)
-        net = self._worker()
+        net, vectors = self._worker(), self._copied()
         for i in range(self.n):
-            self._lend(net, i)
+            net.params = vectors[i]
             x, t, weights = data.of(i)
             if gradients is None:
                 errors[i] = net.error(x, t, weights)
@@ -501,23 +503,27 @@ class Population(PopulationCore):
         rates = None if learning_rate is None else one_each("learning_rate", learning_rate, self.n, False)
         data.check()
         errors = np.full(self.n, np.nan)
-        if self._in_lanes:
-            step(self, data, rates, errors)
-        else:
-            net = self._worker()
-            for i in range(self.n):
-                self._lend(net, i)
-                try:
-                    errors[i] = net.train_step(*data.of(i)[:2], None if rates is None else float(rates[i]))
-                except DivergenceError:
-                    continue
-                self._take_back(net, i)
-            self._idle.append(net)
+        with self._turn():
+            self._step(data, rates, errors)
         refused = np.flatnonzero(np.isnan(errors))
         if len(refused):
             warn(f"the updates of {len(refused)} of {self.n} networks would have left the finite numbers and were not "
                  f"made: {', '.join(map(str, refused[:10]))}{', ...' * (len(refused) > 10)}", RuntimeWarning)
         return errors
+
+    def _step(self, data, rates, errors):
+        if self._in_lanes:
+            step(self, data, rates, errors)
+            return
+        net = self._worker()
+        for i in range(self.n):
+            self._lend(net, i)
+            try:
+                errors[i] = net.train_step(*data.of(i)[:2], None if rates is None else float(rates[i]))
+            except DivergenceError:
+                continue
+            self._take_back(net, i)
+        self._idle.append(net)
 
     def fit(self, X: ArrayLike, T: ArrayLike, *, epochs: int = 100, batch_size: int | str | None = None,
             learning_rate: ArrayLike | None = None, optimizer: str | Optimizer = "sgd",
@@ -637,9 +643,9 @@ class Population(PopulationCore):
             if not -self.n <= index < self.n:
                 raise IndexError(f"the population has {self.n} networks, got index {index}")
             net = self._net.copy()
-            net.params = self._params[index]
+            net.params = self._copied(int(index))
             return net
-        vectors = self._params[index]
+        vectors = self.params[index]
         if vectors.ndim != 2 or vectors.shape[1] != self.n_params or not len(vectors):
             raise IndexError(f"an index must select one or more of the {self.n} networks, got {index!r:.80}")
         return self._like(vectors)
@@ -709,7 +715,7 @@ class Population(PopulationCore):
         >>> bool((pop.copy().params == pop.params).all())
         True
         """
-        pop = self._like(self._params)
+        pop = self._like(self.params)
         pop._rng.bit_generator.state = self._rng.bit_generator.state
         return pop
 

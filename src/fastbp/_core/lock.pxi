@@ -76,7 +76,8 @@ cdef class Lock:
                 self.forget_the_parent()
             if self.caller != 0 and self.caller == PyThread_get_thread_ident():
                 raise RuntimeError("a loss function must not use its own network while it is called, nor a thread the "
-                                   "network that it holds through begin() of a handle")
+                                   "network that it holds through begin() of a handle, or the population that it is "
+                                   "just training")
             if (self.first is None or interrupted) and not self.writing and (self.readers == 0 or not exclusive):
                 self.admit(exclusive)
                 break

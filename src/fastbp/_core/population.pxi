@@ -14,32 +14,79 @@ cdef void work_on_bundle(void* job, int piece, int member) noexcept nogil:
     work.function(work.job, first, min(groups, <ptrdiff_t>FASTBP_BUNDLE), work.space + member * work.bytes)
 
 
+cdef cnp.ndarray bytes_of_zeros(Py_ssize_t count):
+    return aligned_zeros(count, np.dtype(np.uint8))
+
+
 cdef class PopulationCore:
     """Parameters of many networks, and predictions; `fastbp.Population` is what users see.
 
-    There is no lock: calls that change the parameters must be alone.
+    The lock (lock.pxi) says who may work with the parameters. What trains in Python takes a Turn; what only reads there
+    works with a copy, because Python may run a signal's handler, which might wait for its own thread.
     """
     cdef readonly Model _net            # the architecture
     cdef readonly Py_ssize_t n
     cdef readonly bint _in_lanes        # the kernels compute them so; otherwise one after another
     cdef cnp.ndarray storage            # (n_params, row)
+    cdef readonly cnp.ndarray _params   # (n, n_params), the same numbers; only for those who have their turn
     cdef cnp.ndarray space              # what the last call has worked in, if no other call has it
     cdef const fastbp_kernels* kernels
+    cdef Lock lock
+
+    def __cinit__(self, *args, **kwargs):
+        self.lock = Lock()
+
+    def _turn(self):
+        """For `with`: one's turn to have the population alone."""
+        self.demand_storage()
+        cdef Turn turn = Turn.__new__(Turn)
+        turn.pop = self
+        return turn
+
+    def _copied(self, index=...):
+        """A copy of all parameters, or of those of one network."""
+        self.demand_storage()
+        self.enter(False)
+        try:
+            return np.array(self._params[index], order="C")
+        finally:
+            self.leave()
+
+    def _assign(self, cnp.ndarray values not None):
+        self.demand_storage()
+        self.enter(True)
+        try:
+            self._params[...] = values
+        finally:
+            self.leave()
+
+    @cython.critical_section
+    cdef int enter(self, bint exclusive, bint runs_python=False) except -1:
+        return self.lock.enter(exclusive, runs_python)
+
+    @cython.critical_section
+    cdef int leave(self) except -1:
+        self.lock.leave()
+        return 0
 
     def _lay_out(self, Model net not None, Py_ssize_t n):
-        """Take up zeroed parameters for n networks like this one; returns them as (n, n_params), live."""
+        """Take up zeroed parameters for n networks like this one."""
         # A group must fill the longest vectors; narrow networks alone would take shorter ones.
         cdef Py_ssize_t row = padded(n, 64 // net.itemsize)
+        if <double>row * net.n_params * net.itemsize > 2.0**62:
+            raise MemoryError(f"{n} networks of {net.n_params} parameters do not fit into memory")
+        # Networks side by side, as in the lanes of a vector; views of each network are possible all the same.
+        storage = aligned_zeros(row * net.n_params, net.dtype).reshape(net.n_params, row)
+        self.adopt(net, n, storage, storage[:, :n].T)
+
+    @cython.critical_section
+    cdef int adopt(self, Model net, Py_ssize_t n, cnp.ndarray storage, cnp.ndarray params) except -1:
         if self.storage is not None:
             raise TypeError("a population cannot be initialised twice")
         self.kernels = in_force[net.typenum == cnp.NPY_DOUBLE][1]
         self._in_lanes = self.kernels.suits_population(&net.model)
-        if <double>row * net.n_params * net.itemsize > 2.0**62:
-            raise MemoryError(f"{n} networks of {net.n_params} parameters do not fit into memory")
-        # Networks side by side, as in the lanes of a vector; views of each network are possible all the same.
-        self.storage = aligned_zeros(row * net.n_params, net.dtype).reshape(net.n_params, row)
-        self._net, self.n = net, n
-        return self.storage[:, :n].T
+        self._net, self.n, self._params, self.storage = net, n, params, storage
+        return 0
 
     cdef void describe(self, fastbp_population* job, Py_ssize_t m) noexcept:
         memset(job, 0, sizeof(job[0]))
@@ -49,45 +96,39 @@ cdef class PopulationCore:
         job.mean_error = self._net.mean
 
     @cython.critical_section
-    cdef cnp.ndarray idle_space(self):
-        cdef cnp.ndarray space = self.space
-        self.space = None
-        return space
-
-    cdef cnp.ndarray take_space(self, Py_ssize_t size):
-        cdef cnp.ndarray space = self.idle_space()
-        if space is None or cnp.PyArray_SIZE(space) < size:
-            space = aligned_zeros(size, np.dtype(np.uint8))
-        return space
-
-    @cython.critical_section
-    cdef int give_back(self, cnp.ndarray space) except -1:
-        self.space = space
-        return 0
-
     cdef int work(self, fastbp_population* job, void (*function)(
             const fastbp_population*, ptrdiff_t first, ptrdiff_t groups, void* space) noexcept nogil,
-            double multiplications, int threads) except -1:
-        """Let threads share the bundles; a short call keeps the GIL."""
+            double multiplications, int threads, bint has_turn) except -1:
+        """Let threads share the bundles; a short call keeps the GIL. A caller without a turn waits for one to read."""
         cdef PopulationWork work
         cdef Team* team
-        cdef cnp.ndarray space
+        cdef cnp.ndarray space = self.space
         cdef int pieces, i
+        cdef bint counted = False
+        self.space = None       # no other call may have it meanwhile
         work.job, work.function, work.lanes = job, function, self.kernels.vector_bytes // self._net.itemsize
         work.bytes = padded(self.kernels.population_bytes(job), 64)
         pieces = <int>((self.n + FASTBP_BUNDLE * work.lanes - 1) // (FASTBP_BUNDLE * work.lanes))
         threads = <int>max(1.0, min(<double>min(threads, pieces), 2 * multiplications / SHARED_WORK))
-        space = self.take_space(threads * work.bytes)
+        if space is None or cnp.PyArray_SIZE(space) < threads * work.bytes:
+            space = bytes_of_zeros(threads * work.bytes)
         work.space = <char*>cnp.PyArray_DATA(space)
         if multiplications < LONG_WORK:
+            if not has_turn:
+                counted = self.lock.enter_shortly(False)
             for i in range(pieces):
                 work_on_bundle(&work, i, 0)
         else:
+            if not has_turn:
+                self.lock.enter(False)
+                counted = True
             team = recruit(threads)
             with nogil:
                 run(team, pieces, work_on_bundle, &work)
             dismiss(team)
-        self.give_back(space)
+        if counted:
+            self.lock.leave()
+        self.space = space
         return 0
 
     def predict(self, X, out=None):
@@ -140,7 +181,7 @@ cdef class PopulationCore:
         job.row_numbers = self._net.n_inputs
         job.x_network = job.m * job.row_numbers if ndim == 3 else 0
         self.work(&job, self.kernels.predict_population, <double>job.n * job.m * self._net.n_params,
-                  atomic_get(&fastbp_num_threads))
+                  atomic_get(&fastbp_num_threads), False)
         return y
 
     def _inputs(self, X):
@@ -161,6 +202,21 @@ cdef class PopulationCore:
         if self.storage is None:
             raise ValueError("the population has not been initialised: its __init__ did not run to the end")
         return 0
+
+
+@cython.final
+cdef class Turn:
+    """The time for which a training has a population alone; meanwhile its thread may not use it in another way.
+
+    Ctrl-C cannot come between `with` and the first statement.
+    """
+    cdef PopulationCore pop
+
+    def __enter__(self):
+        self.pop.enter(True, True)
+
+    def __exit__(self, *exception):
+        self.pop.leave()
 
 
 cdef Py_ssize_t row_numbers(PopulationCore pop):
@@ -211,7 +267,7 @@ cdef class PopulationJob:
     cdef double multiplications(self, Py_ssize_t epochs):
         return 3.0 * self.job.n * self.job.m * self.pop._net.n_params * epochs
 
-    def errors(self, gradients=None, threads=1):
+    def errors(self, gradients=None, threads=1, bint has_turn=False):
         """(2, n): E and RMS error of each network; gradients: where to write them, (n, n_params)."""
         cdef cnp.ndarray results = np.empty((2, self.job.n)), columns
         cdef fastbp_population job = self.job
@@ -220,7 +276,8 @@ cdef class PopulationJob:
         if gradients is not None:
             columns = np.empty_like(self.pop.storage)
             job.gradient = cnp.PyArray_DATA(columns)
-        self.pop.work(&job, self.pop.kernels.differentiate_population, self.multiplications(1), threads)
+        self.pop.work(&job, self.pop.kernels.differentiate_population, self.multiplications(1), threads,
+                      has_turn)
         if gradients is not None:
             gradients[...] = columns[:, :job.n].T
         return results
@@ -228,7 +285,8 @@ cdef class PopulationJob:
     def train(self, Optimizer optimizer not None, Py_ssize_t batch, cnp.ndarray rates not None, l1, l2, streams,
               limits, cnp.ndarray stopped not None, cnp.ndarray error not None, cnp.ndarray rms not None,
               Py_ssize_t column, Py_ssize_t epoch, Py_ssize_t epochs, threads=1):
-        """Train for some epochs, whose errors go to (n, ...) arrays from `column` on.
+        """Train for some epochs, in one's turn to have the population alone; their errors go to (n, ...) arrays from
+        `column` on.
 
         rates, l1, l2: float64, one a network, or for l1 and l2 None. streams: uint64, one a network, or None for the
         samples as they stand. stopped: of C's int, one a network: why it does not train, or 0.
@@ -260,7 +318,7 @@ cdef class PopulationJob:
         job.history = cnp.PyArray_DIM(error, 1)
         job.error = <double*>cnp.PyArray_DATA(error) + column
         job.rms = <double*>cnp.PyArray_DATA(rms) + column
-        self.pop.work(&job, self.pop.kernels.train_population, self.multiplications(epochs), threads)
+        self.pop.work(&job, self.pop.kernels.train_population, self.multiplications(epochs), threads, True)
 
     @staticmethod
     def trains(PopulationCore pop not None, Optimizer optimizer not None, Py_ssize_t batch):

@@ -38,9 +38,10 @@ def one_each(argument, values, n, low_allowed):
 
 def prototype(optimizer, learning_rate, l1, l2, n):
     """The optimizer in its first state, and the rates and penalties that networks have of their own, or None."""
+    name = None
     if isinstance(optimizer, str):
-        optimizer = one_of("optimizer", optimizer, (*optimizers.NAMES, *optimizers.WHOLE_BATCH), "an optimizer object")
-    if isinstance(optimizer, WholeBatch) or optimizer in optimizers.WHOLE_BATCH:
+        name = one_of("optimizer", optimizer, (*optimizers.NAMES, *optimizers.WHOLE_BATCH), "an optimizer object")
+    if isinstance(optimizer, WholeBatch) or name in optimizers.WHOLE_BATCH:
         raise ValueError(f"optimizer must be one for single samples or batches, got {optimizer!r}, which trains one "
                          "network by all samples at once; pop[i].fit can use it")
     rates = None if learning_rate is None else one_each("learning_rate", learning_rate, n, False)
@@ -104,8 +105,11 @@ class OneByOne:
             net = self.pop._worker()
             for i in share:
                 self.pop._lend(net, i)
-                reasons[i] = self.train_one(net, i, first, error[i, first:first + count], rms[i, first:first + count])
-                self.pop._take_back(net, i)
+                try:
+                    reasons[i] = self.train_one(net, i, first, error[i, first:first + count],
+                                                rms[i, first:first + count])
+                finally:    # Ctrl-C may come between two epochs
+                    self.pop._take_back(net, i)
 
         if self.threads == 1:
             work(networks)
@@ -197,15 +201,21 @@ class PopulationRun:
         try:
             if self.shown:
                 self.shown.start(self)
-            while (self.reasons == stopped.TRAINING).any():
-                self.epochs(min(self.at_once, self.stopping.epochs - self.done))
+            with self.pop._turn():
+                self.train_alone()
         except KeyboardInterrupt:
             self.reasons[self.reasons == stopped.TRAINING] = stopped.INTERRUPTED
         finally:
-            if self.best is not None:
-                self.pop.params = self.best
             if self.shown:
                 self.shown.end()
+
+    def train_alone(self):
+        try:
+            while (self.reasons == stopped.TRAINING).any():
+                self.epochs(min(self.at_once, self.stopping.epochs - self.done))
+        finally:
+            if self.best is not None:
+                self.pop._params[...] = self.best
 
     def epochs(self, count):
         first, last = self.done, self.done + count
@@ -229,7 +239,7 @@ class PopulationRun:
 
     def validate(self, epoch, networks):
         """Errors of the validation data, and which of these networks are better than ever."""
-        error, rms = self.pop._error_and_rms(self.validation)
+        error, rms = self.pop._error_and_rms(self.validation, has_turn=True)
         self.of_validation[0, networks, epoch], self.of_validation[1, networks, epoch] = error[networks], rms[networks]
         is_better = networks & (error < self.least - self.stopping.min_delta)
         is_best = networks & (error < self.least)
@@ -238,8 +248,8 @@ class PopulationRun:
         self.least[is_best] = error[is_best]
         if self.stopping.patience < inf:
             if self.best is None:
-                self.best = self.pop.params.copy()
-            self.best[is_best] = self.pop.params[is_best]
+                self.best = self.pop._params.copy()
+            self.best[is_best] = self.pop._params[is_best]
 
     def show(self):
         """Let the progress show the means over the networks that have come so far."""
@@ -269,6 +279,8 @@ def fit(pop, data, validation, options, rng):
     if options.patience is not None and validation is None:
         raise ValueError(f"patience needs validation_data, got patience={options.patience!r} alone")
     threads = get_num_threads() if options.threads is None else thread_count("threads", options.threads)
+    if callable(pop.loss):
+        threads = 1     # as in a Network; and the core knows the thread that must not come again
     numbers = prototype(options.optimizer, options.learning_rate, options.l1, options.l2, pop.n)
     batch = checked_batch_size(options.batch_size, numbers[0])
     batch = data.m if batch == "full" else min(batch, data.m)
