@@ -87,7 +87,7 @@ def killing(block, mark):
 @pytest.mark.parametrize("optimizer", ["adam", "lm"])
 def test_bits_depend_neither_on_chunks_nor_on_workers_nor_on_their_death(samples, client, tmp_path, optimizer):
     def bits(X, T):
-        return trained(X, T, optimizer=optimizer)
+        return trained(X, T, optimizer=optimizer, epochs=2 if optimizer == "adam" else 1)
 
     X, T = samples
     expected = bits(X, T)
@@ -127,13 +127,12 @@ def test_fit_learns_what_network_fit_learns(samples, optimizer, reduction):
         np.testing.assert_allclose(getattr(history, column), getattr(expected, column), rtol=1e-11)
 
 
-@pytest.mark.parametrize("bayesian", [False, True])
-@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize(("dtype", "reduction", "bayesian"), [("float64", "sum", False), ("float32", "mean", True)])
 def test_levenberg_marquardt(samples, here, dtype, reduction, bayesian, tmp_path):
     X, T = samples
     weights = np.random.default_rng(0).uniform(0.5, 2, M)
     weights[BLOCK:2 * BLOCK] = 0
-    arguments = {"epochs": 6, "sample_weight": weights, "validation_data": (X[:100], T[:100])}
+    arguments = {"epochs": 4, "sample_weight": weights, "validation_data": (X[:100], T[:100])}
     net, blockwise, resumed = (network(reduction=reduction, dtype=dtype) for _ in range(3))
     optimizer = fastbp.LevenbergMarquardt(bayesian=bayesian)
     expected = net.fit(X, T, optimizer=optimizer.copy(), **arguments)
@@ -146,7 +145,7 @@ def test_levenberg_marquardt(samples, here, dtype, reduction, bayesian, tmp_path
         np.testing.assert_allclose(getattr(history, column), getattr(expected, column), rtol=tolerance)
 
     path = tmp_path / "state.checkpoint"
-    bridge.fit(resumed, *lazy, optimizer=optimizer.copy(), checkpoint=path, **{**arguments, "epochs": 3})
+    bridge.fit(resumed, *lazy, optimizer=optimizer.copy(), checkpoint=path, **{**arguments, "epochs": 2})
     resumed.params = np.zeros(net.n_params)
     again = bridge.fit(resumed, *lazy, optimizer=optimizer.copy(), resume=path, **arguments)
     assert again.error.tobytes() == history.error.tobytes()
@@ -155,15 +154,15 @@ def test_levenberg_marquardt(samples, here, dtype, reduction, bayesian, tmp_path
 
 def test_a_step_that_fails_leaves_the_network_as_it_was(samples, here):
     X, T = samples
-    net, passes = network(), []
+    net, read = network(), []
 
-    def spoilt(block, block_id):
-        passes.append(block_id)
-        return block if len(passes) <= 7 else block * np.nan     # in the second pass, when mu is tried
+    def spoilt(block):
+        read.append(len(block))
+        return block if sum(read) <= 2 * M else block * np.nan      # in the third pass, when a step is tried
 
     before = net.params.tobytes()
     lazy = da.from_array(X, chunks=(BLOCK, 4)).map_blocks(spoilt, dtype=X.dtype, meta=X[:0])
-    with pytest.raises(ValueError, match=r"X must be finite, got nan in row 1024, column 0"):
+    with pytest.raises(ValueError, match=r"X must be finite, got nan in row \d+, column 0"):
         bridge.fit(net, lazy, T, optimizer="lm", block_rows=BLOCK)
     assert net.params.tobytes() == before
     for message, arguments in {"learning_rate must be left out": {"learning_rate": 0.1},

@@ -74,7 +74,7 @@ class AllAtOnce(Arrays):
         self.loop = getattr(self.steps, "run", None)
 
     def loss(self, gradient=None):
-        """E and the sum of squares at the parameters that the network has; dE/dparams into `gradient` if it is given."""
+        """E and the sum of squares for the network's parameters; dE/dparams into `gradient` if it is given."""
         return self.net._loss_of(self.samples, gradient, self.threads)
 
     def equations(self):

@@ -1,4 +1,4 @@
-"""Batch learning: an epoch is one pass over the blocks, and one update by the sum of their gradients."""
+"""Batch learning: an epoch is an update by sums over all blocks, for which these are read once or a few times."""
 
 import numpy as np
 
@@ -41,8 +41,8 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
     epochs, learning_rate, desired_error, patience, min_delta, time_limit, schedule, checkpoint_every
         As in `Network.fit`; an epoch is one update.
     optimizer : str or optimizer, default "sgd"
-        As in `Network.fit`, or "lbfgs", which is SciPy's: an epoch is one of its iterations, whose error is that after
-        it, and training may stop because it has "converged". It has no learning rate, schedule or checkpoint.
+        As in `Network.fit`. With "lm" a block's sum is half a matrix of n_params**2 numbers, of which each thread of a
+        worker needs a few; each step that is tried is another pass over the blocks, and so is J^T J.
     verbose, callbacks, checkpoint, resume
         As in `Network.fit`. For a callback, `EpochState.last_batch` is the last block. Checkpoints of the two cannot be
         continued by each other. Where there is one to write or to read, the data are read once more, for their
@@ -174,7 +174,7 @@ class Source:
         return error, squares
 
     def loss(self, gradient=None):
-        """E and the sum of squares at the parameters that the network has; dE/dparams into `gradient` if it is given."""
+        """E and the sum of squares for the network's parameters; dE/dparams into `gradient` if it is given."""
         sums = self.total(None if gradient is None else "gradient")
         divisor = sums.weight if self.net.reduction == "mean" else 1
         if gradient is not None:

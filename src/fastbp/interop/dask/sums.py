@@ -59,8 +59,8 @@ class Summing:
         # A task of its own, which the scheduler can run again where the worker that held its result has died; what is
         # scattered would be lost.
         params = dask.delayed(np.asarray(params), name=f"fastbp-params-{name}", traverse=False)
-        sums = da.map_blocks(of_a_block, *self.blocks.arrays, job=self.job, params=params,
-                             array=array, dtype=object, chunks=((1,) * n,), drop_axis=1, meta=np.empty(0, object), name=f"fastbp-sums-{name}")
+        sums = da.map_blocks(of_a_block, *self.blocks.arrays, job=self.job, params=params, array=array, dtype=object,
+                             chunks=((1,) * n,), drop_axis=1, meta=np.empty(0, object), name=f"fastbp-sums-{name}")
         total = da.reduction(sums, as_it_is, added, axis=0, dtype=object, split_every=ADDED_AT_ONCE, concatenate=False,
                              meta=np.empty((), object), name=f"fastbp-added-{name}")
         return cluster.compute(total)[0].item()
