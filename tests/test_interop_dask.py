@@ -599,6 +599,10 @@ def test_the_examples_of_the_guide_run(client, tmp_path, monkeypatch):
         exec(compile(block, "docs/scale.md", "exec"), namespace)
     assert namespace["history"].rms[-1] < namespace["history"].rms[0]
     assert namespace["table"].shape == (12, 5)
+    together = namespace["together"]
+    assert together.shape == (120, 4)
+    assert together.groupby(["width", "rate", "seed"]).size().max() == 1
+    assert together["rms"].nunique() == 120
 
 
 def test_the_tree_is_binary_and_in_order():
