@@ -15,7 +15,7 @@ import numpy as np
 
 from fastbp import divergence
 from fastbp._checks import check_flag, number
-from fastbp._core import NormalEquations, solve_factored
+from fastbp._core import solve_factored
 from fastbp.whole_batch import WholeBatch
 
 # Matrices of n_params**2 numbers that there are at the same time: J^T J, the same with mu, and two of LAPACK's.
@@ -104,9 +104,9 @@ class LevenbergMarquardt(WholeBatch):
         if net.loss != "squared_error":
             self._refuse(f"loss {net.loss!r}", "which is for 'squared_error'")
 
-    def _begin(self, net, samples, threads):
+    def _begin(self, source):
         """The steps of one training."""
-        return Descent(self, net, samples, threads)
+        return Descent(self, source)
 
     def _restore(self, net, state):
         """Take up the state of a checkpoint: the numbers that its History has of the last epoch, if there is one."""
@@ -123,17 +123,17 @@ class LevenbergMarquardt(WholeBatch):
 class Descent:
     """The steps of one training."""
 
-    def __init__(self, optimizer, net, samples, threads):
-        self.optimizer, self.net, self.samples, self.threads = optimizer, net, samples, threads
+    def __init__(self, optimizer, source):
+        self.optimizer, self.net, self.source = optimizer, source.net, source
         self.measured = None        # the parameters and what loss() gave for them
-        self.residuals = samples.m * net.n_outputs
+        self.residuals = source.terms
         # What E has been divided by, and the terms that are summed here.
-        self.divisor = samples.m if net.reduction == "mean" else 1
+        self.divisor = source.size if self.net.reduction == "mean" else 1
         self.scale = 1.0 if optimizer.bayesian else 1 / self.divisor
-        n = net.n_params
+        n = self.net.n_params
         demand_memory(n)
         try:
-            self.equations, self.damped = NormalEquations(net), np.empty((n, n))
+            self.add_up, self.damped = source.equations(), np.empty((n, n))
         except MemoryError:
             raise MemoryError(too_large(n)) from None
 
@@ -142,16 +142,16 @@ class Descent:
         net, optimizer = self.net, self.optimizer
         params = net.params
         error, squares = self.loss(params)
-        weighted = self.equations.add_up(net, self.samples)
+        self.matrix, self.slopes, weighted = self.add_up()
         if not isfinite(error + weighted):
-            raise divergence.of_an_update(net, epoch, None, {"X": self.samples.x, "T": self.samples.t}, None,
-                                          self.samples.m, False)
+            x, t, size = self.source.of_an_update()
+            raise divergence.of_an_update(net, epoch, None, {"X": x, "T": t}, None, size, False)
         w = params.view(np.ndarray).astype(np.float64)
         mu, *regularisation = optimizer._learnt or (optimizer.mu,)
         if optimizer.bayesian:
             regularisation = self.evidence(weighted, w, regularisation)
         alpha, beta = regularisation[:2] or (0.0, self.scale)
-        gradient = beta * self.equations.gradient + alpha * w
+        gradient = beta * self.slopes + alpha * w
         optimizer._learnt = mu, *regularisation
         if sqrt(gradient @ gradient) <= optimizer.min_gradient:
             return error, squares, "min_gradient"
@@ -184,7 +184,7 @@ class Descent:
         return self.measured[1]
 
     def measure(self, params):
-        result = self.net._loss_of(self.samples, None, self.threads)
+        result = self.source.loss()
         self.measured = params, result
         return result
 
@@ -197,7 +197,7 @@ class Descent:
 
     def solve(self, gradient, beta, damping):
         """(beta J^T J + damping I)^-1 gradient; None where rounding has made the matrix indefinite."""
-        np.multiply(self.equations.matrix, beta, out=self.damped)
+        np.multiply(self.matrix, beta, out=self.damped)
         self.damped.flat[::len(gradient) + 1] += damping
         try:
             factor = np.linalg.cholesky(self.damped)    # reads the lower half
@@ -217,11 +217,11 @@ class Descent:
         if not regularisation:
             return FIRST_ALPHA, 1.0, float(len(w))
         alpha, beta, gamma = regularisation
-        gradient = beta * self.equations.gradient + alpha * w
+        gradient = beta * self.slopes + alpha * w
         move = self.solve(gradient, beta, alpha)
         if move is None or move @ gradient > 0.01 * (beta * squares + alpha * (w @ w)):
             return alpha, beta, gamma
-        gamma = effective_parameters(np.linalg.eigvalsh(self.equations.matrix), alpha / beta)
+        gamma = effective_parameters(np.linalg.eigvalsh(self.matrix), alpha / beta)
         return gamma / max(w @ w, ALMOST_ZERO), max(n - gamma, 1e-3 * n) / max(squares, ALMOST_ZERO), gamma
 
 

@@ -5,6 +5,7 @@ import types
 import numpy as np
 
 from fastbp._checks import kind, warn
+from fastbp._core import NormalEquations
 from fastbp.divergence import DivergenceError
 from fastbp.optimizers import Rprop
 
@@ -61,12 +62,29 @@ class Arrays:
 
 
 class AllAtOnce(Arrays):
-    """All samples for an optimizer that makes each step of all of them, in the order that they have."""
+    """All samples for an optimizer that makes each step of all of them, in the order that they have.
+
+    The steps are told here what sums over the samples are, and need not know where these are.
+    """
 
     def __init__(self, net, samples, optimizer, rows, threads):
         super().__init__(net, samples, "full", optimizer, None, None, rows)
-        self.steps = optimizer._begin(net, samples, threads)
+        self.threads = threads
+        self.steps = optimizer._begin(self)
         self.loop = getattr(self.steps, "run", None)
+
+    def loss(self, gradient=None):
+        """E and the sum of squares for the network's parameters; dE/dparams into `gradient` if it is given."""
+        return self.net._loss_of(self.samples, gradient, self.threads)
+
+    def equations(self):
+        """A function that gives J^T J, its lower half, J^T e, and the weighted sum of squares."""
+        equations = NormalEquations(self.net)
+
+        def add_up():
+            squares = equations.add_up(self.net, self.samples)
+            return equations.matrix, equations.gradient, squares
+        return add_up
 
     def train(self, epoch, threads):
         error, squares, self.finished = self.steps.step(epoch)
