@@ -159,7 +159,7 @@ class BlockRun(Run):
 class Source:
     """The samples of a run, as training/sources.py has them: an epoch is one update."""
 
-    samples = order = rng = dropout = None
+    samples = order = rng = dropout = finished = loop = None
 
     def __init__(self, run, blocks, levels):
         self.net, self.optimizer, self.blocks = run.net, run.optimizer, blocks
