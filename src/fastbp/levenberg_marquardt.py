@@ -20,10 +20,10 @@ from fastbp.whole_batch import WholeBatch
 
 # Matrices of n_params**2 numbers that there are at the same time: J^T J, the same with mu, and two of LAPACK's.
 MATRICES = 4
-LEAST = 1e-20       # of mu: it must be able to rise again
+LEAST = 1e-20       # mu falls no further: it must be able to rise again
 ALMOST_ZERO = 1e-200    # sums below it are no divisors
 SAID = "Levenberg-Marquardt", "optimizer='lbfgs' or 'adam' needs none of it"
-FIRST_ALPHA = 0.01  # beside a beta of 1: targets should be of size 1
+FIRST_ALPHA = 0.01  # beside a beta of 1 for residuals of size 1
 
 
 class LevenbergMarquardt(WholeBatch):
@@ -107,6 +107,8 @@ class LevenbergMarquardt(WholeBatch):
 
     def _begin(self, source):
         """The steps of one training."""
+        if self._learnt and not self.bayesian:
+            self._learnt = self._learnt[:1]     # alpha and beta of a training before `bayesian` was changed
         return Descent(self, source)
 
     def _restore(self, net, state):
@@ -116,7 +118,7 @@ class LevenbergMarquardt(WholeBatch):
             raise ValueError(f"steps must be a number of steps, got {steps!r:.80}")
         if state["mean"] is not None or state["square"] is not None:
             raise ValueError("there must be no arrays")
-        if own and not (all(0 <= value < inf for value in own) and LEAST <= own[0] <= self.mu_max):
+        if own and not (all(0 <= value < inf for value in own) and 0 < own[0] <= self.mu_max):
             raise ValueError(f"{', '.join(self._columns)} must be those of an epoch, got {own}")
         self.steps, self._learnt = steps, tuple(own) or None
 
@@ -126,11 +128,12 @@ class Descent:
 
     def __init__(self, optimizer, source):
         self.optimizer, self.net, self.source = optimizer, source.net, source
+        self.bayesian = optimizer.bayesian      # as the History's columns have it, whatever a callback does
         self.measured = None        # the parameters and what loss() gave for them
         self.residuals = source.terms
         # What E has been divided by, and the terms that are summed here.
         self.divisor = source.size if self.net.reduction == "mean" else 1
-        self.scale = 1.0 if optimizer.bayesian else 1 / self.divisor
+        self.scale = 1.0 if self.bayesian else 1 / self.divisor
         n = self.net.n_params
         demand_memory(n, *SAID)
         try:
@@ -149,7 +152,7 @@ class Descent:
             raise divergence.of_an_update(net, epoch, None, {"X": x, "T": t}, None, size, False)
         w = params.view(np.ndarray).astype(np.float64)
         mu, *regularisation = optimizer._learnt or (optimizer.mu,)
-        if optimizer.bayesian:
+        if self.bayesian:
             regularisation = self.evidence(weighted, w, regularisation)
         alpha, beta = regularisation[:2] or (0.0, self.scale)
         gradient = beta * self.slopes + alpha * w
@@ -174,7 +177,7 @@ class Descent:
         if not accepted:
             optimizer._learnt = optimizer.mu_max, *regularisation
             return error, squares, "no_progress"
-        optimizer._learnt = max(mu * optimizer.mu_decrease, LEAST), *regularisation
+        optimizer._learnt = max(mu * optimizer.mu_decrease, min(mu, LEAST)), *regularisation
         optimizer.steps += 1
         return error_after, squares_after, None
 
@@ -216,7 +219,7 @@ class Descent:
         """
         n = self.residuals
         if not regularisation:
-            return FIRST_ALPHA, 1.0, float(len(w))
+            return FIRST_ALPHA, n / squares if squares > ALMOST_ZERO else 1.0, float(len(w))
         alpha, beta, gamma = regularisation
         gradient = beta * self.slopes + alpha * w
         move = self.solve(gradient, beta, alpha)
