@@ -23,7 +23,7 @@ MATRICES = 4
 LEAST = 1e-20       # mu falls no further: it must be able to rise again
 ALMOST_ZERO = 1e-200    # sums below it are no divisors
 SAID = "Levenberg-Marquardt", "optimizer='lbfgs' or 'adam' needs none of it"
-FIRST_ALPHA = 0.01  # beside a beta of 1 for residuals of size 1
+FIRST_ALPHA = 0.01  # beside a beta of 1: targets should be of size 1
 
 
 class LevenbergMarquardt(WholeBatch):
@@ -219,7 +219,7 @@ class Descent:
         """
         n = self.residuals
         if not regularisation:
-            return FIRST_ALPHA, n / squares if squares > ALMOST_ZERO else 1.0, float(len(w))
+            return FIRST_ALPHA, 1.0, float(len(w))
         alpha, beta, gamma = regularisation
         gradient = beta * self.slopes + alpha * w
         move = self.solve(gradient, beta, alpha)
