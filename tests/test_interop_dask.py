@@ -335,6 +335,52 @@ def test_a_number_that_is_not_finite_is_named_by_its_row():
     assert net.params.tobytes() == before
 
 
+def test_what_was_in_memory_stays_with_the_workers(samples, client):
+    X, T = samples
+    weights, lists = np.ones(M), (X[:9].tolist(), T[:9].tolist())
+    net = network()
+    blocks = rows.Blocks(net, X, T, weights, 100)
+    rows.optimize(blocks)
+    held = {future.key for array in blocks.given for future in distributed.futures_of(array)}
+    assert len(held) == 3 * 25
+    arguments = {"sample_weight": weights, "validation_data": lists, "epochs": 3, "optimizer": "rprop"}
+    with dask.config.set(scheduler="synchronous"):
+        expected = trained(X, T, **arguments)
+    assert trained(X, T, **arguments) == expected
+    assert trained(X.tolist(), T.tolist(), **arguments) == expected
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+@pytest.mark.parametrize("argument", ["X", "T"])
+def test_validation_data_that_are_not_finite_are_refused_before_training(samples, here, number, argument):
+    X, T = (array.copy() for array in samples)
+    (X if argument == "X" else T)[700, 1] = number
+    net = network()
+    before = net.params.tobytes()
+    with pytest.raises(ValueError, match=f"validation_data: {argument} must be finite, got {number} in row 700, col"):
+        bridge.fit(net, *samples, validation_data=(X, T), block_rows=BLOCK)
+    assert net.params.tobytes() == before
+
+
+def test_masked_values_are_refused(samples, here):
+    X, T = samples
+    mask = np.zeros(X.shape, bool)
+    mask[600, 1] = True
+    masked = np.ma.array(X, mask=mask)
+    lazy = da.from_array(masked, chunks=1000)
+    net = network()
+    before = net.params.tobytes()
+    for arguments, options in (((masked, T), {}), ((lazy, T), {}), ((X, np.ma.array(T, mask=mask[:, :2])), {}),
+                               ((X, T), {"validation_data": (lazy, T)}),
+                               ((X, T), {"sample_weight": np.ma.array(np.ones(M), mask=mask[:, 1])})):
+        with pytest.raises(ValueError, match="must hold no masked values, got 1"):
+            bridge.fit(net, *arguments, block_rows=BLOCK, **options)
+    with pytest.raises(ValueError, match="X must hold no masked values"):
+        bridge.predict(net, lazy).compute()
+    assert net.params.tobytes() == before
+    assert trained(np.ma.array(X), T) == trained(X, T)
+
+
 def test_a_training_that_diverges_says_why(samples):
     X, T = samples
     net = network()
@@ -425,6 +471,7 @@ def test_blocks_too_large_for_a_worker_are_refused(samples, monkeypatch):
 def test_failures_of_a_cluster_have_names():
     lost = distributed.client.FutureCancelledError("x", "scheduler-connection-lost")
     for error, expected in ((lost, ConnectionError),
+                            (distributed.client.FutureCancelledError("x", "lost dependencies"), RuntimeError),
                             (distributed.comm.CommClosedError("gone"), ConnectionError),
                             (distributed.KilledWorker("task", SimpleNamespace(address="tcp://1"), 3), RuntimeError)):
         with pytest.raises(expected) as raised, cluster.named_failures():
