@@ -605,6 +605,52 @@ print(table.seed.tolist(), table.network.tolist(), (table.value == table.seed / 
             bridge.map_networks(dict, {"seed": range(6)}, directory=tmp_path / "results", backend="threading")
 
 
+class Scale:
+    """An object whose repr does not tell what it is."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+
+def test_cases_that_look_alike_have_a_row_each(tmp_path):
+    pytest.importorskip("joblib")
+
+    def train(a):
+        return {"kind": type(a).__name__, "value": a(1) if callable(a) else 0}
+
+    like = [network(seed=1), network(seed=2), lambda x: x, lambda x: -x, (4, 4), [4, 4], 1, 1]
+    table = bridge.map_networks(train, [{"a": a} for a in like], backend="threading")
+    assert table["kind"].tolist() == ["Network", "Network", "function", "function", "tuple", "list", "int", "int"]
+    assert table["value"].tolist()[2:4] == [1, -1]
+    for pair in ([(4, 4), [4, 4]], [1, 1], [network(), network()]):
+        with pytest.raises(ValueError, match="cases must differ from each other"):
+            bridge.map_networks(dict, {"a": pair}, directory=tmp_path, backend="threading")
+    with pytest.raises(TypeError, match="objects that pickle takes, if there is a directory, got function"):
+        bridge.map_networks(dict, {"a": like[2:4]}, directory=tmp_path, backend="threading")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_directory_knows_objects_by_what_they_hold(tmp_path):
+    pytest.importorskip("joblib")
+    calls = []
+
+    def train(scale):
+        calls.append(scale.factor)
+        return {"factor": scale.factor}
+
+    for factors in ([1, 2], [3], [2, 1]):
+        table = bridge.map_networks(train, [{"scale": Scale(factor)} for factor in factors], directory=tmp_path,
+                                    backend="threading", n_jobs=1)
+        assert table["factor"].tolist() == factors
+    assert calls == [1, 2, 3]
+    nets = [network(seed=1), network(seed=2)]
+    for _ in range(2):
+        table = bridge.map_networks(lambda net: {"first": net.params[0]}, {"net": nets}, directory=tmp_path,
+                                    backend="threading")
+        assert table["first"].tolist() == [net.params[0] for net in nets]
+        nets = [network(seed=3), network(seed=1)]
+
+
 def test_wrong_sweeps_are_refused():
     pytest.importorskip("joblib")
     for message, arguments in {
