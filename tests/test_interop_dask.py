@@ -268,6 +268,8 @@ def test_frames(samples, here):
         bridge.fit(net, x.assign(a=x.a.astype(str)), t)
     with pytest.raises(TypeError, match="in column 'a'"):
         bridge.predict(net, x.assign(a=x.a.astype(str)))
+    with pytest.raises(TypeError, match="X must hold real numbers, got Int64 in column 'a'"):
+        bridge.predict(net, x.assign(a=x.a.astype(int).astype("Int64")))
 
 
 def test_predict_is_lazy_and_takes_the_network_as_it_is(samples):
@@ -516,6 +518,20 @@ def test_memory_maps_are_read_by_the_workers_and_block_by_block(samples, client,
     private = np.load(path, mmap_mode="c")
     with pytest.raises(TypeError, match=r'X must be a memory map of a file.*mode "c"'):
         bridge.fit(network(), private[:, :4], t)
+
+
+def test_memory_maps_without_rows_and_of_files_that_were_cut(samples, here, tmp_path):
+    X, T = samples
+    path = tmp_path / "X.npy"
+    np.save(path, X)
+    mapped = np.load(path, mmap_mode="r")
+    with pytest.raises(ValueError, match="X must hold at least one sample, got none"):
+        bridge.fit(network(), mapped[:0], T[:0])
+    lazy = rows.as_array("X", mapped, BLOCK)
+    for length in (1000, 0):
+        os.truncate(path, length)
+        with pytest.raises(ValueError, match=r"X\.npy: the file is too short for the rows from 0 on"):
+            lazy.blocks[0].compute()
 
 
 def test_zarr_and_parquet(samples, client, tmp_path):
