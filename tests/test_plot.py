@@ -273,6 +273,20 @@ def test_wide_layers_are_abbreviated_and_nothing_is_lost(neuron, rng):
     assert sum(values) == pytest.approx(net.backprop(x, 3).error_signals[0][neuron - 1], rel=0.05)
 
 
+@pytest.mark.parametrize(("neuron", "left_out"), [(None, [94]), (1, [94]), (50, [46, 46]), (4, [92]), (5, [91]), (100, [94])])
+def test_many_layers_are_abbreviated(neuron, left_out):
+    net = fastbp.Network([1] * 101, "identity", seed=0)
+    display = NetworkDisplay.from_network(net, [1.0], [0.0]).plot(neuron=neuron)
+    shown = 101 - sum(left_out)
+    assert len(artists(display.ax_, Circle)) == shown
+    gaps = [text for text in texts(display.ax_) if "more\nlayers" in text]
+    assert gaps == [f"{count} more\nlayers" for count in left_out]
+    assert {"98", "99", "100"} <= set(texts(display.ax_))
+    assert max(display.figure_.get_size_inches()) < 25
+    assert sum(len(lines.get_segments()) for lines in artists(display.ax_, LineCollection)) == (
+        shown - 1 - len(left_out))
+
+
 def test_a_label_stands_for_its_row_of_targets():
     net = fastbp.Network([1, 3], "softmax", loss="cross_entropy", seed=0)
     assert NetworkDisplay.from_network(net, [1.0], 2).t.tolist() == [0, 0, 1]
