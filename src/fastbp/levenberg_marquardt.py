@@ -246,5 +246,5 @@ def demand_memory(n, name, advice):
 
 
 def too_large(n, name, advice):
-    return (f"{name} needs {MATRICES * 8 * n * n / 2**30:,.1f} GiB for J^T J of {n:,} parameters and what is made of it; "
-            f"{advice}")
+    return (f"{name} needs {MATRICES * 8 * n * n / 2**30:,.1f} GiB for J^T J of {n:,} parameters and what is made of "
+            f"it; {advice}")
