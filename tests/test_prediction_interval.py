@@ -78,8 +78,8 @@ def test_a_network_that_is_trained_further_changes_no_interval():
 
 def test_what_is_refused():
     net, X, T = trained(epochs=5)
-    for level in (0, 1, -1, np.nan):
-        with pytest.raises(ValueError, match="level must be above 0 and below 1"):
+    for level in (0, 0.9999, 1 - 1e-9, 1 - 1e-16, 1, -1, np.nan):
+        with pytest.raises(ValueError, match=r"level must be above 0 and below 0\.9999, got"):
             fastbp.PredictionInterval(net, X, T, level=level)
     with pytest.raises(ValueError, match="net must have the loss 'squared_error', got Huber"):
         fastbp.PredictionInterval(fastbp.Network([1, 1], loss="huber"), X, T)
@@ -89,10 +89,24 @@ def test_what_is_refused():
         fastbp.PredictionInterval(net, X[:1], T[:1] + 1)
     with pytest.raises(ValueError, match="T must be finite"):
         fastbp.PredictionInterval(net, X, T * np.nan)
-    with pytest.raises(ValueError, match="X must have the shape"):
-        fastbp.PredictionInterval(net, X, T)([[0.0, 1.0]])
-    with pytest.raises(ValueError, match="X must be finite"):
-        fastbp.PredictionInterval(net, X, T)([[np.nan]])
+    with pytest.raises(TypeError, match=r"net must be a fastbp\.Network, got str 'a'"):
+        fastbp.PredictionInterval("a", X, T)
+    with pytest.raises(ValueError, match="net must have residuals and derivatives whose squares are finite"):
+        fastbp.PredictionInterval(net, X, T + 1e200)
+
+
+@pytest.mark.parametrize(("X_new", "error", "message"), [
+    ([[0.0, 1.0]], ValueError, r"X_new must have the shape \(1,\) or \(M, 1\), got \(1, 2\)"),
+    (0.0, ValueError, r"X_new must have the shape .* got \(\)"),
+    ([[np.nan]], ValueError, r"X_new must be finite, got nan at index \(0, 0\)"),
+    # In a later block of rows: the index is that of the whole.
+    (np.where(np.arange(60_000) == 59_990, np.inf, 0.0)[:, None], ValueError, r"X_new .* got inf at index \(59990, 0\)"),
+    ([["a"]], TypeError, "X_new must hold real numbers"),
+])
+def test_new_inputs_that_are_refused(X_new, error, message):
+    net, X, T = trained(epochs=5)
+    with pytest.raises(error, match=message):
+        fastbp.PredictionInterval(net, X, T)(X_new)
 
 
 def test_a_perfect_fit_leaves_no_noise():
@@ -100,6 +114,42 @@ def test_a_perfect_fit_leaves_no_noise():
     net = fastbp.Network([1, 1], "identity", init=[([[2.0]], [1.0])])
     low, high = fastbp.PredictionInterval(net, X, 2 * X + 1)(X)
     np.testing.assert_allclose(high - low, 0, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_perfect_fit_of_a_network_whose_parameters_the_data_do_not_determine(dtype):
+    line = fastbp.Network([2, 1], "identity", init=[([[1.0], [2.0]], [0.0])], dtype=dtype)
+    X = np.column_stack([np.linspace(0, 1, 10), np.zeros(10)])      # nothing depends on one of the weights
+    interval = fastbp.PredictionInterval(line, X, line.predict(X))
+    np.testing.assert_array_equal(interval([[0.5, 0.0]]), [[[0.5]], [[0.5]]])
+    assert interval.effective_parameters == pytest.approx(2) and interval.noise == 0
+    net, X, _ = trained(dtype=dtype)
+    y = net.predict(X)
+    np.testing.assert_array_equal(fastbp.PredictionInterval(net, X, y)(X), [y, y])
+    dead = fastbp.Network([1, 1], "relu", init=[([[1.0]], [-9.0])], dtype=dtype)
+    interval = fastbp.PredictionInterval(dead, X, np.zeros_like(X))
+    np.testing.assert_array_equal(interval([[0.0]]), [[[0.0]], [[0.0]]])
+    assert interval.effective_parameters == 0
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [0.0, 1e-200, 1e-150, 1e-3, 1.0])
+def test_the_damping_solves_its_equation_however_small_the_parameters(size):
+    net, X, T = trained(epochs=2)
+    net.params = size * net.params
+    interval = fastbp.PredictionInterval(net, X, T)
+    low, high = interval(X)
+    assert (low < high).all()
+    if size < 1e-100:
+        # Such weights are most likely where they say nothing of the data; what is left is the noise.
+        s = np.sqrt(np.mean((net.predict(X) - T)**2))
+        assert interval.effective_parameters < 1e-50 and interval.noise == pytest.approx(s)
+        assert high - low == pytest.approx(2 * s * student_quantile(0.95, len(X)))
+    else:
+        J, w = Reference.of(net).param_jacobian(X)[:, 0], net.params
+        gamma = interval.effective_parameters
+        k = gamma / (w @ w) * np.sum((net.predict(X) - T)**2) / (len(X) - gamma)
+        assert gamma == pytest.approx(np.trace(np.linalg.solve(J.T @ J + k * np.eye(len(w)), J.T @ J)), rel=1e-6)
 
 
 # From the tables of any book; the last column is the normal distribution's.
@@ -116,5 +166,7 @@ def test_quantiles_of_student(level, quantiles):
 def test_quantiles_of_student_between_whole_numbers():
     stats = pytest.importorskip("scipy.stats")
     for freedom in (1, 2.5, 7.3, 99.9, 9_999, 10_001, 1e6):
-        for level in (0.5, 0.95, 0.999):
+        for level in (1e-9, 0.5, 0.95, 0.999, 0.9998):
             assert math.isclose(student_quantile(level, freedom), stats.t.ppf((1 + level) / 2, freedom), rel_tol=1e-7)
+    # The worst case: just above one degree of freedom, at the highest level.
+    assert math.isclose(student_quantile(0.99989, 1.01), stats.t.ppf(0.999945, 1.01), rel_tol=1e-3)

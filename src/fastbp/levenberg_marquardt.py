@@ -22,6 +22,7 @@ from fastbp.whole_batch import WholeBatch
 MATRICES = 4
 LEAST = 1e-20       # of mu: it must be able to rise again
 ALMOST_ZERO = 1e-200    # sums below it are no divisors
+SAID = "Levenberg-Marquardt", "optimizer='lbfgs' or 'adam' needs none of it"
 FIRST_ALPHA = 0.01  # beside a beta of 1: targets should be of size 1
 
 
@@ -131,11 +132,11 @@ class Descent:
         self.divisor = samples.m if net.reduction == "mean" else 1
         self.scale = 1.0 if optimizer.bayesian else 1 / self.divisor
         n = net.n_params
-        demand_memory(n)
+        demand_memory(n, *SAID)
         try:
             self.equations, self.damped = NormalEquations(net), np.empty((n, n))
         except MemoryError:
-            raise MemoryError(too_large(n)) from None
+            raise MemoryError(too_large(n, *SAID)) from None
 
     def step(self, epoch):
         """Make E smaller: E and the sum of squares after the step, and None; or as they are, and why there is none."""
@@ -227,20 +228,20 @@ class Descent:
 
 def effective_parameters(eigenvalues, damping):
     """The sum of l / (l + damping) over the eigenvalues l of J^T J: how many parameters the data determine."""
-    eigenvalues = np.maximum(eigenvalues, 0)
-    return float(np.sum(eigenvalues / np.maximum(eigenvalues + damping, ALMOST_ZERO)))
+    positive = eigenvalues[eigenvalues > 0]
+    return float(np.sum(positive / (positive + damping)))
 
 
-def demand_memory(n):
+def demand_memory(n, name, advice):
     """A MemoryError where the matrices for n parameters would be more than all of this machine's memory."""
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
         return      # the allocation itself will tell
     if MATRICES * 8 * n * n > memory:
-        raise MemoryError(f"{too_large(n)}; this machine has {memory / 2**30:,.1f} GiB")
+        raise MemoryError(f"{too_large(n, name, advice)}; this machine has {memory / 2**30:,.1f} GiB")
 
 
-def too_large(n):
-    return (f"Levenberg-Marquardt needs {MATRICES * 8 * n * n / 2**30:,.1f} GiB for J^T J of {n:,} parameters and what "
-            "is made of it; optimizer='lbfgs' or 'adam' needs none of it")
+def too_large(n, name, advice):
+    return (f"{name} needs {MATRICES * 8 * n * n / 2**30:,.1f} GiB for J^T J of {n:,} parameters and what is made of it; "
+            f"{advice}")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from math import inf, lgamma, log, pi, sqrt
+from math import inf, isfinite, lgamma, log, pi, sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastbp._checks import number
-from fastbp._core import NormalEquations
-from fastbp.levenberg_marquardt import ALMOST_ZERO, demand_memory, effective_parameters
+from fastbp._arrays import as_reals, place
+from fastbp._checks import came, number
+from fastbp._core import Core, NormalEquations
+from fastbp.divergence import place_of_nonfinite
+from fastbp.levenberg_marquardt import demand_memory, effective_parameters
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from fastbp.network import Network
 
 BLOCK = 2**20       # numbers of a block of rows of the Jacobian
-ROUNDS = 1000
+HIGHEST = 0.9999    # level beyond which the quantile of few degrees of freedom loses digits
 
 
 class PredictionInterval:
@@ -39,7 +41,7 @@ class PredictionInterval:
     T : array_like, shape (M, n_outputs)
         Their targets, finite; with one output also (M,).
     level : float, default 0.95
-        The probability that a new target lies in its interval; above 0, below 1.
+        The probability that a new target lies in its interval; above 0, below 0.9999.
 
     Attributes
     ----------
@@ -47,14 +49,14 @@ class PredictionInterval:
     noise : ndarray, shape (n_outputs,)
         s, the standard deviation of the targets about the network's outputs, of each output.
     effective_parameters : float
-        How many parameters the data determine: ``sum l / (l + k)`` over the eigenvalues l of H. The rest of the
-        residuals are degrees of freedom.
+        How many parameters the data determine: ``sum l / (l + k)`` over the eigenvalues l of H that are not mere
+        rounding. The rest of the residuals are degrees of freedom.
 
     Raises
     ------
     ValueError, TypeError
-        If an argument is out of range, or has the wrong shape, length or type; if the loss is not the squared error; or
-        if there are no more residuals than effective parameters.
+        If an argument is out of range, or has the wrong shape, length or type; if the loss is not the squared error; if
+        there are no more residuals than effective parameters; or if residuals or derivatives are too large.
     MemoryError
         If the matrices of n_params**2 numbers do not fit into memory.
 
@@ -79,18 +81,22 @@ class PredictionInterval:
     """
 
     def __init__(self, net: Network, X: ArrayLike, T: ArrayLike, level: float = 0.95) -> None:
-        self.level = number("level", level, 0, 1)
+        if not isinstance(net, Core):
+            raise TypeError(f"net must be a fastbp.Network, got {came(net)}")
+        self.level = number("level", level, 0, HIGHEST)
         if net.loss != "squared_error":
             raise ValueError(f"net must have the loss 'squared_error', got {net.loss!r}")
         samples = net._samples(X, T)
         if samples.single:
             raise ValueError(f"X must be a set of samples of shape (M, {net.n_inputs}), got one sample")
-        demand_memory(net.n_params)
+        demand_memory(net.n_params, "PredictionInterval", "a network with fewer needs less")
         self._net = net.copy()
         equations = NormalEquations(net)
-        equations.add_up(net, samples)
-        eigenvalues, self._axes = np.linalg.eigh(equations.matrix)
-        eigenvalues = np.maximum(eigenvalues, 0)
+        if not isfinite(equations.add_up(net, samples)):
+            raise ValueError("net must have residuals and derivatives whose squares are finite for X and T")
+        eigenvalues, axes = np.linalg.eigh(equations.matrix)
+        determined = eigenvalues > len(eigenvalues) * np.finfo(np.float64).eps * eigenvalues[-1]    # the rest is rounding
+        eigenvalues, axes = eigenvalues[determined], axes[:, determined]
         residuals = net.predict(samples.x).astype(np.float64) - samples.t.reshape(samples.m, net.n_outputs)
         squares = np.sum(residuals**2, axis=0)
         damping = self._fit_damping(eigenvalues, squares.sum(), residuals.size)
@@ -100,20 +106,37 @@ class PredictionInterval:
                              f"{self.effective_parameters:.1f} effective parameters")
         # Each output has its share of the degrees of freedom.
         self.noise = np.sqrt(squares / (free / net.n_outputs))
-        self._scales = eigenvalues / np.maximum(eigenvalues + damping, ALMOST_ZERO)**2
+        # Its square is (H + k I)^-1 H (H + k I)^-1.
+        self._root = axes * (np.sqrt(eigenvalues) / (eigenvalues + damping))
         self._reach = student_quantile(self.level, free) * self.noise
 
     def _fit_damping(self, eigenvalues, squares, n):
-        """alpha / beta of largest evidence for the weights as they are, which are at a minimum already."""
+        """alpha / beta of largest evidence for the weights as they are, which are at a minimum already.
+
+        It is the k at which gamma(k) / (n - gamma(k)) * ratio equals k. The former only falls where k rises, so one is
+        too large where the other is too small, and there is a single solution.
+        """
         w = self._net.params.astype(np.float64)
-        damping = 1e-12 * eigenvalues.max()
-        for _ in range(ROUNDS):
+        size = float(w @ w)
+        ratio = float(squares) / size if size else inf
+
+        def evidence(damping):
             self.effective_parameters = gamma = effective_parameters(eigenvalues, damping)
-            before = damping
-            damping = gamma / max(w @ w, ALMOST_ZERO) * squares / max(n - gamma, 1e-3 * n)
-            if abs(damping - before) <= 1e-9 * damping:
-                break
-        return damping
+            return gamma / max(n - gamma, 1e-3 * n) * ratio
+
+        if ratio == inf:        # weights of 0 say that nothing has been learnt from the data
+            self.effective_parameters = 0.0
+            return inf
+        high = evidence(0.0)
+        low = evidence(high)
+        while 0 < low < (1 - 1e-12) * high:
+            middle = sqrt(low) * sqrt(high)
+            if evidence(middle) > middle:
+                low = middle
+            else:
+                high = middle
+        evidence(high)
+        return high
 
     def __call__(self, X_new: ArrayLike) -> tuple[Floats, Floats]:
         """The intervals at these inputs.
@@ -134,13 +157,19 @@ class PredictionInterval:
             If X_new has the wrong shape, length or dtype, or is not finite.
         """
         net = self._net
-        y = net.predict(X_new)
-        rows = np.atleast_2d(np.asarray(X_new))
+        rows = as_reals(X_new, "X_new", net.dtype)
+        if rows.ndim not in (1, 2) or rows.shape[-1] != net.n_inputs:
+            raise ValueError(f"X_new must have the shape ({net.n_inputs},) or (M, {net.n_inputs}), got {rows.shape}")
+        if not np.isfinite(rows).all():
+            where = place_of_nonfinite(rows)
+            raise ValueError(f"X_new must be finite, got {rows[where]}{place(where, X_new)} (as {net.dtype})")
+        y = net.predict(rows)
+        rows = np.atleast_2d(rows)
         half = np.empty((len(rows), net.n_outputs))
         block = max(1, BLOCK // (net.n_params * net.n_outputs))
         for start in range(0, len(rows), block):
-            g = net.param_jacobian(rows[start:start + block]) @ self._axes
-            half[start:start + block] = self._reach * np.sqrt(1 + g**2 @ self._scales)
+            g = net.param_jacobian(rows[start:start + block]) @ self._root
+            half[start:start + block] = self._reach * np.sqrt(1 + np.sum(g**2, axis=-1))
         half = half.reshape(y.shape)
         return (y - half).astype(net.dtype), (y + half).astype(net.dtype)
 
@@ -156,7 +185,7 @@ def student_quantile(level, freedom):
     cos(angle)^(freedom - 1), which is smooth. Newton's method begins at the normal distribution's quantile, which is
     too small; there the probability is concave, so each iterate is nearer, and none too large.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(60)
+    nodes, weights = np.polynomial.legendre.leggauss(100)
     # The gamma functions' logarithms cancel where they are large; Stirling's series gives their difference.
     log_ratio = (lgamma((freedom + 1) / 2) - lgamma(freedom / 2) if freedom < 1e4
                  else 0.5 * log(freedom / 2) - 0.25 / freedom)
