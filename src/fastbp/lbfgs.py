@@ -46,30 +46,28 @@ class Search:
     def run(self, follow):
         """Iterate until follow(E, sum of squares), called after each iteration, gives a reason to stop, or SciPy does.
 
-        Returns the reason. However it ends, the network has the parameters of the last iteration.
+        Returns the reason. However it ends, the network has the parameters of the last iteration, or those that a
+        callback has given it after that; SciPy goes on from its own.
         """
         from scipy import optimize
 
-        net = self.net
-        accepted = start = net.params
+        net, trial = self.net, self.net.copy()      # other threads must not predict with the steps that are tried
+        start = net.params
         gradient = np.empty(net.n_params, net.dtype)
         measured = {}
 
         def loss(params):
-            net.params = params
+            trial.params = params
             measured["params"] = params.copy()
-            measured["loss"] = net._loss_of(self.samples, gradient, self.threads)
+            measured["loss"] = trial._loss_of(self.samples, gradient, self.threads)
             return measured["loss"][0], gradient.astype(np.float64)
 
         def after_iteration(params):
-            nonlocal accepted
             if not np.array_equal(params, measured["params"]):
                 loss(params)
-            accepted = net.params
+            net.params = trial.params
             self.optimizer.steps += 1
             reason = follow(*measured["loss"])
-            if not np.array_equal(accepted, net.params):
-                accepted = net.params       # a callback has changed it, which SciPy does not see
             if reason is not None:
                 raise Enough(reason)
 
@@ -84,8 +82,6 @@ class Search:
                          "ftol": np.finfo(net.dtype).eps})
         except Enough as enough:
             return enough.args[0]
-        finally:
-            net.params = accepted
         return "min_gradient" if np.abs(result.jac).max() <= MIN_GRADIENT else "no_progress"
 
 

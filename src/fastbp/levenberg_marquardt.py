@@ -20,10 +20,10 @@ from fastbp.whole_batch import WholeBatch
 
 # Matrices of n_params**2 numbers that there are at the same time: J^T J, the same with mu, and two of LAPACK's.
 MATRICES = 4
-LEAST = 1e-20       # of mu: it must be able to rise again
+LEAST = 1e-20       # mu falls no further: it must be able to rise again
 ALMOST_ZERO = 1e-200    # sums below it are no divisors
 SAID = "Levenberg-Marquardt", "optimizer='lbfgs' or 'adam' needs none of it"
-FIRST_ALPHA = 0.01  # beside a beta of 1: targets should be of size 1
+FIRST_ALPHA = 0.01  # beside a beta of 1 for targets of size 1
 
 
 class LevenbergMarquardt(WholeBatch):
@@ -107,6 +107,8 @@ class LevenbergMarquardt(WholeBatch):
 
     def _begin(self, net, samples, threads):
         """The steps of one training."""
+        if self._learnt and not self.bayesian:
+            self._learnt = self._learnt[:1]     # alpha and beta of a training before `bayesian` was changed
         return Descent(self, net, samples, threads)
 
     def _restore(self, net, state):
@@ -116,7 +118,7 @@ class LevenbergMarquardt(WholeBatch):
             raise ValueError(f"steps must be a number of steps, got {steps!r:.80}")
         if state["mean"] is not None or state["square"] is not None:
             raise ValueError("there must be no arrays")
-        if own and not (all(0 <= value < inf for value in own) and LEAST <= own[0] <= self.mu_max):
+        if own and not (all(0 <= value < inf for value in own) and 0 < own[0] <= self.mu_max):
             raise ValueError(f"{', '.join(self._columns)} must be those of an epoch, got {own}")
         self.steps, self._learnt = steps, tuple(own) or None
 
@@ -125,12 +127,18 @@ class Descent:
     """The steps of one training."""
 
     def __init__(self, optimizer, net, samples, threads):
-        self.optimizer, self.net, self.samples, self.threads = optimizer, net, samples, threads
+        self.optimizer, self.net, self.threads = optimizer, net, threads
+        self.bayesian = optimizer.bayesian      # as the History's columns have it, whatever a callback does
+        self.trial = net.copy()     # has the steps that are tried, which other threads must not predict with
         self.measured = None        # the parameters and what loss() gave for them
-        self.residuals = samples.m * net.n_outputs
+        # Samples of weight 0 are none; for a mean, the weights of the others must have a mean of 1.
+        m = samples.m if samples.weights is None else np.count_nonzero(samples.weights)
+        if m < samples.m and net.reduction == "mean":
+            samples = net._samples(samples.x, samples.t, samples.weights * (m / samples.m), False)
+        self.samples, self.residuals = samples, m * net.n_outputs
         # What E has been divided by, and the terms that are summed here.
-        self.divisor = samples.m if net.reduction == "mean" else 1
-        self.scale = 1.0 if optimizer.bayesian else 1 / self.divisor
+        self.divisor = m if net.reduction == "mean" else 1
+        self.scale = 1.0 if self.bayesian else 1 / self.divisor
         n = net.n_params
         demand_memory(n, *SAID)
         try:
@@ -149,43 +157,41 @@ class Descent:
                                           self.samples.m, False)
         w = params.view(np.ndarray).astype(np.float64)
         mu, *regularisation = optimizer._learnt or (optimizer.mu,)
-        if optimizer.bayesian:
+        if self.bayesian:
             regularisation = self.evidence(weighted, w, regularisation)
         alpha, beta = regularisation[:2] or (0.0, self.scale)
         gradient = beta * self.equations.gradient + alpha * w
         optimizer._learnt = mu, *regularisation
         if sqrt(gradient @ gradient) <= optimizer.min_gradient:
             return error, squares, "min_gradient"
-        before, accepted = self.objective(error, w, alpha, beta), False
-        try:
-            while mu <= optimizer.mu_max:
-                move = self.solve(gradient, beta, alpha + mu)
-                if move is not None:
-                    net.params = w - move
-                    params = net.params
-                    error_after, squares_after = self.measure(params)
-                    if self.objective(error_after, params, alpha, beta) < before:
-                        accepted = True
-                        break
-                mu *= optimizer.mu_increase
-        finally:
-            if not accepted:
-                net.params = w
-        if not accepted:
+        before = self.objective(error, w, alpha, beta)
+        while mu <= optimizer.mu_max:
+            move = self.solve(gradient, beta, alpha + mu)
+            if move is not None:
+                self.trial.params = w - move
+                params = self.trial.params
+                error_after, squares_after = self.measure(params)
+                if self.objective(error_after, params, alpha, beta) < before:
+                    break
+            mu *= optimizer.mu_increase
+        else:
             optimizer._learnt = optimizer.mu_max, *regularisation
             return error, squares, "no_progress"
-        optimizer._learnt = max(mu * optimizer.mu_decrease, LEAST), *regularisation
+        net.params = params
+        optimizer._learnt = max(mu * optimizer.mu_decrease, min(mu, LEAST)), *regularisation
         optimizer.steps += 1
         return error_after, squares_after, None
 
     def loss(self, params):
         """(E, sum of squares), which the step before has measured unless somebody has changed the network since."""
         if self.measured is None or not np.array_equal(self.measured[0], params):
+            self.trial.params = params
             return self.measure(params)
         return self.measured[1]
 
     def measure(self, params):
-        result = self.net._loss_of(self.samples, None, self.threads)
+        """(E, sum of squares) of the parameters, which those of `trial` are."""
+        result = self.trial._loss_of(self.samples, None, self.threads)
         self.measured = params, result
         return result
 
@@ -216,7 +222,8 @@ class Descent:
         """
         n = self.residuals
         if not regularisation:
-            return FIRST_ALPHA, 1.0, float(len(w))
+            size = squares_of_targets(self.samples)
+            return FIRST_ALPHA, n / size if size > ALMOST_ZERO else 1.0, float(len(w))
         alpha, beta, gamma = regularisation
         gradient = beta * self.equations.gradient + alpha * w
         move = self.solve(gradient, beta, alpha)
@@ -224,6 +231,13 @@ class Descent:
             return alpha, beta, gamma
         gamma = effective_parameters(np.linalg.eigvalsh(self.equations.matrix), alpha / beta)
         return gamma / max(w @ w, ALMOST_ZERO), max(n - gamma, 1e-3 * n) / max(squares, ALMOST_ZERO), gamma
+
+
+def squares_of_targets(samples):
+    """Their sum, weighted."""
+    t = samples.t.reshape(samples.m, -1)
+    weights = np.ones(1, t.dtype) if samples.weights is None else samples.weights
+    return float(np.einsum("i,ij,ij->", np.broadcast_to(weights, samples.m), t, t, dtype=np.float64))
 
 
 def effective_parameters(eigenvalues, damping):
@@ -243,5 +257,5 @@ def demand_memory(n, name, advice):
 
 
 def too_large(n, name, advice):
-    return (f"{name} needs {MATRICES * 8 * n * n / 2**30:,.1f} GiB for J^T J of {n:,} parameters and what is made of it; "
-            f"{advice}")
+    return (f"{name} needs {MATRICES * 8 * n * n / 2**30:,.1f} GiB for J^T J of {n:,} parameters and what is made of "
+            f"it; {advice}")

@@ -95,7 +95,8 @@ class PredictionInterval:
         if not isfinite(equations.add_up(net, samples)):
             raise ValueError("net must have residuals and derivatives whose squares are finite for X and T")
         eigenvalues, axes = np.linalg.eigh(equations.matrix)
-        determined = eigenvalues > len(eigenvalues) * np.finfo(np.float64).eps * eigenvalues[-1]    # the rest is rounding
+        rounding = len(eigenvalues) * np.finfo(np.float64).eps * eigenvalues[-1]
+        determined = eigenvalues > rounding
         eigenvalues, axes = eigenvalues[determined], axes[:, determined]
         residuals = net.predict(samples.x).astype(np.float64) - samples.t.reshape(samples.m, net.n_outputs)
         squares = np.sum(residuals**2, axis=0)
