@@ -488,6 +488,24 @@ def test_the_evidence_finds_the_noise(isa, rng, reduction):
     assert history.error[-1] == pytest.approx(net.error(X, T))
 
 
+@pytest.mark.parametrize("unit", [1e-4, 0.01, 100.0])
+def test_the_evidence_in_another_unit_of_the_targets(rng, unit):
+    X, T = sine(80)
+    noisy = T + rng.normal(0, 0.2, T.shape)
+    net = fastbp.Network([1, 15, 1], "tanh", "identity", seed=1)
+    history = net.fit(X, unit * noisy, epochs=150, optimizer=LevenbergMarquardt(bayesian=True))
+    assert history.beta[0] == pytest.approx(80 / np.sum((unit * noisy)**2))
+    assert history.beta[-1]**-0.5 == pytest.approx(0.2 * unit, rel=0.2)
+    assert 4 < history.effective_parameters[-1] < 15
+    assert net.rms(X, unit * T) < 0.1 * unit
+
+
+def test_targets_of_0_have_no_size():
+    net, X, T = network()
+    history = net.fit(X, 0 * T, epochs=3, optimizer=LevenbergMarquardt(bayesian=True))
+    assert history.beta[0] == 1.0
+
+
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 def test_samples_of_weight_0_are_none(rng, reduction):
     net, X, T = network((1, 6, 1), reduction=reduction, m=40)

@@ -15,6 +15,7 @@ from fastbp.cli.columns import NumberColumn, Plan
 from fastbp.cli.training_data import PARTS
 from fastbp.interop.scaling import fold
 from fastbp.network import Network
+from fastbp.whole_batch import WholeBatch
 
 # Options of the command that are keywords of Network.fit by the same name.
 FIT = ("epochs", "batch_size", "desired_error", "min_delta", "time_limit", "schedule", "dropout", "class_weight",
@@ -101,6 +102,9 @@ def optimizer(arguments):
     """The optimizer that `fit` takes."""
     options = {name: value for name in OF_OPTIMIZERS if (value := getattr(arguments, name)) is not None}
     made = optimizers.make(arguments.optimizer, None)
+    if options and isinstance(made, WholeBatch):
+        raise ValueError(f"--{next(iter(options)).replace('_', '-')} cannot be used with --optimizer "
+                         f"{arguments.optimizer}, which has no such number")
     try:
         return type(made)(**options) if options else made
     except TypeError as error:
