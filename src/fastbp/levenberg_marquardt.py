@@ -31,8 +31,9 @@ class LevenbergMarquardt(WholeBatch):
 
     J has the derivatives of the residuals e = y - t with respect to the parameters w, for all samples and outputs. It
     is for small networks and the squared error, where it often needs a hundredth of the epochs of other methods and
-    reaches errors near the rounding. An epoch is a step that makes E smaller; it takes some ``n_params**2 / 2``
-    multiplications for each sample and output, and memory for four matrices of n_params**2 float64.
+    reaches errors near the rounding. An epoch is a step that makes E smaller; where training stops because there is
+    none, or because the gradient is almost 0, the last epoch has changed nothing. An epoch takes some
+    ``n_params**2 / 2`` multiplications for each sample and output, and memory for four matrices of n_params**2 float64.
 
     Parameters
     ----------
@@ -45,12 +46,14 @@ class LevenbergMarquardt(WholeBatch):
     mu_max : float, default 1e10
         Training stops if mu would have to be larger: then no step makes E smaller.
     min_gradient : float, default 1e-7
-        Training stops if the Euclidean norm of the gradient is not above this; at least 0.
+        Training stops if the Euclidean norm of the gradient, of beta E_D + alpha E_W where `bayesian`, is not above
+        this; at least 0. It is an absolute number: let targets be of about size 1, or make it smaller.
     bayesian : bool, default False
         Bayesian regularisation (MacKay 1992; Foresee and Hagan 1997): the steps make ``beta E_D + alpha E_W`` smaller,
         where E_D is half the sum of squared residuals and E_W half the sum of all squared parameters. alpha and beta
-        begin with 0.01 and 1, and become those of largest evidence whenever the steps have settled. The network then
-        does not overfit, so it needs no validation data. E and `desired_error` do not include alpha E_W.
+        begin with 0.01 and one over the mean square of the targets, and become those of largest evidence whenever the
+        steps have settled. The network then does not overfit, so it needs no validation data. E and `desired_error` do
+        not include alpha E_W. Samples of weight 0 do not count.
 
     Attributes
     ----------
@@ -70,7 +73,8 @@ class LevenbergMarquardt(WholeBatch):
     Where the parameters are float32, J is float32 too, but its products are added up in float64, and the steps are
     solved for in float64. Products in float32 would lose the small singular values of J, and mu could not fall.
 
-    An object that is used again begins with the mu (and alpha and beta) that it had; `reset` forgets them.
+    An object that is used again begins with the mu (and alpha and beta) that it had; `reset` forgets them. A change of
+    `bayesian` takes effect when the next training begins.
 
     Examples
     --------
