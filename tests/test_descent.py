@@ -75,3 +75,15 @@ def test_bits_do_not_depend_on_the_number_of_threads(isa, dtype, rng, sizes):
         results.append(trained.params)
     for params in results[1:]:
         np.testing.assert_array_equal(params, results[0])
+
+
+@pytest.mark.parametrize("layer_sizes", [(3, 4, 1), (3, 4, 2), (3, 1)], ids=str)
+@pytest.mark.parametrize("m", [1, 2, 3])
+def test_the_recorded_error_of_samples_in_any_order(isa, dtype, rng, layer_sizes, m):
+    """Also of a last batch of one row, whose targets are gathered where its errors will stand."""
+    net, X, T = problem(rng, layer_sizes, 7, "identity", dtype)
+    order = rng.permutation(7)
+    for optimizer in (fastbp.SGD(1e-9), fastbp.Adam(1e-9)):
+        error, squares = net._train_epoch(net._samples(X, T), order, m, optimizer, 0)
+        differences = (Reference.of(net).predict(X) - T) ** 2
+        np.testing.assert_allclose([error, squares], [0.5 * differences.sum(), differences.sum()], rtol=1e-5)

@@ -13,7 +13,7 @@ from reference import Reference, assert_close, random_problem
 import fastbp
 from fastbp import LevenbergMarquardt, io, levenberg_marquardt
 from fastbp._core import NormalEquations, solve_factored
-from fastbp.training import checkpoint
+from fastbp.training import checkpoint, sources
 
 
 def network(sizes=(3, 5, 2), activation="tanh", output="identity", dtype="float64", rng=None, m=40, **options):
@@ -401,7 +401,7 @@ def test_numbers_that_leave_the_finite_ones(dtype):
 
 def test_matrices_that_do_not_fit_into_memory(monkeypatch):
     net, X, T = fastbp.Network([400, 500, 2]), np.zeros((3, 400)), np.zeros((3, 2))
-    monkeypatch.setattr(levenberg_marquardt, "NormalEquations", None)      # it is not even asked for
+    monkeypatch.setattr(sources, "NormalEquations", None)      # it is not even asked for
     with pytest.raises(MemoryError, match=r"needs 1,210\.\d GiB for J\^T J of 201,502 parameters.*this machine has"):
         net.fit(X, T, optimizer="lm")
     with pytest.raises(MemoryError, match=r"PredictionInterval needs .* 201,502 parameters .* a network with fewer"):
@@ -411,7 +411,7 @@ def test_matrices_that_do_not_fit_into_memory(monkeypatch):
     def full(net):
         raise MemoryError
 
-    monkeypatch.setattr(levenberg_marquardt, "NormalEquations", full)
+    monkeypatch.setattr(sources, "NormalEquations", full)
     with pytest.raises(MemoryError, match="201,502 parameters"):
         net.fit(X, T, optimizer="lm")
 

@@ -33,15 +33,15 @@ class LBFGS(WholeBatch):
             if getattr(options, name) is not None:
                 self._refuse(name, "because SciPy does not give its state away")
 
-    def _begin(self, net, samples, threads):
-        return Search(self, net, samples, threads)
+    def _begin(self, source):
+        return Search(self, source)
 
 
 class Search:
     """One training."""
 
-    def __init__(self, optimizer, net, samples, threads):
-        self.optimizer, self.net, self.samples, self.threads = optimizer, net, samples, threads
+    def __init__(self, optimizer, source):
+        self.optimizer, self.net, self.source = optimizer, source.net, source
 
     def run(self, follow):
         """Iterate until follow(E, sum of squares), called after each iteration, gives a reason to stop, or SciPy does.
@@ -51,21 +51,20 @@ class Search:
         """
         from scipy import optimize
 
-        net, trial = self.net, self.net.copy()      # other threads must not predict with the steps that are tried
+        net = self.net
         start = net.params
         gradient = np.empty(net.n_params, net.dtype)
         measured = {}
 
         def loss(params):
-            trial.params = params
             measured["params"] = params.copy()
-            measured["loss"] = trial._loss_of(self.samples, gradient, self.threads)
+            measured["loss"] = self.source.loss(params, gradient)
             return measured["loss"][0], gradient.astype(np.float64)
 
         def after_iteration(params):
             if not np.array_equal(params, measured["params"]):
                 loss(params)
-            net.params = trial.params
+            net.params = params     # not before, because other threads may predict meanwhile
             self.optimizer.steps += 1
             reason = follow(*measured["loss"])
             if reason is not None:
@@ -74,8 +73,8 @@ class Search:
         try:
             error, slopes = loss(start.astype(np.float64))
             if not np.isfinite(error + np.abs(slopes).sum()):
-                raise divergence.of_an_update(net, 0, None, {"X": self.samples.x, "T": self.samples.t}, None,
-                                              self.samples.m, False)
+                x, t, size = self.source.of_an_update()
+                raise divergence.of_an_update(net, 0, None, {"X": x, "T": t}, None, size, False)
             result = optimize.minimize(
                 loss, start.astype(np.float64), jac=True, method="L-BFGS-B", callback=after_iteration,
                 options={"maxiter": UNLIMITED, "maxfun": UNLIMITED, "gtol": MIN_GRADIENT,

@@ -15,7 +15,7 @@ import numpy as np
 
 from fastbp import divergence
 from fastbp._checks import check_flag, number
-from fastbp._core import NormalEquations, solve_factored
+from fastbp._core import solve_factored
 from fastbp.whole_batch import WholeBatch
 
 # Matrices of n_params**2 numbers that there are at the same time: J^T J, the same with mu, and two of LAPACK's.
@@ -109,11 +109,11 @@ class LevenbergMarquardt(WholeBatch):
         if net.loss != "squared_error":
             self._refuse(f"loss {net.loss!r}", "which is for 'squared_error'")
 
-    def _begin(self, net, samples, threads):
+    def _begin(self, source):
         """The steps of one training."""
         if self._learnt and not self.bayesian:
             self._learnt = self._learnt[:1]     # alpha and beta of a training before `bayesian` was changed
-        return Descent(self, net, samples, threads)
+        return Descent(self, source)
 
     def _restore(self, net, state):
         """Take up the state of a checkpoint: the numbers that its History has of the last epoch, if there is one."""
@@ -130,23 +130,18 @@ class LevenbergMarquardt(WholeBatch):
 class Descent:
     """The steps of one training."""
 
-    def __init__(self, optimizer, net, samples, threads):
-        self.optimizer, self.net, self.threads = optimizer, net, threads
+    def __init__(self, optimizer, source):
+        self.optimizer, self.net, self.source = optimizer, source.net, source
         self.bayesian = optimizer.bayesian      # as the History's columns have it, whatever a callback does
-        self.trial = net.copy()     # has the steps that are tried, which other threads must not predict with
         self.measured = None        # the parameters and what loss() gave for them
-        # Samples of weight 0 are none; for a mean, the weights of the others must have a mean of 1.
-        m = samples.m if samples.weights is None else np.count_nonzero(samples.weights)
-        if m < samples.m and net.reduction == "mean":
-            samples = net._samples(samples.x, samples.t, samples.weights * (m / samples.m), False)
-        self.samples, self.residuals = samples, m * net.n_outputs
+        self.residuals = source.counted * self.net.n_outputs
         # What E has been divided by, and the terms that are summed here.
-        self.divisor = m if net.reduction == "mean" else 1
+        self.divisor = source.counted if self.net.reduction == "mean" else 1
         self.scale = 1.0 if self.bayesian else 1 / self.divisor
-        n = net.n_params
+        n = self.net.n_params
         demand_memory(n, *SAID)
         try:
-            self.equations, self.damped = NormalEquations(net), np.empty((n, n))
+            self.add_up, self.damped = source.equations(), np.empty((n, n))
         except MemoryError:
             raise MemoryError(too_large(n, *SAID)) from None
 
@@ -155,16 +150,16 @@ class Descent:
         net, optimizer = self.net, self.optimizer
         params = net.params
         error, squares = self.loss(params)
-        weighted = self.equations.add_up(net, self.samples)
+        self.matrix, self.slopes, weighted = self.add_up()
         if not isfinite(error + weighted):
-            raise divergence.of_an_update(net, epoch, None, {"X": self.samples.x, "T": self.samples.t}, None,
-                                          self.samples.m, False)
+            x, t, size = self.source.of_an_update()
+            raise divergence.of_an_update(net, epoch, None, {"X": x, "T": t}, None, size, False)
         w = params.view(np.ndarray).astype(np.float64)
         mu, *regularisation = optimizer._learnt or (optimizer.mu,)
         if self.bayesian:
             regularisation = self.evidence(weighted, w, regularisation)
         alpha, beta = regularisation[:2] or (0.0, self.scale)
-        gradient = beta * self.equations.gradient + alpha * w
+        gradient = beta * self.slopes + alpha * w
         optimizer._learnt = mu, *regularisation
         if sqrt(gradient @ gradient) <= optimizer.min_gradient:
             return error, squares, "min_gradient"
@@ -172,8 +167,8 @@ class Descent:
         while mu <= optimizer.mu_max:
             move = self.solve(gradient, beta, alpha + mu)
             if move is not None:
-                self.trial.params = w - move
-                params = self.trial.params
+                with np.errstate(over="ignore"):
+                    params = (w - move).astype(net.dtype)
                 error_after, squares_after = self.measure(params)
                 if self.objective(error_after, params, alpha, beta) < before:
                     break
@@ -189,13 +184,11 @@ class Descent:
     def loss(self, params):
         """(E, sum of squares), which the step before has measured unless somebody has changed the network since."""
         if self.measured is None or not np.array_equal(self.measured[0], params):
-            self.trial.params = params
             return self.measure(params)
         return self.measured[1]
 
     def measure(self, params):
-        """(E, sum of squares) of the parameters, which those of `trial` are."""
-        result = self.trial._loss_of(self.samples, None, self.threads)
+        result = self.source.loss(params)
         self.measured = params, result
         return result
 
@@ -208,7 +201,7 @@ class Descent:
 
     def solve(self, gradient, beta, damping):
         """(beta J^T J + damping I)^-1 gradient; None where rounding has made the matrix indefinite."""
-        np.multiply(self.equations.matrix, beta, out=self.damped)
+        np.multiply(self.matrix, beta, out=self.damped)
         self.damped.flat[::len(gradient) + 1] += damping
         try:
             factor = np.linalg.cholesky(self.damped)    # reads the lower half
@@ -226,22 +219,15 @@ class Descent:
         """
         n = self.residuals
         if not regularisation:
-            size = squares_of_targets(self.samples)
+            size = self.source.squares_of_targets()
             return FIRST_ALPHA, n / size if size > ALMOST_ZERO else 1.0, float(len(w))
         alpha, beta, gamma = regularisation
-        gradient = beta * self.equations.gradient + alpha * w
+        gradient = beta * self.slopes + alpha * w
         move = self.solve(gradient, beta, alpha)
         if move is None or move @ gradient > 0.01 * (beta * squares + alpha * (w @ w)):
             return alpha, beta, gamma
-        gamma = effective_parameters(np.linalg.eigvalsh(self.equations.matrix), alpha / beta)
+        gamma = effective_parameters(np.linalg.eigvalsh(self.matrix), alpha / beta)
         return gamma / max(w @ w, ALMOST_ZERO), max(n - gamma, 1e-3 * n) / max(squares, ALMOST_ZERO), gamma
-
-
-def squares_of_targets(samples):
-    """Their sum, weighted."""
-    t = samples.t.reshape(samples.m, -1)
-    weights = np.ones(1, t.dtype) if samples.weights is None else samples.weights
-    return float(np.einsum("i,ij,ij->", np.broadcast_to(weights, samples.m), t, t, dtype=np.float64))
 
 
 def effective_parameters(eigenvalues, damping):

@@ -12,9 +12,11 @@ cdef double squared_errors(const fastbp_layer* layer, ptrdiff_t m, const real* y
     cdef vec difference, squares = v_zero(), scale = v_set1(factor)
     cdef ptrdiff_t n = layer.n_out, rows = m, j
     cdef double total = 0
+    cdef real single
     if n == m == 1:
-        e[0] = factor * (y[0] - t[0])
-        return (y[0] - t[0]) * (y[0] - t[0])
+        single = y[0] - t[0]
+        e[0] = factor * single
+        return single * single
     if n == 1:
         n, rows = m, 1      # what stands in a column stands in a row, too
     while rows > 0:

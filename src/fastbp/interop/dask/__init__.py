@@ -2,7 +2,7 @@
 
 - `rows.py`: what X and T may be, as Dask arrays in blocks of a fixed number of rows.
 - `cluster.py`: what is asked of workers before they are sent work, and what their failures are called.
-- `sums.py`: error and gradient as a sum over blocks, added in a fixed tree.
+- `sums.py`: errors, gradients and J^T J as sums over blocks, added in a fixed tree.
 - `fit.py`: training by these sums; `predict.py`: lazy predictions; `sweep.py`: many networks.
 """
 

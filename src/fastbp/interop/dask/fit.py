@@ -1,10 +1,9 @@
-"""Batch learning: an epoch is one pass over the blocks, and one update by the sum of their gradients."""
+"""Batch learning: an epoch is an update by sums over all blocks, for which these are read once or a few times."""
 
 import numpy as np
 
 from fastbp import divergence
-from fastbp._checks import simplified
-from fastbp.interop.dask import cluster, lbfgs
+from fastbp.interop.dask import cluster
 from fastbp.interop.dask.rows import Blocks, optimize
 from fastbp.interop.dask.sums import Summing
 from fastbp.training import checkpoint as checkpoints
@@ -12,6 +11,7 @@ from fastbp.training import progress
 from fastbp.training.fit import check_checkpoint, checked_callbacks, train
 from fastbp.training.options import Options
 from fastbp.training.run import Run
+from fastbp.whole_batch import WholeBatch
 
 
 def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_error=None, verbose=False,
@@ -41,8 +41,8 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
     epochs, learning_rate, desired_error, patience, min_delta, time_limit, schedule, checkpoint_every
         As in `Network.fit`; an epoch is one update.
     optimizer : str or optimizer, default "sgd"
-        As in `Network.fit`, or "lbfgs", which is SciPy's: an epoch is one of its iterations, whose error is that after
-        it, and training may stop because it has "converged". It has no learning rate, schedule or checkpoint.
+        As in `Network.fit`. With "lm" a block's sum is half a matrix of n_params**2 numbers, of which each thread of a
+        worker needs a few; each step that is tried is another pass over the blocks, and so is J^T J.
     verbose, callbacks, checkpoint, resume
         As in `Network.fit`. For a callback, `EpochState.last_batch` is the last block. Checkpoints of the two cannot be
         continued by each other. Where there is one to write or to read, the data are read once more, for their
@@ -94,13 +94,7 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
         validation_data=validation_data, validation_fraction=None, patience=patience, min_delta=min_delta,
         time_limit=time_limit, callbacks=callbacks, schedule=schedule, checkpoint=checkpoint,
         checkpoint_every=checkpoint_every, resume=resume, dropout=0.0, threads=None)
-    by_lbfgs = isinstance(optimizer, str) and simplified(optimizer) == "lbfgs"
-    if by_lbfgs:
-        lbfgs.refuse_beside(options)
-        options = options._replace(optimizer="sgd")     # which the search takes the place of
     run = BlockRun(net, options, net._rng)
-    if by_lbfgs:
-        run.optimizer = lbfgs.LBFGS()
     if patience is not None and validation_data is None:
         raise ValueError(f"patience needs validation_data, got patience={patience!r} alone")
     check_checkpoint(checkpoint, checkpoint_every)
@@ -113,14 +107,14 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
     optimize(*(part for part in (blocks, held) if part is not None))
     cluster.demand_memory(blocks)
     levels = cluster.common_levels()
-    run.source = Source(run, blocks, levels)
+    run.source = (AllAtOnce if isinstance(run.optimizer, WholeBatch) else Source)(run, blocks, levels)
     if held is not None:
-        run.validate_with(Summing(net, held, levels, gradient=False))
+        run.validate_with(Summing(net, held, levels))
     if checkpoint is not None or saved is not None:
         run.identify()
     if saved is not None:
         checkpoints.apply(saved, run)
-    return (lbfgs.train if by_lbfgs else train)(run, callbacks, shown)
+    return train(run, callbacks, shown)
 
 
 def validation_blocks(net, data, block_rows):
@@ -159,7 +153,7 @@ class BlockRun(Run):
 class Source:
     """The samples of a run, as training/sources.py has them: an epoch is one update."""
 
-    samples = order = rng = dropout = None
+    samples = order = rng = dropout = finished = loop = None
 
     def __init__(self, run, blocks, levels):
         self.net, self.optimizer, self.blocks = run.net, run.optimizer, blocks
@@ -169,7 +163,8 @@ class Source:
 
     def train(self, epoch, threads):
         """One update: (E, sum of squares)."""
-        error, squares, gradient = self.error_and_gradient()
+        gradient = np.empty(self.net.n_params, self.net.dtype)
+        error, squares = self.loss(self.net.params, gradient)
         if not (np.isfinite(error) and self.optimizer._step(self.net, gradient, self.size)):
             x, t, size = self.of_an_update()
             rate = self.optimizer.learning_rate
@@ -178,14 +173,20 @@ class Source:
             raise divergence.of_an_update(self.net, epoch, 0, {"X": x, "T": t}, rate, size, self.optimizer.descends)
         return error, squares
 
-    def error_and_gradient(self):
-        """E, the sum of squares and the gradient of E, with the parameters that the network has."""
-        error, squares, weight, gradient = self.sums(self.net.params)
-        if weight == 0:
+    def loss(self, params, gradient=None):
+        """E and the sum of squares for these parameters; dE/dparams into `gradient` if it is given."""
+        sums = self.total(params, None if gradient is None else "gradient")
+        divisor = sums.weight if self.net.reduction == "mean" else 1
+        if gradient is not None:
+            np.divide(sums.array, self.net.dtype.type(divisor), out=gradient)
+        return sums.error / divisor, sums.squares
+
+    def total(self, params, array):
+        """The sums over all blocks."""
+        sums = self.sums(params, array)
+        if sums.weight == 0:
             raise ValueError("sample_weight must hold at least one positive number")
-        if self.net.reduction == "mean":
-            return error / weight, squares, gradient / self.net.dtype.type(weight)
-        return error, squares, gradient
+        return sums
 
     def of_an_update(self):
         """Inputs and targets, or what is as large as the largest of them, and how many samples an update has."""
@@ -193,3 +194,40 @@ class Source:
 
     def last_batch(self):
         return self.blocks.last()
+
+
+class AllAtOnce(Source):
+    """What training/sources.py has of this name, for blocks."""
+
+    def __init__(self, run, blocks, levels):
+        super().__init__(run, blocks, levels)
+        # Samples of weight 0 are none.
+        self.counted = blocks.m if blocks.weights is None else int(cluster.compute((blocks.weights != 0).sum())[0])
+        self.steps = run.optimizer._begin(self)
+        self.loop = getattr(self.steps, "run", None)
+
+    def train(self, epoch, threads):
+        """One step: (E, sum of squares)."""
+        error, squares, self.finished = self.steps.step(epoch)
+        return error, squares
+
+    def squares_of_targets(self):
+        """Their sum, weighted."""
+        t, weights = self.blocks.t.astype(np.float64), self.blocks.weights
+        if weights is None:
+            return float(cluster.compute((t * t).sum())[0])
+        squares, weight = cluster.compute((weights * t * t).sum(), weights.sum(dtype=np.float64))
+        return float(squares) * (self.counted / float(weight) if self.net.reduction == "mean" else 1)
+
+    def equations(self):
+        """A function that gives J^T J, its lower half, J^T e, and the weighted sum of squares."""
+        n = self.net.n_params
+        matrix, lower = np.zeros((n, n)), np.tri(n, dtype=bool)
+
+        def add_up():
+            sums = self.total(self.net.params, "equations")
+            # For a mean, weights count as if their own mean were 1.
+            values = sums.array * (self.counted / sums.weight if self.net.reduction == "mean" else 1)
+            matrix[lower] = values[:-n - 1]
+            return matrix, values[-n - 1:-1], float(values[-1])
+        return add_up

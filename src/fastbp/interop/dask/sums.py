@@ -1,4 +1,7 @@
-"""Error and gradient as sums over blocks, each made by one task, and added in a tree that follows from the blocks."""
+"""Sums over blocks, each made by one task, and added in a tree that follows from the blocks.
+
+They are the error, and beside it either nothing, or the gradient, or the normal equations of Levenberg-Marquardt.
+"""
 
 import operator
 import platform
@@ -10,6 +13,7 @@ import dask
 import dask.array as da
 import numpy as np
 
+from fastbp._core import NormalEquations
 from fastbp._version import __version__
 from fastbp.divergence import place_of_nonfinite
 from fastbp.interop.dask import cluster
@@ -26,44 +30,43 @@ class Job:
     network: dict       # the arguments of a Network whose loss is a sum
     labels: bool
     rows: int
-    gradient: bool      # whether there is to be one
     version: str
     machine: str
     levels: tuple
 
 
 class Sums(NamedTuple):
-    """Of some rows: the error E, the squares for the RMS error, the weights, and the gradient or 0."""
+    """Of some rows: the error E, the squares for the RMS error, the weights, and an array, or 0 in its place."""
 
     error: float
     squares: float
     weight: float
-    gradient: np.ndarray | float
+    array: np.ndarray | float
 
 
 class Summing:
     """The sums over all blocks for one set of parameters after another."""
 
-    def __init__(self, net, blocks, levels, gradient=True):
+    def __init__(self, net, blocks, levels):
         arguments = {**net._arguments(), "reduction": "sum"}
         self.blocks, self.levels = blocks, levels
-        job = Job(arguments, blocks.labels, blocks.rows, gradient, __version__, platform.machine(), levels)
+        job = Job(arguments, blocks.labels, blocks.rows, __version__, platform.machine(), levels)
         self.job = dask.delayed(job, name=f"fastbp-job-{uuid4().hex}", traverse=False)
 
-    def __call__(self, params):
-        """The `Sums` for these parameters."""
+    def __call__(self, params, array=None):
+        """The `Sums` for these parameters, with the named array: "gradient", "equations" or none."""
         name, n = uuid4().hex, len(self.blocks)
         # A task of its own, which the scheduler can run again where the worker that held its result has died; what is
         # scattered would be lost.
         params = dask.delayed(np.asarray(params), name=f"fastbp-params-{name}", traverse=False)
-        sums = da.map_blocks(of_a_block, *self.blocks.arrays, job=self.job, params=params, dtype=object,
+        sums = da.map_blocks(of_a_block, *self.blocks.arrays, job=self.job, params=params, array=array, dtype=object,
                              chunks=((1,) * n,), drop_axis=1, meta=np.empty(0, object), name=f"fastbp-sums-{name}")
         total = da.reduction(sums, as_it_is, added, axis=0, dtype=object, split_every=ADDED_AT_ONCE, concatenate=False,
                              meta=np.empty((), object), name=f"fastbp-added-{name}")
         return cluster.compute(total)[0].item()
 
 
-def of_a_block(x, t, weights=None, *, job, params, block_id):
+def of_a_block(x, t, weights=None, *, job, params, array, block_id):
     """In a worker: the sums of one block, in an array because Dask puts arrays together."""
     cluster.demand_likeness(job.version, job.machine, job.levels)
     net = Network(**job.network, init=params)
@@ -72,22 +75,31 @@ def of_a_block(x, t, weights=None, *, job, params, block_id):
     t = t[:, 0] if job.labels else t
     weights = None if weights is None else np.asarray(weights)[:, 0]
     try:
-        sums = sums_of(net, x, t, weights, job.gradient)
+        sums = sums_of(net, x, t, weights, array)
     except (TypeError, ValueError) as error:
         raise about_rows(error, net.dtype, start, {"X": x, "T": t, "sample_weight": weights}) from None
     return boxed(sums, (1,))
 
 
-def sums_of(net, x, t, weights, gradient):
-    if not gradient:
-        error, rms = net._error_and_rms(x, t, 1)
-        return Sums(error, rms**2 * len(x) * net.n_outputs, len(x), 0.0)
-    if weights is not None and not weights.any():
-        # Network.gradient refuses weights of sum 0, but those of other blocks may be positive.
-        _, squares, gradient = net._sums(x, t, None, 1)
-        return Sums(0.0, squares, 0.0, np.zeros_like(gradient))
-    error, squares, gradient = net._sums(x, t, weights, 1)
-    return Sums(error, squares, len(x) if weights is None else float(weights.sum(dtype=np.float64)), gradient)
+def sums_of(net, x, t, weights, array):
+    """The sums of one block. All of its weights may be 0, which the core refuses, if those of other blocks are not."""
+    none = weights is not None and not weights.any()
+    samples = net._samples(x, t, None if none else weights)
+    gradient = np.empty(net.n_params, net.dtype) if array == "gradient" else None
+    error, squares = net._loss_of(samples, gradient, 1)
+    if none:
+        return Sums(0.0, squares, 0.0, 0.0)
+    weight = len(x) if weights is None else float(weights.sum(dtype=np.float64))
+    if array == "equations":
+        return Sums(error, squares, weight, equations_of(net, samples))
+    return Sums(error, squares, weight, 0.0 if gradient is None else gradient)
+
+
+def equations_of(net, samples):
+    """The lower half of J^T J row by row, J^T e, and the sum of the squares of e, as one vector."""
+    equations = NormalEquations(net)
+    squares = equations.add_up(net, samples)
+    return np.concatenate([equations.matrix[np.tri(net.n_params, dtype=bool)], equations.gradient, [squares]])
 
 
 def about_rows(error, dtype, start, arrays):
