@@ -101,7 +101,7 @@ def main(file):
     text = (f"Measured on {results['date']} at commit {results['commit']}: {results['machine']}, one core, one thread, "
             f"Python {results['python']}, {results['compiler']}, instruction set {results['instruction_set'][-1]}. "
             f"{versions}. "
-            f"Medians of {results['rounds']} rounds by pyperf; ± is half the distance of the quartiles.\n")
+            f"Medians of {results['rounds']} round{'s' * (results['rounds'] > 1)} by pyperf; ± is half the distance of the quartiles.\n")
     picture = "![Time of every peer as a multiple of fastbp's](../benchmarks/results/benchmark.png)\n\n"
     write("docs/benchmark.md", f"{picture}{table(results, results['seconds'])}\n\n{text}")
     write("README.md", f"{table(results, OF_EACH_KIND & results['seconds'].keys())}\n\n{text}")

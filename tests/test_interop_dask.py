@@ -268,6 +268,8 @@ def test_frames(samples, here):
         bridge.fit(net, x.assign(a=x.a.astype(str)), t)
     with pytest.raises(TypeError, match="in column 'a'"):
         bridge.predict(net, x.assign(a=x.a.astype(str)))
+    with pytest.raises(TypeError, match="X must hold real numbers, got Int64 in column 'a'"):
+        bridge.predict(net, x.assign(a=x.a.astype(int).astype("Int64")))
 
 
 def test_predict_is_lazy_and_takes_the_network_as_it_is(samples):
@@ -333,6 +335,52 @@ def test_a_number_that_is_not_finite_is_named_by_its_row():
           dask.config.set(scheduler="synchronous")):
         bridge.fit(net, da.from_array(X, chunks=1000), T, block_rows=3)       # in the 901st block
     assert net.params.tobytes() == before
+
+
+def test_what_was_in_memory_stays_with_the_workers(samples, client):
+    X, T = samples
+    weights, lists = np.ones(M), (X[:9].tolist(), T[:9].tolist())
+    net = network()
+    blocks = rows.Blocks(net, X, T, weights, 100)
+    rows.optimize(blocks)
+    held = {future.key for array in blocks.given for future in distributed.futures_of(array)}
+    assert len(held) == 3 * 25
+    arguments = {"sample_weight": weights, "validation_data": lists, "epochs": 3, "optimizer": "rprop"}
+    with dask.config.set(scheduler="synchronous"):
+        expected = trained(X, T, **arguments)
+    assert trained(X, T, **arguments) == expected
+    assert trained(X.tolist(), T.tolist(), **arguments) == expected
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+@pytest.mark.parametrize("argument", ["X", "T"])
+def test_validation_data_that_are_not_finite_are_refused_before_training(samples, here, number, argument):
+    X, T = (array.copy() for array in samples)
+    (X if argument == "X" else T)[700, 1] = number
+    net = network()
+    before = net.params.tobytes()
+    with pytest.raises(ValueError, match=f"validation_data: {argument} must be finite, got {number} in row 700, col"):
+        bridge.fit(net, *samples, validation_data=(X, T), block_rows=BLOCK)
+    assert net.params.tobytes() == before
+
+
+def test_masked_values_are_refused(samples, here):
+    X, T = samples
+    mask = np.zeros(X.shape, bool)
+    mask[600, 1] = True
+    masked = np.ma.array(X, mask=mask)
+    lazy = da.from_array(masked, chunks=1000)
+    net = network()
+    before = net.params.tobytes()
+    for arguments, options in (((masked, T), {}), ((lazy, T), {}), ((X, np.ma.array(T, mask=mask[:, :2])), {}),
+                               ((X, T), {"validation_data": (lazy, T)}),
+                               ((X, T), {"sample_weight": np.ma.array(np.ones(M), mask=mask[:, 1])})):
+        with pytest.raises(ValueError, match="must hold no masked values, got 1"):
+            bridge.fit(net, *arguments, block_rows=BLOCK, **options)
+    with pytest.raises(ValueError, match="X must hold no masked values"):
+        bridge.predict(net, lazy).compute()
+    assert net.params.tobytes() == before
+    assert trained(np.ma.array(X), T) == trained(X, T)
 
 
 def test_a_training_that_diverges_says_why(samples):
@@ -425,6 +473,7 @@ def test_blocks_too_large_for_a_worker_are_refused(samples, monkeypatch):
 def test_failures_of_a_cluster_have_names():
     lost = distributed.client.FutureCancelledError("x", "scheduler-connection-lost")
     for error, expected in ((lost, ConnectionError),
+                            (distributed.client.FutureCancelledError("x", "lost dependencies"), RuntimeError),
                             (distributed.comm.CommClosedError("gone"), ConnectionError),
                             (distributed.KilledWorker("task", SimpleNamespace(address="tcp://1"), 3), RuntimeError)):
         with pytest.raises(expected) as raised, cluster.named_failures():
@@ -469,6 +518,20 @@ def test_memory_maps_are_read_by_the_workers_and_block_by_block(samples, client,
     private = np.load(path, mmap_mode="c")
     with pytest.raises(TypeError, match=r'X must be a memory map of a file.*mode "c"'):
         bridge.fit(network(), private[:, :4], t)
+
+
+def test_memory_maps_without_rows_and_of_files_that_were_cut(samples, here, tmp_path):
+    X, T = samples
+    path = tmp_path / "X.npy"
+    np.save(path, X)
+    mapped = np.load(path, mmap_mode="r")
+    with pytest.raises(ValueError, match="X must hold at least one sample, got none"):
+        bridge.fit(network(), mapped[:0], T[:0])
+    lazy = rows.as_array("X", mapped, BLOCK)
+    for length in (1000, 0):
+        os.truncate(path, length)
+        with pytest.raises(ValueError, match=r"X\.npy: the file is too short for the rows from 0 on"):
+            lazy.blocks[0].compute()
 
 
 def test_zarr_and_parquet(samples, client, tmp_path):
@@ -556,6 +619,52 @@ print(table.seed.tolist(), table.network.tolist(), (table.value == table.seed / 
         damaged.write_text(content)
         with pytest.raises(fastbp.FormatError, match=damaged.name):
             bridge.map_networks(dict, {"seed": range(6)}, directory=tmp_path / "results", backend="threading")
+
+
+class Scale:
+    """An object whose repr does not tell what it is."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+
+def test_cases_that_look_alike_have_a_row_each(tmp_path):
+    pytest.importorskip("joblib")
+
+    def train(a):
+        return {"kind": type(a).__name__, "value": a(1) if callable(a) else 0}
+
+    like = [network(seed=1), network(seed=2), lambda x: x, lambda x: -x, (4, 4), [4, 4], 1, 1]
+    table = bridge.map_networks(train, [{"a": a} for a in like], backend="threading")
+    assert table["kind"].tolist() == ["Network", "Network", "function", "function", "tuple", "list", "int", "int"]
+    assert table["value"].tolist()[2:4] == [1, -1]
+    for pair in ([(4, 4), [4, 4]], [1, 1], [network(), network()]):
+        with pytest.raises(ValueError, match="cases must differ from each other"):
+            bridge.map_networks(dict, {"a": pair}, directory=tmp_path, backend="threading")
+    with pytest.raises(TypeError, match="objects that pickle takes, if there is a directory, got function"):
+        bridge.map_networks(dict, {"a": like[2:4]}, directory=tmp_path, backend="threading")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_directory_knows_objects_by_what_they_hold(tmp_path):
+    pytest.importorskip("joblib")
+    calls = []
+
+    def train(scale):
+        calls.append(scale.factor)
+        return {"factor": scale.factor}
+
+    for factors in ([1, 2], [3], [2, 1]):
+        table = bridge.map_networks(train, [{"scale": Scale(factor)} for factor in factors], directory=tmp_path,
+                                    backend="threading", n_jobs=1)
+        assert table["factor"].tolist() == factors
+    assert calls == [1, 2, 3]
+    nets = [network(seed=1), network(seed=2)]
+    for _ in range(2):
+        table = bridge.map_networks(lambda net: {"first": net.params[0]}, {"net": nets}, directory=tmp_path,
+                                    backend="threading")
+        assert table["first"].tolist() == [net.params[0] for net in nets]
+        nets = [network(seed=3), network(seed=1)]
 
 
 def test_wrong_sweeps_are_refused():

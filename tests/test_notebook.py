@@ -110,3 +110,10 @@ def test_trace_has_few_numbers_or_their_size():
     assert f"rms {np.sqrt(np.mean(trace.weight_gradients[0] ** 2)):.3g}" in text
     assert f"E = {trace.error:.6g}" in text
     assert "one sample" in text
+
+
+@pytest.mark.parametrize("lowest", [1e300, 1e308, 1.7e308])
+def test_a_curve_of_errors_near_the_largest_float(lowest):
+    history = fastbp.History([1.0, 1.7e308, 0.1, 0.0, 1.0, lowest, 0.1, 0.1], 4, "epochs")
+    y = [float(point.split(",")[1]) for point in re.search('points="(.*?)"', history._repr_html_())[1].split()]
+    assert y == ([40.0, 40.0] if lowest == 1.7e308 else [5.0, 75.0])

@@ -273,6 +273,20 @@ def test_wide_layers_are_abbreviated_and_nothing_is_lost(neuron, rng):
     assert sum(values) == pytest.approx(net.backprop(x, 3).error_signals[0][neuron - 1], rel=0.05)
 
 
+@pytest.mark.parametrize(("neuron", "left_out"), [(None, [94]), (1, [94]), (50, [46, 46]), (4, [92]), (5, [91]), (100, [94])])
+def test_many_layers_are_abbreviated(neuron, left_out):
+    net = fastbp.Network([1] * 101, "identity", seed=0)
+    display = NetworkDisplay.from_network(net, [1.0], [0.0]).plot(neuron=neuron)
+    shown = 101 - sum(left_out)
+    assert len(artists(display.ax_, Circle)) == shown
+    gaps = [text for text in texts(display.ax_) if "more\nlayers" in text]
+    assert gaps == [f"{count} more\nlayers" for count in left_out]
+    assert {"98", "99", "100"} <= set(texts(display.ax_))
+    assert max(display.figure_.get_size_inches()) < 25
+    assert sum(len(lines.get_segments()) for lines in artists(display.ax_, LineCollection)) == (
+        shown - 1 - len(left_out))
+
+
 def test_a_label_stands_for_its_row_of_targets():
     net = fastbp.Network([1, 3], "softmax", loss="cross_entropy", seed=0)
     assert NetworkDisplay.from_network(net, [1.0], 2).t.tolist() == [0, 0, 1]
@@ -564,6 +578,16 @@ def test_regions_of_many_classes(rng):
     drawn(display.ax_)
 
 
+@pytest.mark.parametrize(("sizes", "weight", "message"), [
+    ([2, 2, 1], np.nan, "net must have finite parameters"), ([2, 5, 1], np.inf, "net must have finite parameters"),
+    ([2, 5, 1], 1e308, "net must have finite outputs of layer 1")])
+def test_a_hidden_space_that_is_not_finite_is_refused(sizes, weight, message):
+    net = fastbp.Network(sizes, ["identity", "sigmoid"], seed=0)
+    net.weights[0][:] = weight
+    with pytest.raises(ValueError, match=message):
+        HiddenSpaceDisplay.from_network(net, [[0, 0], [0, 1], [1, 0], [1, 1]], XOR[1])
+
+
 def test_errors_of_hidden_space_displays():
     net = fastbp.Network([2, 3, 1], seed=0)
     for arguments, message in [({"layer": 2}, "layer must be the number of a hidden layer, from 1 to 1, got 2"),
@@ -669,6 +693,17 @@ def test_many_receptive_fields_are_cut():
     display = WeightsDisplay.from_network(net, image_shape=(2, 2)).plot(max_images=4)
     assert display.ax_.get_title() == "weights into neurons 1 to 4, of 50 in this layer"
     assert np.isfinite(np.ma.filled(display.ax_.images[0].get_array(), np.nan)).sum() == 4 * 4
+
+
+@pytest.mark.parametrize("image_shape", [None, (2, 3)])
+@pytest.mark.parametrize("weight", [np.nan, -np.inf])
+def test_colours_are_those_of_the_finite_weights(weight, image_shape):
+    net = fastbp.Network([6, 2], seed=0)
+    net.weights[0][:] = 3.0
+    net.weights[0][4, 1] = weight
+    display = WeightsDisplay.from_network(net, image_shape=image_shape).plot()
+    drawn(display.ax_)
+    assert display.ax_.images[0].get_clim() == (-3.0, 3.0)
 
 
 def test_errors_of_weights_displays():
@@ -792,6 +827,16 @@ def test_a_constant_function_can_be_drawn():
     net = fastbp.Network([2, 1], "identity", init="zeros")
     drawn(ResponseDisplay.from_network(net, interval=lambda X: (net.predict(X), net.predict(X))).plot().ax_)
     drawn(ResponseDisplay.from_network(net, features=1).plot().ax_)
+
+
+def test_labels_stand_for_targets_of_an_output(rng):
+    X, labels = rng.normal(size=(30, 1)), rng.integers(3, size=30)
+    net = fastbp.Network([1, 3], "softmax", loss="cross_entropy", seed=0)
+    for output in range(3):
+        by_label, by_row = (ResponseDisplay.from_network(net, X, T, output=output) for T in (labels, np.eye(3)[labels]))
+        assert by_label.targets.tolist() == by_row.targets.tolist()
+    with pytest.raises(ValueError, match="T must hold"):
+        ResponseDisplay.from_network(net, X, labels + 1)
 
 
 def test_errors_of_response_displays():

@@ -489,3 +489,21 @@ def test_progress(capsys):
     out = capsys.readouterr().out
     assert "epoch 4/4" in out
     assert "samples/s" in out
+
+
+@pytest.mark.parametrize("batch_size", [1, 2])
+@pytest.mark.parametrize(("activation", "rate"), [("exp", 0.5), ("relu", 100.0)])
+def test_networks_that_diverge_keep_finite_parameters(isa, dtype, activation, rate, batch_size):
+    X = np.linspace(-3, 3, 20)[:, None]
+    pop = fastbp.Population(5, [1, 4, 1], activation, "identity", dtype=dtype, seed=0)
+    history = pop.fit(X, np.sin(X), epochs=20, learning_rate=[1e-9, *[rate] * 4], batch_size=batch_size)
+    assert len(history.diverged) > 0 and 0 not in history.diverged
+    assert np.isfinite(pop.params).all()
+
+
+def test_an_update_whose_factors_are_not_finite_is_not_made(isa):
+    pop = fastbp.Population(1, [1, 2, 1], "relu", "identity", init=[[1e200, 1, 0, 0, 1, 1, 0]])
+    before = pop.params
+    with pytest.warns(RuntimeWarning):
+        pop.train_step([1e200], [0.0], 1e-3)
+    np.testing.assert_array_equal(pop.params, before)

@@ -96,10 +96,10 @@ def curve(values, what):
     values = values[np.linspace(0, len(values) - 1, min(len(values), MOST_POINTS)).round().astype(int)]
     low, high = values.min(), values.max()
     scale = "linear"
-    if high > 20 * low > 0:
+    if high / 20 > low > 0:
         values, low, high, scale = np.log10(values), log10(low), log10(high), "logarithmic"
     x = np.linspace(5, 315, len(values))
-    y = 75 - 70 * (values - low) / (high - low) if high > low else np.full(len(values), 40.0)
+    y = 75 - 70 * ((values - low) / (high - low)) if high > low else np.full(len(values), 40.0)
     points = " ".join(f"{a:.0f},{b:.1f}" for a, b in zip(x, y, strict=True))
     return svg(320, 95, f"{what} over the epochs", f'<polyline points="{points}"/>',
                label(160, 92, f"{what} over the epochs, {scale} scale"))

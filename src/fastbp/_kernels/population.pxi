@@ -464,7 +464,7 @@ cdef void update_group(const group* g, ptrdiff_t steps) noexcept nogil:
             v_store(w + i * VLEN, v_sub(v_load(w + i * VLEN), v_and(training, step)))
 
 
-cdef inline void online_step(const int wide, group* g, const real* inputs, const real* targets, vec* squares,
+cdef inline void online_step(const int wide, group* g, real* inputs, const real* targets, vec* squares,
                              vec* rates, vec* training) noexcept nogil:
     """Forward, back and update for one sample of each network of a bundle; see train_singly."""
     cdef const group_layer* layer
@@ -494,7 +494,10 @@ cdef inline void online_step(const int wide, group* g, const real* inputs, const
         multiply_by_slope(layer.activation, layer.net_inputs, layer.outputs, layer.deltas, layer.n_out * step)
         wide_squares(wide, layer.n_out, layer.deltas, sizes)
     if not wide_permit(wide, sizes, SAFE_UPDATE, training) or not g.all_training:
+        # All factors, since 0 times infinity is NaN. They are made anew for the next sample.
+        wide_mask(wide, g.layers[0].n_in, training, inputs)
         for l in range(g.n_layers):
+            wide_mask(wide, g.layers[l].n_out, training, g.layers[l].outputs)
             wide_mask(wide, g.layers[l].n_out, training, g.layers[l].deltas)
         g.all_training = False
     for l in range(g.n_layers):

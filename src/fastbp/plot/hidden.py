@@ -128,7 +128,8 @@ class HiddenSpaceDisplay:
         Raises
         ------
         ValueError, TypeError
-            If an argument has the wrong shape or length, or is out of range.
+            If an argument has the wrong shape or length, or is out of range; or the network has parameters or outputs
+            of the layer that are not finite.
 
         Examples
         --------
@@ -153,7 +154,11 @@ class HiddenSpaceDisplay:
             raise ValueError(f"dimensions must be at most {min(3, size)}, got {dimensions}")
         level, X = level_of(net, level), samples(net, X)
         labels = labels_of(T, len(X), net.n_outputs, level)
+        if not np.isfinite(net.params).all():
+            raise ValueError("net must have finite parameters, for its hidden space to be drawn")
         outputs, limits = net.layer_outputs(X)[layer - 1], None
+        if not np.isfinite(outputs).all():
+            raise ValueError(f"net must have finite outputs of layer {layer} for X, to be drawn")
         if dimensions == size:
             first = sum(net.layer_sizes[1:layer]) + 1   # numbered through the layers, as in docs/method.md
             names = [f"output of neuron {first + i}" for i in range(size)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # In units of the axes: layers stand ACROSS apart, neurons DOWN apart.
 ACROSS, DOWN, RADIUS = 2.8, 1.4, 0.38
 INCHES = 0.62   # of a unit, in a figure of our own
+MOST_LAYERS = 11    # of which a picture on paper or a screen is still legible
 
 
 class NetworkDisplay:
@@ -193,7 +194,8 @@ class NetworkDisplay:
             The number of a neuron whose error signal is explained: arrows come from the later neurons that it is the
             sum of, each with its term d_B w_{A,B}; the title has the sum.
         max_neurons : int, default 8
-            Of a wider layer the first neurons and the last are drawn, with dots for those left out.
+            Of a wider layer the first neurons and the last are drawn, with dots for those left out. Of more than eleven
+            layers the first and the last are drawn, and those about `neuron`, with dots between them.
         largest : float, optional
             The size of a weight that has the widest line; by default that of the largest.
 
@@ -287,12 +289,14 @@ class _Picture:
         self.display, self.neuron = display, neuron
         self.slots = [slots(size, max_neurons, neuron[1] if neuron and neuron[0] == l else None)
                       for l, size in enumerate(display.layer_sizes)]
-        rows = max(map(len, self.slots))
+        self.columns = columns_of(len(self.slots), neuron[0] if neuron else None)
+        rows = max(len(self.slots[l]) for l in self.columns)
+        last = max(self.columns.values())
         # Left, right, bottom and top.
-        self.box = (-0.9, ACROSS * (len(self.slots) - 1) + (0.9 if display.t is None else 1.6),
+        self.box = (-0.9, ACROSS * last + (0.9 if display.t is None else 1.6),
                     -DOWN * (rows - 1) / 2 - 1.3, DOWN * (rows - 1) / 2 + 1.5)
-        self.at = {(l, i): (ACROSS * l, DOWN * ((len(shown) - 1) / 2 - row))
-                   for l, shown in enumerate(self.slots) for row, i in enumerate(shown)}
+        self.at = {(l, i): (ACROSS * column, DOWN * ((len(self.slots[l]) - 1) / 2 - row))
+                   for l, column in self.columns.items() for row, i in enumerate(self.slots[l])}
 
     def draw(self, ax, largest):
         ax.set_axis_off()
@@ -301,6 +305,7 @@ class _Picture:
         self.ax, self.unit = ax, _style.points_per_unit(ax)
         self.around = [withStroke(linewidth=0.1 * self.unit, foreground=ax.get_facecolor())]
         self.heads()
+        self.gaps()
         self.lines(largest)
         if self.neuron is not None:
             self.way_back()
@@ -323,12 +328,22 @@ class _Picture:
 
     def heads(self):
         display, last = self.display, len(self.slots) - 1
-        for l, size in enumerate(display.layer_sizes):
+        for l, column in self.columns.items():
+            size = display.layer_sizes[l]
             what = "output" if l == last else "neuron"
             head = f"{size} input{'s' * (size > 1)}" if l == 0 else (
                 f"{size} {what}{'s' * (size > 1)}\n{_style.plain(display.activations[l - 1])}")
             y = max(self.at[l, i][1] for i in self.slots[l])
-            self.text(ACROSS * l, y + 0.78, head, 0.24, va="bottom", color=GREY, linespacing=1.1)
+            self.text(ACROSS * column, y + 0.78, head, 0.24, va="bottom", color=GREY, linespacing=1.1)
+
+    def gaps(self):
+        """Dots, and how many there are, in the place of layers left out."""
+        for before, after in pairwise(self.columns):
+            if after > before + 1:
+                x = ACROSS * (self.columns[before] + 1)
+                self.ax.plot(x + np.array([-0.22, 0, 0.22]), [0] * 3, linestyle="", marker="o",
+                             markersize=0.08 * self.unit, color=GREY, zorder=3)
+                self.text(x, 0.3, f"{after - before - 1} more\nlayers", 0.24, va="bottom", color=GREY, linespacing=1.1)
 
     def dots(self, x, y):
         self.ax.plot([x] * 3, y + np.array([-0.22, 0, 0.22]), linestyle="", marker="o", markersize=0.08 * self.unit,
@@ -374,6 +389,8 @@ class _Picture:
         for negative in (False, True):
             segments, widths = [], []
             for l, W in enumerate(weights):
+                if l not in self.columns or l + 1 not in self.columns:
+                    continue
                 for A in self.slots[l]:
                     for B in self.slots[l + 1]:
                         if A is not None and B is not None and (W[A, B] < 0) == negative:
@@ -402,6 +419,8 @@ class _Picture:
         largest = np.abs(terms).max()
         # The way of the later errors themselves, without numbers, where arrows can be told apart.
         for later in range(l + 1, len(display.weights)):
+            if later not in self.columns or later + 1 not in self.columns:
+                continue
             pairs = [*product(self.slots[later], self.slots[later + 1])]
             if len(pairs) <= 16:
                 for B, C in pairs:
@@ -435,6 +454,23 @@ class _Picture:
         self.ax.add_patch(FancyArrowPatch(
             *between(source, target, RADIUS + 0.05), arrowstyle="-|>", mutation_scale=0.36 * self.unit, color=color,
             linewidth=width * self.unit, linestyle=DASHES if dashed else "solid", shrinkA=0, shrinkB=0, zorder=3))
+
+
+def columns_of(count, wanted):
+    """The layers to show, inputs included, and the column of each; a column is left free where some are left out."""
+    if count <= MOST_LAYERS:
+        return {l: l for l in range(count)}
+    shown = {0, 1, 2, 3, count - 3, count - 2, count - 1}
+    if wanted is not None:      # with its error signal's origin
+        shown |= {wanted, min(wanted + 1, count - 1)}
+    # A single layer takes no more room than the dots in its place would.
+    shown |= {l for l in range(count) if l - 1 in shown and l + 1 in shown}
+    columns, column = {}, 0
+    for l in sorted(shown):
+        column += l > 0 and l - 1 not in shown
+        columns[l] = column
+        column += 1
+    return columns
 
 
 def slots(size, most, wanted):

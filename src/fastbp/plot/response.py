@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from fastbp._arrays import as_reals
+from fastbp._arrays import as_reals, labels
 from fastbp._checks import came, kind
 from fastbp.plot import _style
 from fastbp.plot._slice import Slice
@@ -81,7 +81,8 @@ class ResponseDisplay:
         X : array_like, shape (M, n_inputs), optional
             Samples to draw as points.
         T : array_like, shape (M,) or (M, n_outputs), optional
-            Their targets.
+            Their targets; of a network with several outputs also integer labels, which stand for 1 at the output that
+            they number, and for 0 at the others.
         features : int or sequence of one or two int, optional
             The columns of X that vary; by default all of one or two inputs.
         output : int, default 0
@@ -134,7 +135,10 @@ class ResponseDisplay:
         if T is not None:
             if X is None:
                 raise ValueError("T needs X, the inputs of the same samples; got T alone")
-            targets = column(as_reals(T, "T", net.dtype), "T", len(plane.X), net.n_outputs, output)
+            if net.n_outputs > 1 and np.ndim(T) == 1:
+                targets = (labels(T, "T", len(plane.X), net.n_outputs) == output).astype(net.dtype)
+            else:
+                targets = column(as_reals(T, "T", net.dtype), "T", len(plane.X), net.n_outputs, output)
 
         def ends(inputs):
             pair = interval(inputs)

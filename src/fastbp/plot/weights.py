@@ -157,7 +157,7 @@ class WeightsDisplay:
         ax = _style.axes(ax, figsize=(2.0 + 0.55 * columns, 1.0 + 0.4 * (rows + 1)) if few else (5.6, 4.2))
         below = max(1, round(rows / 25))    # how many rows high the biases are, to be seen
         shown = np.concatenate([self.W, np.tile(self.b, (below, 1))])
-        largest = np.abs(shown).max() or 1.0
+        largest = largest_of(shown)
         image = ax.imshow(shown, cmap=cmap, vmin=-largest, vmax=largest, aspect="auto", interpolation="nearest")
         ax.axhline(rows - 0.5, color=ax.get_facecolor(), linewidth=4)
         first, inputs = (1, "x") if self.layer == 1 else (self.first_neuron - rows, "a")
@@ -192,13 +192,18 @@ class WeightsDisplay:
         places = [(i // columns * (height + gap), i % columns * (width + gap)) for i in range(count)]
         for i, (top, left) in enumerate(places):
             sheet[top:top + height, left:left + width] = self.image(i)
-        largest = np.nanmax(np.abs(sheet)) or 1.0
+        largest = largest_of(sheet)
         ax = _style.axes(ax, figsize=(5.6, 0.5 + 4.3 * sheet.shape[0] / sheet.shape[1]))
         image = ax.imshow(sheet, cmap=cmap, vmin=-largest, vmax=largest, interpolation="nearest")
         ax.set_axis_off()
         ax.set_title(f"weights into neurons {self.first_neuron} to {self.first_neuron + count - 1}"
                      + f", of {size} in this layer" * (count < size), fontsize="medium")
         return image
+
+
+def largest_of(weights):
+    """What the ends of the colours stand for: the largest size of a weight; of a diverged layer, of a finite one."""
+    return np.abs(weights[np.isfinite(weights)]).max(initial=0.0) or 1.0
 
 
 def numbered(first, count):

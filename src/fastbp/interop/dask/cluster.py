@@ -115,7 +115,12 @@ def named_failures():
         yield
     except Exception as error:
         # By name, because the classes are in modules of Dask's that a program without a cluster never imports.
-        if isinstance(error, CancelledError) or type(error).__name__ == "CommClosedError":
+        cancelled = isinstance(error, CancelledError)
+        if cancelled and "connection" not in str(getattr(error, "reason", "")):
+            raise RuntimeError("Dask cancelled the work, because the client was closed or restarted, or data on the "
+                               "workers were released; the network is as it was before this pass over the samples "
+                               f"({type(error).__name__}: {error})") from error
+        if cancelled or type(error).__name__ == "CommClosedError":
             raise ConnectionError("the connection to Dask's scheduler was lost; the network is as it was before this "
                                   f"pass over the samples ({type(error).__name__}: {error})") from error
         if type(error).__name__ == "KilledWorker":

@@ -50,7 +50,7 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
     sample_weight : dask array or Series, shape (M,), optional
         A factor for each sample's error, not negative. Validation errors are not weighted.
     validation_data : tuple (X, T), optional
-        Of whatever X and T may be.
+        Of whatever X and T may be. They are read once before training begins, to see that they are finite.
     block_rows : int, optional
         Rows in a block. By default as many as take 32 MiB in the network's dtype. A task costs Dask some milliseconds,
         so a block should take a second; each thread of a worker needs memory for two blocks.
@@ -109,7 +109,7 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
     levels = cluster.common_levels()
     run.source = (AllAtOnce if isinstance(run.optimizer, WholeBatch) else Source)(run, blocks, levels)
     if held is not None:
-        run.validate_with(Summing(net, held, levels))
+        run.validate_with(checked_sums(net, held, levels))
     if checkpoint is not None or saved is not None:
         run.identify()
     if saved is not None:
@@ -126,6 +126,16 @@ def validation_blocks(net, data, block_rows):
         return Blocks(net, X, T, None, block_rows)
     except (TypeError, ValueError) as error:
         raise type(error)(f"validation_data: {error}") from None
+
+
+def checked_sums(net, blocks, levels):
+    """The sums over the validation data, which are read for it once, because an error must come before training."""
+    sums = Summing(net, blocks, levels)
+    try:
+        sums(net.params, "finite")
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"validation_data: {error}") from None
+    return sums
 
 
 class BlockRun(Run):

@@ -7,6 +7,7 @@ import dask
 import dask.array as da
 import numpy as np
 
+from fastbp._arrays import refuse_masked
 from fastbp._checks import kind
 from fastbp.interop.dask.rows import columns_of, is_frame, shape
 from fastbp.network import Network
@@ -31,7 +32,7 @@ def predict(net, X):
     Raises
     ------
     ValueError, TypeError
-        If X has another number of columns, or does not hold real numbers.
+        If X has another number of columns, or does not hold real numbers; in `compute`, if it holds masked values.
 
     Examples
     --------
@@ -50,7 +51,7 @@ def predict(net, X):
         got = f"{X.shape[1]} columns" if frame and X.ndim == 2 else f"the shape {shape(X)}" if not frame else "a Series"
         raise ValueError(f"X must have the shape (M, {net.n_inputs}), got {got}")
     for column, dtype in columns_of(X) if frame else [(None, X.dtype)]:
-        if getattr(dtype, "kind", "O") not in "fiub":
+        if getattr(dtype, "kind", "O") not in "fiub" or not isinstance(dtype, np.dtype):
             of_column = "" if column is None else f" in column {column!r}"
             raise TypeError(f"X must hold real numbers, got {dtype}{of_column}")
     # A copy without the loss, which predictions do not need and other processes may not know.
@@ -65,6 +66,7 @@ def predict(net, X):
 
 
 def outputs_of_block(x, network):
+    refuse_masked(x, "X")
     return network.predict(np.asarray(x))
 
 

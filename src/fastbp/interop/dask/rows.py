@@ -8,7 +8,7 @@ import dask
 import dask.array as da
 import numpy as np
 
-from fastbp._arrays import is_map
+from fastbp._arrays import is_map, refuse_masked
 from fastbp._checks import kind, positive_integer
 from fastbp.interop.dask import cluster
 from fastbp.training.checkpoint import checksum
@@ -57,6 +57,8 @@ class Blocks:
             raise ValueError("X must hold at least one sample, got none")
         if t.shape[0] != self.m:
             raise ValueError(f"T must have a row for each of the {self.m} samples of X, got {t.shape[0]}")
+        # What persist() left with the workers stays there only as long as somebody holds its arrays.
+        self.given = [x, t]
         self.x, self.t, self.weights = self.cut(x), self.cut(t), None
         if sample_weight is not None:
             if callable(net.loss):
@@ -66,6 +68,7 @@ class Blocks:
             demand_known("sample_weight", weights)
             if weights.shape != (self.m,):
                 raise ValueError(f"sample_weight must have the shape ({self.m},), got {weights.shape}")
+            self.given.append(weights)
             self.weights = self.cut(weights)
 
     def cut(self, array):
@@ -107,8 +110,6 @@ def optimize(*sets):
     """
     optimized = iter(dask.optimize(*(array for blocks in sets for array in blocks.arrays)))
     for blocks in sets:
-        # An optimised graph names the results that persist() left with the workers, but only this keeps them there.
-        blocks.kept = blocks.arrays
         blocks.x, blocks.t = next(optimized), next(optimized)
         blocks.weights = None if blocks.weights is None else next(optimized)
 
@@ -119,6 +120,7 @@ def checksum_of_block(block):
 
 def as_array(name, values, rows):
     """A Dask array of what a user passed, in one or two dimensions."""
+    refuse_masked(values, name)
     if isinstance(values, da.Array):
         array = values
     elif is_frame(values):
@@ -173,7 +175,7 @@ def from_map(name, values, rows):
                         + ("of no file" if path is None else 'with mode "c", whose changes no worker would see'))
     offset = root.offset + values.__array_interface__["data"][0] - root.__array_interface__["data"][0]
     starts = range(0, values.shape[0], rows)
-    chunks = tuple(min(rows, values.shape[0] - start) for start in starts)
+    chunks = tuple(min(rows, values.shape[0] - start) for start in starts) or (0,)
     return da.map_blocks(read_map, os.fsdecode(path), values.dtype, offset, values.strides, values.shape, rows,
                          chunks=(chunks, *((n,) for n in values.shape[1:])), dtype=values.dtype,
                          meta=np.empty((0,) * values.ndim, values.dtype))
@@ -182,8 +184,12 @@ def from_map(name, values, rows):
 def read_map(path, dtype, offset, strides, shape, rows, block_id):
     """One block of a memory map; it is mapped anew, so that its pages are given back after the block."""
     start = block_id[0] * rows
-    file = np.memmap(path, np.uint8, "r")
-    return np.ndarray((min(rows, shape[0] - start), *shape[1:]), dtype, file, offset + start * strides[0], strides)
+    try:
+        file = np.memmap(path, np.uint8, "r")
+        return np.ndarray((min(rows, shape[0] - start), *shape[1:]), dtype, file, offset + start * strides[0], strides)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: the file is too short for the rows from {start} on of its memory map ({error})"
+                         ) from None
 
 
 def demand_known(name, array):

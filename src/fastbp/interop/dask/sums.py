@@ -13,6 +13,7 @@ import dask
 import dask.array as da
 import numpy as np
 
+from fastbp._arrays import refuse_masked
 from fastbp._core import NormalEquations
 from fastbp._version import __version__
 from fastbp.divergence import place_of_nonfinite
@@ -54,7 +55,10 @@ class Summing:
         self.job = dask.delayed(job, name=f"fastbp-job-{uuid4().hex}", traverse=False)
 
     def __call__(self, params, array=None):
-        """The `Sums` for these parameters, with the named array: "gradient", "equations" or none."""
+        """The `Sums` for these parameters, with the named array: "gradient", "equations" or none.
+
+        With "finite" there is none, either, but each number of the samples is looked at.
+        """
         name, n = uuid4().hex, len(self.blocks)
         # A task of its own, which the scheduler can run again where the worker that held its result has died; what is
         # scattered would be lost.
@@ -71,6 +75,11 @@ def of_a_block(x, t, weights=None, *, job, params, array, block_id):
     cluster.demand_likeness(job.version, job.machine, job.levels)
     net = Network(**job.network, init=params)
     start = block_id[0] * job.rows
+    try:
+        for name, block in (("X", x), ("T", t), ("sample_weight", weights)):
+            refuse_masked(block, name)
+    except ValueError as error:
+        raise ValueError(f"{error} (in the block of rows from {start} on)") from None
     x, t = np.asarray(x), np.asarray(t)
     t = t[:, 0] if job.labels else t
     weights = None if weights is None else np.asarray(weights)[:, 0]
@@ -78,6 +87,8 @@ def of_a_block(x, t, weights=None, *, job, params, array, block_id):
         sums = sums_of(net, x, t, weights, array)
     except (TypeError, ValueError) as error:
         raise about_rows(error, net.dtype, start, {"X": x, "T": t, "sample_weight": weights}) from None
+    if array == "finite":
+        demand_finite(net.dtype, start, {"X": x, "T": t})
     return boxed(sums, (1,))
 
 
@@ -104,14 +115,22 @@ def equations_of(net, samples):
 
 def about_rows(error, dtype, start, arrays):
     """The error of a block as one that names the user's own row."""
+    try:
+        demand_finite(dtype, start, arrays)
+    except ValueError as named:
+        return named
+    return type(error)(f"{error} (in the block of rows from {start} on)")
+
+
+def demand_finite(dtype, start, arrays):
+    """A ValueError that names the first number of a block that is not finite, by the user's own row."""
     for name, array in arrays.items():
         with np.errstate(over="ignore"):
             where = None if array is None else place_of_nonfinite(np.asarray(array, dtype))
         if where is not None:
             column = f", column {where[1]}" if len(where) > 1 else ""
-            return ValueError(f"{name} must be finite, got {array[where]} in row {start + where[0]}{column} "
-                              f"(as {dtype})")
-    return type(error)(f"{error} (in the block of rows from {start} on)")
+            raise ValueError(f"{name} must be finite, got {array[where]} in row {start + where[0]}{column} "
+                             f"(as {dtype})")
 
 
 def as_it_is(block, axis, keepdims):

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from fastbp import io
-from fastbp._checks import check_flag, kind, one_of
+from fastbp._checks import came, check_flag, kind, one_of
 from fastbp.divergence import DivergenceError
 from fastbp.interop.dask import cluster
-from fastbp.training.checkpoint import described
 
 BACKENDS = "dask", "loky", "threading"
 
@@ -34,7 +33,8 @@ def map_networks(train, cases, *data, directory=None, backend=None, n_jobs=-1, v
         What all cases have in common, sent to each process once.
     directory : str or os.PathLike, optional
         Where to keep the results, one file for each case as it ends; made if it is not there. If the program is killed
-        and called again, the cases with a file are not trained again. It is for one `train` and one set of data.
+        and called again, the cases with a file are not trained again. It is for one `train` and one set of data. Each
+        case must differ from the others in its numbers and strings, or in objects that pickle can tell apart.
     backend : {"dask", "loky", "threading"}, optional
         joblib's. By default "dask" if there is a ``distributed.Client``, else "loky".
     n_jobs : int, default -1
@@ -52,7 +52,8 @@ def map_networks(train, cases, *data, directory=None, backend=None, n_jobs=-1, v
     Raises
     ------
     ValueError, TypeError
-        If an argument is wrong, or a result is not what JSON can hold.
+        If an argument is wrong, or a result is not what JSON can hold; with `directory` also if two cases are alike, or
+        pickle does not take an object of a case, as a lambda, by which it could be known again.
     OSError
         If the directory cannot be written to.
     FormatError
@@ -81,7 +82,9 @@ def map_networks(train, cases, *data, directory=None, backend=None, n_jobs=-1, v
     check_flag("verbose", verbose)
     if backend is None:
         backend = "loky" if cluster.current() is None else "dask"
-    cases = {key_of(case): case for case in combinations(cases)}
+    cases = combinations(cases)
+    # Without files each case is known by its place, so that cases may be alike.
+    cases = dict(enumerate(cases)) if directory is None else keyed(cases, joblib.hash)
     results = {} if directory is None else read(directory, cases)
     missing = [(key, case) for key, case in cases.items() if key not in results]
     with joblib.parallel_config(one_of("backend", backend, BACKENDS), n_jobs=n_jobs):
@@ -106,14 +109,26 @@ def combinations(cases):
                         f"{kind(cases)}") from None
 
 
-def key_of(case):
-    """What tells one case from another, in this process and in another."""
-    return json.dumps(case, sort_keys=True, default=plain)
+def keyed(cases, checksum):
+    """The cases by what tells each from the others, in this process and in another."""
+    def plain(value):
+        """What json cannot write by itself: NumPy's numbers and arrays as they are, other objects by a checksum."""
+        if isinstance(value, (np.generic, np.ndarray)):
+            return value.tolist()
+        try:
+            return {type(value).__qualname__: checksum(value)}
+        except Exception as error:      # an object's own methods may raise anything
+            raise TypeError(f"cases must hold numbers, strings and objects that pickle takes, if there is a directory, "
+                            f"got {came(value)} ({error})") from None
 
-
-def plain(value):
-    """What json cannot write by itself: NumPy's numbers and arrays as they are, other objects by their repr."""
-    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else described(value)
+    known = {}
+    for case in cases:
+        key = json.dumps(case, sort_keys=True, default=plain)
+        if key in known:
+            raise ValueError("cases must differ from each other, if there is a directory with a file for each, got "
+                             f"{known[key]} and {case}")
+        known[key] = case
+    return known
 
 
 def of_a_case(key, train, case, *data):
