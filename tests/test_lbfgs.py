@@ -97,6 +97,34 @@ def test_an_interruption_keeps_the_last_iteration(monkeypatch):
     np.testing.assert_array_equal(net.params, twin.params)
 
 
+def test_the_network_never_has_parameters_that_are_only_tried(monkeypatch):
+    """Other threads predict with it meanwhile."""
+    net, X, T = problem()
+    accepted, tried, loss = [net.params], [], fastbp.Network._loss_of
+
+    def watched(self, *arguments):
+        tried.append(self.params)
+        np.testing.assert_array_equal(net.params, accepted[-1])
+        return loss(self, *arguments)
+
+    monkeypatch.setattr(fastbp.Network, "_loss_of", watched)
+    history = net.fit(X, T, epochs=30, optimizer="lbfgs",
+                      callbacks=lambda state: accepted.append(state.network.params))
+    assert len(tried) > len(history) + 1        # some were refused
+
+
+def test_parameters_from_a_callback_last_until_the_next_iteration():
+    net, X, T = problem()
+    twin = net.copy()
+
+    def change(state):
+        state.network.params = np.full(net.n_params, 0.1)
+
+    history = net.fit(X, T, epochs=5, optimizer="lbfgs", callbacks=change)
+    np.testing.assert_array_equal(history.error, twin.fit(X, T, epochs=5, optimizer="lbfgs").error)
+    np.testing.assert_array_equal(net.params, np.full(net.n_params, 0.1, net.dtype))
+
+
 @pytest.mark.parametrize(("options", "message"), [
     ({"batch_size": 8}, "batch_size must be left out with LBFGS"), ({"learning_rate": 1.0}, "learning_rate must be"),
     ({"schedule": "step"}, "schedule cannot"), ({"dropout": 0.5}, "dropout cannot"),

@@ -284,6 +284,62 @@ def test_an_object_goes_on(dtype):
         "bayesian=False)")
 
 
+@pytest.mark.parametrize("bayesian", [False, True])
+def test_the_network_never_has_a_step_that_is_only_tried(monkeypatch, bayesian):
+    """Other threads predict with it meanwhile."""
+    net, X, T = network()
+    accepted, tried, loss = [net.params], [], fastbp.Network._loss_of
+
+    def watched(self, *arguments):
+        tried.append(self.params)
+        np.testing.assert_array_equal(net.params, accepted[-1])
+        return loss(self, *arguments)
+
+    monkeypatch.setattr(fastbp.Network, "_loss_of", watched)
+    history = net.fit(X, T, epochs=30, optimizer=LevenbergMarquardt(mu=1e-12, bayesian=bayesian),
+                      callbacks=lambda state: accepted.append(state.network.params))
+    assert len(tried) > len(history) + 1        # some were refused
+
+
+@pytest.mark.parametrize(("first", "then"), [(True, False), (False, True)])
+def test_bayesian_may_be_changed_between_trainings(first, then):
+    net, X, T = network()
+    method = LevenbergMarquardt(bayesian=first)
+    net.fit(X, T, epochs=3, optimizer=method)
+    twin, mu = net.copy(), method._learnt[0]
+    method.bayesian = then
+    history = net.fit(X, T, epochs=3, optimizer=method)
+    expected = twin.fit(X, T, epochs=3, optimizer=LevenbergMarquardt(mu, bayesian=then))
+    np.testing.assert_array_equal(net.params, twin.params)
+    np.testing.assert_array_equal(history.mu, expected.mu)
+    assert history.alpha.size == (3 if then else 0)
+
+
+def test_bayesian_that_a_callback_changes_counts_from_the_next_training():
+    net, X, T = network()
+    twin = net.copy()
+
+    def change(state):
+        state.optimizer.bayesian = False
+
+    history = net.fit(X, T, epochs=3, optimizer=LevenbergMarquardt(bayesian=True), callbacks=change)
+    twin.fit(X, T, epochs=3, optimizer=LevenbergMarquardt(bayesian=True))
+    assert history.alpha.size == 3
+    np.testing.assert_array_equal(net.params, twin.params)
+
+
+@pytest.mark.parametrize("options", [
+    {"mu": 1e-25, "min_gradient": 1e6}, {"mu": 1e-25}, {"mu": 1e-25, "mu_max": 1e-24}, {"mu": 1e-21, "mu_max": 1e-21},
+    {"mu": 1e-25, "bayesian": True},
+])
+def test_a_checkpoint_after_a_tiny_mu_can_be_resumed(tmp_path, options):
+    net, X, T = network()
+    history = net.fit(X, T, epochs=3, optimizer=LevenbergMarquardt(**options), checkpoint=tmp_path / "c")
+    assert (history.mu <= options.get("mu_max", 1e10)).all()
+    resumed = network()[0].fit(X, T, epochs=4, optimizer=LevenbergMarquardt(**options), resume=tmp_path / "c")
+    np.testing.assert_array_equal(resumed.mu[:len(history)], history.mu)
+
+
 # ---------------------------------------------------------------- difficult data
 
 def check_it_learns(net, X, T, epochs=30, **options):
@@ -430,6 +486,37 @@ def test_the_evidence_finds_the_noise(isa, rng, reduction):
     assert gamma / (w @ w) == pytest.approx(alpha, rel=1e-2)
     assert (80 - gamma) / np.sum(e * e) == pytest.approx(beta, rel=1e-2)
     assert history.error[-1] == pytest.approx(net.error(X, T))
+
+
+@pytest.mark.parametrize("unit", [1e-4, 0.01, 100.0])
+def test_the_evidence_in_another_unit_of_the_targets(rng, unit):
+    X, T = sine(80)
+    noisy = T + rng.normal(0, 0.2, T.shape)
+    net = fastbp.Network([1, 15, 1], "tanh", "identity", seed=1)
+    history = net.fit(X, unit * noisy, epochs=150, optimizer=LevenbergMarquardt(bayesian=True))
+    assert history.beta[0] == pytest.approx(80 / np.sum((unit * noisy)**2))
+    assert history.beta[-1]**-0.5 == pytest.approx(0.2 * unit, rel=0.2)
+    assert 4 < history.effective_parameters[-1] < 15
+    assert net.rms(X, unit * T) < 0.1 * unit
+
+
+def test_targets_of_0_have_no_size():
+    net, X, T = network()
+    history = net.fit(X, 0 * T, epochs=3, optimizer=LevenbergMarquardt(bayesian=True))
+    assert history.beta[0] == 1.0
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+def test_samples_of_weight_0_are_none(rng, reduction):
+    net, X, T = network((1, 6, 1), reduction=reduction, m=40)
+    twin, w = net.copy(), rng.permutation(np.repeat([0.0, 1.0, 2.0], [10, 20, 10]))
+    here = w > 0
+    history = net.fit(X, T, epochs=30, sample_weight=w, optimizer=LevenbergMarquardt(bayesian=True))
+    expected = twin.fit(X[here], T[here], epochs=30, sample_weight=w[here],
+                        optimizer=LevenbergMarquardt(bayesian=True))
+    for name in ("alpha", "beta", "effective_parameters"):
+        np.testing.assert_allclose(getattr(history, name), getattr(expected, name), rtol=1e-4)
+    np.testing.assert_allclose(net.params, twin.params, rtol=1e-4, atol=1e-6)
 
 
 def test_a_plain_line_takes_few_parameters(rng):

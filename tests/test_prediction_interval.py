@@ -100,8 +100,7 @@ def test_what_is_refused():
     (0.0, ValueError, r"X_new must have the shape .* got \(\)"),
     ([[np.nan]], ValueError, r"X_new must be finite, got nan at index \(0, 0\)"),
     # In a later block of rows: the index is that of the whole.
-    (np.where(np.arange(60_000) == 59_990, np.inf, 0.0)[:, None], ValueError,
-     r"X_new .* got inf at index \(59990, 0\)"),
+    (np.where(np.arange(60_000) == 59_990, np.inf, 0)[:, None], ValueError, r"X_new .* got inf at index \(59990, 0\)"),
     ([["a"]], TypeError, "X_new must hold real numbers"),
 ])
 def test_new_inputs_that_are_refused(X_new, error, message):

@@ -8,7 +8,7 @@ python=${PYTHON:-python}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 unset PYTHONPATH FASTBP_ISA FASTBP_DEBUG FASTBP_SANITIZE
-limit=960000    # bytes; docs/wheels.md says what takes them, and why it is not 400000
+limit=970000    # bytes; docs/wheels.md says what takes them, and why it is not 400000
 
 mkdir "$work/tree"
 tar -C "$tree" --exclude .git --exclude build --exclude '*.so' --exclude '*.egg-info' -c . | tar -C "$work/tree" -x

@@ -46,30 +46,27 @@ class Search:
     def run(self, follow):
         """Iterate until follow(E, sum of squares), called after each iteration, gives a reason to stop, or SciPy does.
 
-        Returns the reason. However it ends, the network has the parameters of the last iteration.
+        Returns the reason. However it ends, the network has the parameters of the last iteration, or those that a
+        callback has given it after that; SciPy goes on from its own.
         """
         from scipy import optimize
 
         net = self.net
-        accepted = start = net.params
+        start = net.params
         gradient = np.empty(net.n_params, net.dtype)
         measured = {}
 
         def loss(params):
-            net.params = params
             measured["params"] = params.copy()
-            measured["loss"] = self.source.loss(gradient)
+            measured["loss"] = self.source.loss(params, gradient)
             return measured["loss"][0], gradient.astype(np.float64)
 
         def after_iteration(params):
-            nonlocal accepted
             if not np.array_equal(params, measured["params"]):
                 loss(params)
-            accepted = net.params
+            net.params = params     # not before, because other threads may predict meanwhile
             self.optimizer.steps += 1
             reason = follow(*measured["loss"])
-            if not np.array_equal(accepted, net.params):
-                accepted = net.params       # a callback has changed it, which SciPy does not see
             if reason is not None:
                 raise Enough(reason)
 
@@ -84,8 +81,6 @@ class Search:
                          "ftol": np.finfo(net.dtype).eps})
         except Enough as enough:
             return enough.args[0]
-        finally:
-            net.params = accepted
         return "min_gradient" if np.abs(result.jac).max() <= MIN_GRADIENT else "no_progress"
 
 

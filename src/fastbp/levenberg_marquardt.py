@@ -23,7 +23,7 @@ MATRICES = 4
 LEAST = 1e-20       # mu falls no further: it must be able to rise again
 ALMOST_ZERO = 1e-200    # sums below it are no divisors
 SAID = "Levenberg-Marquardt", "optimizer='lbfgs' or 'adam' needs none of it"
-FIRST_ALPHA = 0.01  # beside a beta of 1: targets should be of size 1
+FIRST_ALPHA = 0.01  # beside a beta of 1 for targets of size 1
 
 
 class LevenbergMarquardt(WholeBatch):
@@ -31,8 +31,9 @@ class LevenbergMarquardt(WholeBatch):
 
     J has the derivatives of the residuals e = y - t with respect to the parameters w, for all samples and outputs. It
     is for small networks and the squared error, where it often needs a hundredth of the epochs of other methods and
-    reaches errors near the rounding. An epoch is a step that makes E smaller; it takes some ``n_params**2 / 2``
-    multiplications for each sample and output, and memory for four matrices of n_params**2 float64.
+    reaches errors near the rounding. An epoch is a step that makes E smaller; where training stops because there is
+    none, or because the gradient is almost 0, the last epoch has changed nothing. An epoch takes some
+    ``n_params**2 / 2`` multiplications for each sample and output, and memory for four matrices of n_params**2 float64.
 
     Parameters
     ----------
@@ -45,12 +46,14 @@ class LevenbergMarquardt(WholeBatch):
     mu_max : float, default 1e10
         Training stops if mu would have to be larger: then no step makes E smaller.
     min_gradient : float, default 1e-7
-        Training stops if the Euclidean norm of the gradient is not above this; at least 0.
+        Training stops if the Euclidean norm of the gradient, of beta E_D + alpha E_W where `bayesian`, is not above
+        this; at least 0. It is an absolute number: let targets be of about size 1, or make it smaller.
     bayesian : bool, default False
         Bayesian regularisation (MacKay 1992; Foresee and Hagan 1997): the steps make ``beta E_D + alpha E_W`` smaller,
         where E_D is half the sum of squared residuals and E_W half the sum of all squared parameters. alpha and beta
-        begin with 0.01 and 1, and become those of largest evidence whenever the steps have settled. The network then
-        does not overfit, so it needs no validation data. E and `desired_error` do not include alpha E_W.
+        begin with 0.01 and one over the mean square of the targets, and become those of largest evidence whenever the
+        steps have settled. The network then does not overfit, so it needs no validation data. E and `desired_error` do
+        not include alpha E_W. Samples of weight 0 do not count.
 
     Attributes
     ----------
@@ -70,7 +73,8 @@ class LevenbergMarquardt(WholeBatch):
     Where the parameters are float32, J is float32 too, but its products are added up in float64, and the steps are
     solved for in float64. Products in float32 would lose the small singular values of J, and mu could not fall.
 
-    An object that is used again begins with the mu (and alpha and beta) that it had; `reset` forgets them.
+    An object that is used again begins with the mu (and alpha and beta) that it had; `reset` forgets them. A change of
+    `bayesian` takes effect when the next training begins.
 
     Examples
     --------
@@ -130,9 +134,9 @@ class Descent:
         self.optimizer, self.net, self.source = optimizer, source.net, source
         self.bayesian = optimizer.bayesian      # as the History's columns have it, whatever a callback does
         self.measured = None        # the parameters and what loss() gave for them
-        self.residuals = source.terms
+        self.residuals = source.counted * self.net.n_outputs
         # What E has been divided by, and the terms that are summed here.
-        self.divisor = source.size if self.net.reduction == "mean" else 1
+        self.divisor = source.counted if self.net.reduction == "mean" else 1
         self.scale = 1.0 if self.bayesian else 1 / self.divisor
         n = self.net.n_params
         demand_memory(n, *SAID)
@@ -159,24 +163,20 @@ class Descent:
         optimizer._learnt = mu, *regularisation
         if sqrt(gradient @ gradient) <= optimizer.min_gradient:
             return error, squares, "min_gradient"
-        before, accepted = self.objective(error, w, alpha, beta), False
-        try:
-            while mu <= optimizer.mu_max:
-                move = self.solve(gradient, beta, alpha + mu)
-                if move is not None:
-                    net.params = w - move
-                    params = net.params
-                    error_after, squares_after = self.measure(params)
-                    if self.objective(error_after, params, alpha, beta) < before:
-                        accepted = True
-                        break
-                mu *= optimizer.mu_increase
-        finally:
-            if not accepted:
-                net.params = w
-        if not accepted:
+        before = self.objective(error, w, alpha, beta)
+        while mu <= optimizer.mu_max:
+            move = self.solve(gradient, beta, alpha + mu)
+            if move is not None:
+                with np.errstate(over="ignore"):
+                    params = (w - move).astype(net.dtype)
+                error_after, squares_after = self.measure(params)
+                if self.objective(error_after, params, alpha, beta) < before:
+                    break
+            mu *= optimizer.mu_increase
+        else:
             optimizer._learnt = optimizer.mu_max, *regularisation
             return error, squares, "no_progress"
+        net.params = params
         optimizer._learnt = max(mu * optimizer.mu_decrease, min(mu, LEAST)), *regularisation
         optimizer.steps += 1
         return error_after, squares_after, None
@@ -188,7 +188,7 @@ class Descent:
         return self.measured[1]
 
     def measure(self, params):
-        result = self.source.loss()
+        result = self.source.loss(params)
         self.measured = params, result
         return result
 
@@ -219,7 +219,8 @@ class Descent:
         """
         n = self.residuals
         if not regularisation:
-            return FIRST_ALPHA, 1.0, float(len(w))
+            size = self.source.squares_of_targets()
+            return FIRST_ALPHA, n / size if size > ALMOST_ZERO else 1.0, float(len(w))
         alpha, beta, gamma = regularisation
         gradient = beta * self.slopes + alpha * w
         move = self.solve(gradient, beta, alpha)

@@ -68,14 +68,26 @@ class AllAtOnce(Arrays):
     """
 
     def __init__(self, net, samples, optimizer, rows, threads):
+        self.counted = samples.m if samples.weights is None else int(np.count_nonzero(samples.weights))
+        if self.counted < samples.m and net.reduction == "mean":
+            # Samples of weight 0 are none, and the weights of the others must have a mean of 1.
+            samples = net._samples(samples.x, samples.t, samples.weights * (self.counted / samples.m), False)
         super().__init__(net, samples, "full", optimizer, None, None, rows)
         self.threads = threads
+        self.trial = net.copy()     # for what is only tried: other threads must not predict with it
         self.steps = optimizer._begin(self)
         self.loop = getattr(self.steps, "run", None)
 
-    def loss(self, gradient=None):
-        """E and the sum of squares for the network's parameters; dE/dparams into `gradient` if it is given."""
-        return self.net._loss_of(self.samples, gradient, self.threads)
+    def loss(self, params, gradient=None):
+        """E and the sum of squares for these parameters; dE/dparams into `gradient` if it is given."""
+        self.trial.params = params
+        return self.trial._loss_of(self.samples, gradient, self.threads)
+
+    def squares_of_targets(self):
+        """Their sum, weighted."""
+        t, weights = self.samples.t, self.samples.weights
+        weights = np.broadcast_to(t.dtype.type(1), len(t)) if weights is None else weights
+        return float(np.einsum("i,ij,ij->", weights, t.reshape(len(t), -1), t.reshape(len(t), -1), dtype=np.float64))
 
     def equations(self):
         """A function that gives J^T J, its lower half, J^T e, and the weighted sum of squares."""

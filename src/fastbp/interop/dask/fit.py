@@ -174,7 +174,7 @@ class Source:
     def train(self, epoch, threads):
         """One update: (E, sum of squares)."""
         gradient = np.empty(self.net.n_params, self.net.dtype)
-        error, squares = self.loss(gradient)
+        error, squares = self.loss(self.net.params, gradient)
         if not (np.isfinite(error) and self.optimizer._step(self.net, gradient, self.size)):
             x, t, size = self.of_an_update()
             rate = self.optimizer.learning_rate
@@ -183,17 +183,17 @@ class Source:
             raise divergence.of_an_update(self.net, epoch, 0, {"X": x, "T": t}, rate, size, self.optimizer.descends)
         return error, squares
 
-    def loss(self, gradient=None):
-        """E and the sum of squares for the network's parameters; dE/dparams into `gradient` if it is given."""
-        sums = self.total(None if gradient is None else "gradient")
+    def loss(self, params, gradient=None):
+        """E and the sum of squares for these parameters; dE/dparams into `gradient` if it is given."""
+        sums = self.total(params, None if gradient is None else "gradient")
         divisor = sums.weight if self.net.reduction == "mean" else 1
         if gradient is not None:
             np.divide(sums.array, self.net.dtype.type(divisor), out=gradient)
         return sums.error / divisor, sums.squares
 
-    def total(self, array):
+    def total(self, params, array):
         """The sums over all blocks."""
-        sums = self.sums(self.net.params, array)
+        sums = self.sums(params, array)
         if sums.weight == 0:
             raise ValueError("sample_weight must hold at least one positive number")
         return sums
@@ -211,6 +211,8 @@ class AllAtOnce(Source):
 
     def __init__(self, run, blocks, levels):
         super().__init__(run, blocks, levels)
+        # Samples of weight 0 are none.
+        self.counted = blocks.m if blocks.weights is None else int(cluster.compute((blocks.weights != 0).sum())[0])
         self.steps = run.optimizer._begin(self)
         self.loop = getattr(self.steps, "run", None)
 
@@ -219,15 +221,23 @@ class AllAtOnce(Source):
         error, squares, self.finished = self.steps.step(epoch)
         return error, squares
 
+    def squares_of_targets(self):
+        """Their sum, weighted."""
+        t, weights = self.blocks.t.astype(np.float64), self.blocks.weights
+        if weights is None:
+            return float(cluster.compute((t * t).sum())[0])
+        squares, weight = cluster.compute((weights * t * t).sum(), weights.sum(dtype=np.float64))
+        return float(squares) * (self.counted / float(weight) if self.net.reduction == "mean" else 1)
+
     def equations(self):
         """A function that gives J^T J, its lower half, J^T e, and the weighted sum of squares."""
         n = self.net.n_params
         matrix, lower = np.zeros((n, n)), np.tri(n, dtype=bool)
 
         def add_up():
-            sums = self.total("equations")
+            sums = self.total(self.net.params, "equations")
             # For a mean, weights count as if their own mean were 1.
-            values = sums.array * (self.size / sums.weight if self.net.reduction == "mean" else 1)
+            values = sums.array * (self.counted / sums.weight if self.net.reduction == "mean" else 1)
             matrix[lower] = values[:-n - 1]
             return matrix, values[-n - 1:-1], float(values[-1])
         return add_up
