@@ -273,8 +273,8 @@ def test_wide_layers_are_abbreviated_and_nothing_is_lost(neuron, rng):
     assert sum(values) == pytest.approx(net.backprop(x, 3).error_signals[0][neuron - 1], rel=0.05)
 
 
-@pytest.mark.parametrize(("neuron", "left_out"), [(None, [94]), (1, [94]), (50, [46, 46]), (4, [92]), (5, [91]),
-                                                  (100, [94])])
+@pytest.mark.parametrize(("neuron", "left_out"), [
+    (None, [94]), (1, [94]), (50, [46, 46]), (4, [92]), (5, [91]), (100, [94])])
 def test_many_layers_are_abbreviated(neuron, left_out):
     net = fastbp.Network([1] * 101, "identity", seed=0)
     display = NetworkDisplay.from_network(net, [1.0], [0.0]).plot(neuron=neuron)

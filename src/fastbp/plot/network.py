@@ -216,7 +216,8 @@ class NetworkDisplay:
             self._need_trace("neuron")
             where = self.place(neuron)
         picture = _Picture(self, where, max_neurons)
-        ax = _style.axes(ax, figsize=self.size(max_neurons, titles=neuron is not None))
+        width, height = picture.size
+        ax = _style.axes(ax, figsize=(width, height + 0.3 * (neuron is not None)))
         picture.draw(ax, largest)
         self.ax_, self.figure_ = ax, ax.figure
         return self

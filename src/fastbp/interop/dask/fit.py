@@ -69,8 +69,8 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
         As in `Network.fit`.
     RuntimeError
         If a worker has no fastbp or another version of it, or processors are of different kinds, or workers died of a
-        block. Where workers only have different instruction sets, there is a warning, and all use the best that all
-        have, from then on.
+        block, or the client was closed. Where workers only have different instruction sets, there is a warning, and all
+        use the best that all have, from then on.
     MemoryError
         If no worker may use as much memory as a block takes.
     ConnectionError
