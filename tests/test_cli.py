@@ -500,3 +500,35 @@ def test_names_do_not_move_the_cursor(tmp_path, capsys):
     table = write_table(tmp_path / "table.csv", ["x\x1b[2J", "y"], [[i, i] for i in range(20)])
     train(capsys, table, "y", tmp_path / "model", *FAST)
     assert "\x1b" not in run(capsys, "info", tmp_path / "model")
+
+
+def test_labels_with_ends_of_lines(tmp_path, capsys):
+    rows = [[i, "two\nlines" if i > 50 else "plain"] for i in range(100)]
+    table, model = write_table(tmp_path / "t.csv", ["x", "y"], rows), tmp_path / "m.fastbp"
+    assert cli.main(["train", table, "--target", "y", "--out", str(model), "--epochs", "30", "--quiet"]) == 0
+    capsys.readouterr()
+    (tmp_path / "new.csv").write_text("x\n10\n90\n")
+    out = run(capsys, "predict", model, tmp_path / "new.csv")
+    assert [row[0] for row in csv.reader(text_io.StringIO(out, newline=""))] == ["y", "plain", "two\nlines"]
+
+
+def test_a_model_of_a_table_without_a_header_predicts_every_row(tmp_path, capsys):
+    rows = [["red", "s", "no"], ["green", "m", "yes"], ["blue", "s", "no"], ["red", "m", "yes"]] * 30
+    table, model = write_table(tmp_path / "t.csv", None, rows), tmp_path / "m.fastbp"
+    assert cli.main(["train", table, "--target", "3", "--no-header", "--out", str(model), "--epochs", "30",
+                     "--quiet"]) == 0
+    capsys.readouterr()
+    (tmp_path / "new.csv").write_text("red,s\ngreen,m\n")
+    assert len(run(capsys, "predict", model, tmp_path / "new.csv").splitlines()) == 3
+
+
+def test_far_targets_are_kept_exactly(tmp_path, capsys):
+    a, b = np.random.default_rng(3).normal(size=(2, 200))
+    rows = list(zip(a.tolist(), b.tolist(), (1.7e9 + 100 * a).tolist(), strict=True))
+    table, model = write_table(tmp_path / "t.csv", ["a", "b", "y"], rows), tmp_path / "m.fastbp"
+    assert cli.main(["train", table, "--target", "y", "--out", str(model), "--json", "--quiet"]) == 0
+    capsys.readouterr()
+    predicted = np.loadtxt(run(capsys, "predict", model, table).splitlines()[1:])
+    rms = np.sqrt(np.mean((predicted - [row[2] for row in rows])**2))
+    assert rms < 50
+    assert fastbp.load(model).dtype == "float64"

@@ -26,7 +26,7 @@ def predict(arguments):
     if plan is None:
         raise FormatError(f"{arguments.model}: the file has a network, but no plan of columns, which fastbp train "
                           "writes")
-    header = arguments.header if arguments.header is not None or not plan.has_header else True
+    header = plan.has_header if arguments.header is None else arguments.header
     # The table is opened last, so that its errors do not pass for those of the file that is written.
     with output(arguments.out) as write, tables.opened(arguments.table, delimiter=arguments.delimiter, header=header,
                                                        encoding=arguments.encoding) as table:
@@ -65,6 +65,6 @@ def output(path):
 
 def quoted(fields):
     """A row of a CSV, without the end of its line."""
-    row = text_io.StringIO()
-    csv.writer(row, lineterminator="").writerow(fields)
-    return row.getvalue()
+    row, end = text_io.StringIO(), "\r\n"
+    csv.writer(row, lineterminator=end).writerow(fields)    # it quotes what has a character of these
+    return row.getvalue().removesuffix(end)

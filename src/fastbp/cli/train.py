@@ -122,8 +122,8 @@ def whole(net, plan, arguments):
     """The network that takes numbers as they stand in a table, and gives targets in their own units."""
     dtype = arguments.dtype
     if dtype is None:
-        farthest = max((column for column in plan.inputs if column.kind == "number"), default=None,
-                       key=lambda column: abs(column.mean / column.scale))
+        numbers = [column for column in [*plan.inputs, *plan.targets] if column.kind == "number"]
+        farthest = max(numbers, default=None, key=lambda column: abs(column.mean / column.scale))
         dtype = "float32"
         if farthest and abs(farthest.mean / farthest.scale) > FAR:
             dtype = "float64"
