@@ -507,3 +507,23 @@ def test_an_update_whose_factors_are_not_finite_is_not_made(isa):
     with pytest.warns(RuntimeWarning):
         pop.train_step([1e200], [0.0], 1e-3)
     np.testing.assert_array_equal(pop.params, before)
+
+
+def test_masked_labels_are_refused():
+    pop = fastbp.Population(4, [2, 3, 3], "tanh", "softmax", loss="cross_entropy", seed=0)
+    with pytest.raises(ValueError, match="T must hold no masked values, got 2"):
+        pop.error(np.ones((5, 2)), np.ma.masked_array([0, 1, 2, 0, 1], [0, 0, 1, 0, 1]))
+
+
+@pytest.mark.parametrize("rates", [[0.1, 1e3], [1e3, 0.1]])
+def test_every_rate_must_suit_the_decay(rates):
+    with pytest.raises(ValueError, match="decay must be"):
+        fastbp.Population(2, [2, 1], seed=0).fit(np.ones((3, 2)), np.ones(3), optimizer="adamw", learning_rate=rates)
+
+
+def test_a_copy_draws_on_as_the_original():
+    pop = fastbp.Population(2, [1, 1], seed=np.random.Generator(np.random.MT19937(1)))
+    X, other = np.linspace(-1, 1, 9)[:, None], pop.copy()
+    for one in (pop, other):
+        one.fit(X, X, epochs=2)
+    np.testing.assert_array_equal(pop.params, other.params)

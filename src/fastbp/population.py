@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from fastbp import io
-from fastbp._arrays import as_reals, labels
+from fastbp._arrays import as_reals, labels, refuse_masked
 from fastbp._checks import came, positive_integer, refuse_class, warn
 from fastbp._core import PopulationCore, PopulationJob, get_num_threads
 from fastbp.divergence import DivergenceError
@@ -84,6 +86,8 @@ class Data:
         """T and whether it differs from network to network; a shape that may mean both does not."""
         pop, rows = self.pop, () if self.single else (self.m,)
         shapes = [(*rows, pop.n_outputs)]
+        if "numpy.ma" in sys.modules:
+            refuse_masked(T, "T")
         t = np.asarray(T)
         if pop.loss == "cross_entropy" and t.dtype.kind in "iu" and t.shape in (rows, (pop.n, *rows)) and (
                 t.shape != shapes[0]):
@@ -716,7 +720,7 @@ class Population(PopulationCore):
         True
         """
         pop = self._like(self.params)
-        pop._rng.bit_generator.state = self._rng.bit_generator.state
+        pop._rng = copy.deepcopy(self._rng)
         return pop
 
     __copy__ = copy

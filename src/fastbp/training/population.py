@@ -45,7 +45,7 @@ def prototype(optimizer, learning_rate, l1, l2, n):
         raise ValueError(f"optimizer must be one for single samples or batches, got {optimizer!r}, which trains one "
                          "network by all samples at once; pop[i].fit can use it")
     rates = None if learning_rate is None else one_each("learning_rate", learning_rate, n, False)
-    made = optimizers.make(optimizer, None if rates is None else float(rates[0])).copy()
+    made = optimizers.make(optimizer, None if rates is None else float(rates.max())).copy()
     made.reset()
     penalties = {}
     for name, values in (("l1", l1), ("l2", l2)):
