@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from fastbp.cli import tables
+from fastbp.cli import tables, training_data
 from fastbp.cli.tables import Categories, Numbers, TableError
 
 NAMES = ["age", "colour", "size"]
@@ -229,3 +229,8 @@ def test_an_npz_that_is_no_table(tmp_path, arrays, message):
     np.savez(path, **arrays)
     with pytest.raises(TableError, match=message):
         read(path)
+
+
+def test_medians():
+    x = np.array([[1e9, np.nan, np.inf, 1], [2, np.nan, 3, 1e308], [1, np.nan, 5, 1e308], [3, np.nan, -np.inf, 1e308]])
+    np.testing.assert_array_equal(training_data.medians(x), [2, 0, 3, 1e308])

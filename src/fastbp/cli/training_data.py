@@ -66,7 +66,7 @@ def read(arguments):
                 x, t = x[whole], t[whole]
             if not data.blocks and len(x):
                 numbers = [isinstance(readers[i], Numbers) for i in inputs]
-                data.shift = np.where(numbers & np.isfinite(x[0]), x[0], 0.0)
+                data.shift = np.where(numbers, medians(x[:tables.SAMPLE]), 0.0)
             if len(x):
                 # A map of its own, whose memory goes back to the system with it; malloc would keep it.
                 block = np.frombuffer(mmap.mmap(-1, x.size * dtype.itemsize), dtype).reshape(x.shape)
@@ -79,6 +79,13 @@ def read(arguments):
     data.T = np.concatenate(data.T)
     data.inputs, data.targets = ([column_of(readers[i], table) for i in places] for places in (inputs, targets))
     return data
+
+
+def medians(x):
+    """The median of the finite numbers in each column, and 0 where there are none; an outlier does not move it."""
+    finite = np.isfinite(x)
+    ordered, count = np.sort(np.where(finite, x, np.inf), axis=0), finite.sum(axis=0)
+    return np.where(count > 0, ordered[np.maximum(count - 1, 0) // 2, np.arange(x.shape[1])], 0.0)
 
 
 def column_of(reader, table):
