@@ -83,7 +83,7 @@ cdef bint descends_at_once(const fastbp_model* model, ptrdiff_t m) noexcept nogi
 
 
 cdef bint is_safe_descent(const fastbp_model* model, TypedWorkspace work, const real* x, ptrdiff_t m) noexcept nogil:
-    """Whether every number of h a^T d is below SAFE_UPDATE, as `is_safe` has it."""
+    """As `is_safe`, whose single row has too few numbers for sums of its own in each layer."""
     cdef real sum_a = sum_of_sizes(x, m * model.layers[0].n_in, 1), sum_d = 0
     cdef int l
     for l in range(model.n_layers):
