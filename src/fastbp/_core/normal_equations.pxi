@@ -22,16 +22,11 @@ cdef enum:
 cdef void send_unit_back(const fastbp_kernels* kernels, const fastbp_model* model, Workspace work,
                          const void* weights, Py_ssize_t start, Py_ssize_t m, Py_ssize_t n) noexcept nogil:
     """An error signal of sqrt(w) at output n of m samples, and the deltas of all layers that follow from it."""
-    cdef int l = model.n_layers - 1
     if kernels.real_bytes == sizeof(double):
         write_units(model, <DoubleWorkspace>work, weights, start, m, n)
     else:
         write_units(model, <FloatWorkspace>work, weights, start, m, n)
-    kernels.apply_slope(model, work, l, m)
-    while l > 0:
-        kernels.error_signal(model, work, l, m)
-        l -= 1
-        kernels.apply_slope(model, work, l, m)
+    kernels.all_deltas(model, work, m, False)
 
 
 cdef void write_units(const fastbp_model* model, AnyWorkspace work, const void* weights, Py_ssize_t start, Py_ssize_t m,

@@ -222,7 +222,7 @@ cdef void rows_of_block(Crew* crew, Workspace work, int piece) noexcept nogil:
         row += FASTBP_SUMMED_ROWS
     if crew.gradient != NULL:
         stand_at(crew, work, first)
-        crew.kernels.all_deltas(crew.model, work, end - first)
+        crew.kernels.all_deltas(crew.model, work, end - first, crew.model.fused)
 
 
 cdef ptrdiff_t part_columns(const Crew* crew, int l) noexcept nogil:

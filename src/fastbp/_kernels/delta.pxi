@@ -93,10 +93,10 @@ cdef void weight_gradient(const fastbp_model* model, TypedWorkspace work, int l,
     g_bias[0] = total
 
 
-cdef void all_deltas(const fastbp_model* model, TypedWorkspace work, ptrdiff_t m) noexcept nogil:
+cdef void all_deltas(const fastbp_model* model, TypedWorkspace work, ptrdiff_t m, bint fused) noexcept nogil:
     """From the error signal of the output layer, fused: its delta, to the deltas of all layers."""
     cdef int l = model.n_layers - 1
-    if not model.fused:
+    if not fused:
         apply_slope(model, work, l, m)
     while l > 0:
         error_signal(model, work, l, m)
@@ -123,12 +123,8 @@ cdef void input_errors(const fastbp_model* model, TypedWorkspace work, ptrdiff_t
                        ptrdiff_t to_stride) noexcept nogil:
     """From the output layer's deltas to dE/dx of m rows."""
     cdef ptrdiff_t i, n = model.layers[0].n_in, stride = 1 if n == 1 else padded(n)
-    cdef int l = model.n_layers - 1
-    error_signal(model, work, l, m)
-    while l > 0:
-        l -= 1
-        apply_slope(model, work, l, m)
-        error_signal(model, work, l, m)
+    all_deltas(model, work, m, True)
+    error_signal(model, work, 0, m)
     for i in range(m):
         memcpy(to + i * to_stride, &work.input_errors[i * stride], n * sizeof(real))
 

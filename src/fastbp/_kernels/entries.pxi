@@ -73,9 +73,9 @@ cdef void error_signal_entry(const fastbp_model* model, Workspace work, int l, p
     leave_float_mode(before)
 
 
-cdef void all_deltas_entry(const fastbp_model* model, Workspace work, ptrdiff_t m) noexcept nogil:
+cdef void all_deltas_entry(const fastbp_model* model, Workspace work, ptrdiff_t m, bint fused) noexcept nogil:
     cdef float_mode before = enter_float_mode()
-    all_deltas(model, <TypedWorkspace>work, m)
+    all_deltas(model, <TypedWorkspace>work, m, fused)
     leave_float_mode(before)
 
 

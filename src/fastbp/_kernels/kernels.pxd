@@ -41,7 +41,7 @@ ctypedef struct fastbp_kernels:
                             fastbp_into, fastbp_part) noexcept nogil
     void (*error_signal)(const fastbp_model*, Workspace work, int l, ptrdiff_t m) noexcept nogil
     # From the output's error signal, or its delta where the loss is fused, to the deltas of all layers.
-    void (*all_deltas)(const fastbp_model*, Workspace work, ptrdiff_t m) noexcept nogil
+    void (*all_deltas)(const fastbp_model*, Workspace work, ptrdiff_t m, bint fused) noexcept nogil
     # For a block of a batch: forward, and from the output's error signal to the gradient of all parameters. Between the
     # two, the last layer's outputs and error signal are as `forward` leaves them, but the other layers may not be.
     void (*forward_batch)(const fastbp_model*, Workspace work, const void* x, ptrdiff_t start,

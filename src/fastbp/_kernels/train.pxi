@@ -104,7 +104,7 @@ cdef bint descend_at_once(const fastbp_model* model, TypedWorkspace work, const 
         x = gather(model, work, samples, start, m, 0)
         forward(model, work, x, m)
         output_error(model, work, samples, start, m, -rate, model.fused, progress)
-        all_deltas(model, work, m)
+        all_deltas(model, work, m, model.fused)
     else:
         x = <const real*>crew.deltas(crew, start, m, -rate, progress)
     if not (isfinite(progress.error) and is_safe_descent(model, work, x, m)):
