@@ -139,3 +139,10 @@ def test_imports_point_one_way():
 @pytest.mark.parametrize("module", [module for module in FILES if module.startswith("fastbp.training")])
 def test_training_knows_neither_the_face_nor_the_network(module):
     assert not imports(module) & {"fastbp", "fastbp.network"}
+
+
+def test_the_core_offers_nothing_that_only_tests_use():
+    offered = set(re.findall(r"def (_[a-z]\w*)", (SOURCE / "_core.pyi").read_text(encoding="utf-8")))
+    code = "".join(path.read_text(encoding="utf-8") for path in [*FILES.values(), *SOURCE.rglob("*.pxi")])
+    used = set(re.findall(r"(?<!def )\b\w+", code))
+    assert offered - used == {"_waiting"}       # how many threads wait for a lock, which nothing else could tell

@@ -134,12 +134,6 @@ cdef class Differentiable(Model):
         cdef fastbp_progress progress = self.backpropagate(samples, None, threads)
         return progress.error, sqrt(progress.squares / (<double>samples.m * self.n_outputs))
 
-    def _sums(self, X, T, sample_weight=None, int threads=0):
-        """What `gradient` gives, and the sum of squares between the two, in one pass."""
-        cdef cnp.ndarray vector = self.new_vector()
-        cdef fastbp_progress progress = self.backpropagate(checked_samples(self, X, T, sample_weight), vector, threads)
-        return progress.error, progress.squares, vector
-
     def gradient(self, X, T, out=None, sample_weight=None, *, threads=None):
         """The error E and its gradient dE/dparams, as ``scipy.optimize.minimize(..., jac=True)`` wants them.
 
