@@ -113,6 +113,20 @@ def test_the_network_never_has_parameters_that_are_only_tried(monkeypatch):
     assert len(tried) > len(history) + 1        # some were refused
 
 
+def test_no_parameters_are_measured_twice(monkeypatch):
+    """Each time is a pass over the samples."""
+    net, X, T = problem()
+    measured, loss = [], fastbp.Network._loss_of
+
+    def watched(self, *arguments):
+        measured.append(self.params.tobytes())
+        return loss(self, *arguments)
+
+    monkeypatch.setattr(fastbp.Network, "_loss_of", watched)
+    net.fit(X, T, epochs=10, optimizer="lbfgs")
+    assert len(measured) == len(set(measured)) > 10
+
+
 def test_parameters_from_a_callback_last_until_the_next_iteration():
     net, X, T = problem()
     twin = net.copy()

@@ -57,13 +57,14 @@ class Search:
         measured = {}
 
         def loss(params):
-            measured["params"] = params.copy()
-            measured["loss"] = self.source.loss(params, gradient)
+            # SciPy asks anew for the start, and mostly for an iteration's end. Each answer is a pass over the samples.
+            if not np.array_equal(params, measured.get("params")):
+                measured["params"] = params.copy()
+                measured["loss"] = self.source.loss(params, gradient)
             return measured["loss"][0], gradient.astype(np.float64)
 
         def after_iteration(params):
-            if not np.array_equal(params, measured["params"]):
-                loss(params)
+            loss(params)
             net.params = params     # not before, because other threads may predict meanwhile
             self.optimizer.steps += 1
             reason = follow(*measured["loss"])
