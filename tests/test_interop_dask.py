@@ -468,6 +468,9 @@ def test_blocks_too_large_for_a_worker_are_refused(samples, monkeypatch):
     monkeypatch.setattr(cluster, "current", lambda: FakeClient(memory=10_000))
     with pytest.raises(MemoryError, match="block_rows must be so small"):
         bridge.fit(network(), *samples)
+    blocks = rows.Blocks(network(), *samples, None, 10**12)     # a block has no more rows than there are
+    monkeypatch.setattr(cluster, "current", lambda: FakeClient(memory=M * 6 * 8))
+    cluster.demand_memory(blocks)
 
 
 def test_failures_of_a_cluster_have_names():

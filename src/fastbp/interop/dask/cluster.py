@@ -96,10 +96,11 @@ def demand_memory(blocks):
         return
     limits = [worker["memory_limit"] for worker in client.scheduler_info(n_workers=-1)["workers"].values()]
     limit = min((limit for limit in limits if limit), default=np.inf)
-    needed = sum(blocks.rows * array.shape[1] * array.dtype.itemsize for array in blocks.arrays)
+    rows = min(blocks.rows, blocks.m)
+    needed = sum(rows * array.shape[1] * array.dtype.itemsize for array in blocks.arrays)
     if needed > limit:
         raise MemoryError(f"block_rows must be so small that a block fits into the {limit:,} bytes that a worker may "
-                          f"use, got blocks of {blocks.rows:,} rows, which take {needed:,} bytes")
+                          f"use, got blocks of {rows:,} rows, which take {needed:,} bytes")
 
 
 def compute(*collections):
