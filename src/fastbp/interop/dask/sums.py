@@ -13,7 +13,7 @@ import dask
 import dask.array as da
 import numpy as np
 
-from fastbp._arrays import refuse_masked
+from fastbp._arrays import is_map, refuse_masked
 from fastbp._core import NormalEquations
 from fastbp._version import __version__
 from fastbp.divergence import place_of_nonfinite
@@ -63,10 +63,11 @@ class Summing:
         # A task of its own, which the scheduler can run again where the worker that held its result has died; what is
         # scattered would be lost.
         params = dask.delayed(np.asarray(params), name=f"fastbp-params-{name}", traverse=False)
+        # With an axis of columns, of length 1: for one to drop, Dask would first copy each block.
         sums = da.map_blocks(of_a_block, *self.blocks.arrays, job=self.job, params=params, array=array, dtype=object,
-                             chunks=((1,) * n,), drop_axis=1, meta=np.empty(0, object), name=f"fastbp-sums-{name}")
+                             chunks=((1,) * n, (1,)), meta=np.empty((0, 0), object), name=f"fastbp-sums-{name}")
         total = da.reduction(sums, as_it_is, added, axis=0, dtype=object, split_every=ADDED_AT_ONCE, concatenate=False,
-                             meta=np.empty((), object), name=f"fastbp-added-{name}")
+                             meta=np.empty(0, object), name=f"fastbp-added-{name}")
         return cluster.compute(total)[0].item()
 
 
@@ -80,16 +81,21 @@ def of_a_block(x, t, weights=None, *, job, params, array, block_id):
             refuse_masked(block, name)
     except ValueError as error:
         raise ValueError(f"{error} (in the block of rows from {start} on)") from None
-    x, t = np.asarray(x), np.asarray(t)
+    x, t = in_memory(x), in_memory(t)
     t = t[:, 0] if job.labels else t
-    weights = None if weights is None else np.asarray(weights)[:, 0]
+    weights = None if weights is None else in_memory(weights)[:, 0]
     try:
         sums = sums_of(net, x, t, weights, array)
     except (TypeError, ValueError) as error:
         raise about_rows(error, net.dtype, start, {"X": x, "T": t, "sample_weight": weights}) from None
     if array == "finite":
         demand_finite(net.dtype, start, {"X": x, "T": t})
-    return boxed(sums, (1,))
+    return boxed(sums, (1, 1))
+
+
+def in_memory(block):
+    """A block as an array: `Network` refuses to copy a memory map, because it cannot know that this is but a block."""
+    return np.array(block) if is_map(block) else np.asarray(block)
 
 
 def sums_of(net, x, t, weights, array):
@@ -143,7 +149,7 @@ def added(blocks, axis, keepdims):
     while len(sums) > 1:
         sums = [Sums(*map(operator.add, *sums[i:i + 2])) if i + 1 < len(sums) else sums[i]
                 for i in range(0, len(sums), 2)]
-    return boxed(sums[0], (1,) if keepdims else ())
+    return boxed(sums[0], (1, 1) if keepdims else (1,))
 
 
 def boxed(sums, shape):
