@@ -6,32 +6,40 @@ rows and on a few of them; ``stream`` trains on 20 GB of float32 in a file of DI
 """
 
 import argparse
+import contextlib
+import functools
 import heapq
+import itertools
 import math
+import multiprocessing
 import os
 import re
 import statistics
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 import fastbp
 
-# Seconds; measured by `measure` where it can be, the rest as networks of data centres have it.
+# Seconds; measured by `measure` where it can be, the rest as Dask and the networks of data centres have it.
+START = 12e-3           # from the call to the first task, and from the last one's result to the caller
+LATENCY = 8e-3          # from a result on one machine to the start of the task that waits for it on another
 TASK = 2e-4             # of the scheduler for each task, one after another
-LATENCY = 2e-3          # from a result to the start of the task that waits for it
 BANDWIDTH = 1e9         # bytes a second between two machines
 ADDED_AT_ONCE = 8       # fastbp.interop.dask.sums
+BLOCKS = 16
+TURNS = 3
 NETWORKS = {"10-20-1": [10, 20, 1], "100-200-200-10": [100, 200, 200, 10]}
 
 
-def update_time(machines, blocks, block_seconds, gradient_bytes):
+def update_time(machines, blocks, block_seconds, gradient_bytes, task=TASK):
     """The model: work / workers, or the scheduler's own time if that is longer; then the tree."""
     depth = math.ceil(math.log(blocks, ADDED_AT_ONCE)) if blocks > 1 else 0
     tasks = blocks * (1 + 1 / (ADDED_AT_ONCE - 1))
-    work = max(math.ceil(blocks / machines) * block_seconds, tasks * TASK)
-    parameters = LATENCY + math.log2(machines + 1) * gradient_bytes / BANDWIDTH
+    work = max(math.ceil(blocks / machines) * block_seconds, tasks * task)
+    parameters = START + LATENCY + math.log2(machines + 1) * gradient_bytes / BANDWIDTH
     return parameters + work + depth * (LATENCY + ADDED_AT_ONCE * gradient_bytes / BANDWIDTH)
 
 
@@ -45,7 +53,7 @@ def simulated_time(machines, blocks, block_seconds, gradient_bytes, rng, failure
         return rng.lognormal(math.log(LATENCY), 0.5)
 
     level, ready_at = list(range(blocks)), [0.0] * blocks
-    scheduler, free = 0.0, [(latency() + math.log2(machines + 1) * gradient_bytes / BANDWIDTH, i)
+    scheduler, free = START, [(START + latency() + math.log2(machines + 1) * gradient_bytes / BANDWIDTH, i)
                             for i in range(machines)]
     fails = rng.exponential(3600 / failures, machines) if failures else np.full(machines, np.inf)
     heapq.heapify(free)
@@ -114,29 +122,103 @@ def least_work(machines, gradient_bytes):
 
 
 def measure():
-    import dask
-    import dask.array as da
-    from distributed import Client, LocalCluster
-    sizes, blocks = [100, 200, 200, 10], 8
-    rows = 130_000      # take a second or so
+    """Epochs of `BLOCKS` blocks: in this process, in processes that know nothing of each other, and by Dask.
+
+    They take turns, because the machine's own speed changes; what is compared are those of one turn.
+    """
+    sizes, rows = [100, 200, 200, 10], 130_000      # take most of a second
     net = fastbp.Network(sizes, "tanh", "identity", seed=1)
-    X = np.random.default_rng(0).random((rows, 100))
-    gradient = net.copy().gradient
-    alone = [clocks(gradient, X, X[:, :10].copy(), threads=1) for _ in range(8)]
-    alone = [blocks * min(times) for times in zip(*alone, strict=True)]
-    print(f"load {os.getloadavg()[0]:.1f}; {blocks} blocks of {rows:,} rows, {X.nbytes / 2**20:.0f} MiB each; "
-          f"one process without Dask {alone[0]:.2f} s")
-    for workers in (1, 2):
-        with (LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, memory_limit=0) as cluster,
-              Client(cluster) as client):
-            X = da.random.default_rng(0).random((rows * blocks, 100), chunks=(rows, 100)).persist()
-            T = X[:, :10].persist()
-            seconds, cpu = least_epoch(client, net, X, T, rows)
-            print(f"{workers} workers: {seconds:.2f} s, {alone[0] / seconds:.2f} times as fast; processor time of all "
-                  f"processes {cpu / alone[1] - 1:+.1%}")
-            if workers == 2:
-                tasks = [dask.delayed(int)(i, pure=False) for i in range(1000)]
-                print(f"a task that does nothing: {min(clocks(dask.compute, tasks)[0] for _ in range(5)):.2f} ms")
+    quiet = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "10s"}
+    alone = "one process without Dask"
+    ways = {alone: lambda: BLOCKS * statistics.median(gradients(sizes, rows)),
+            "half of it in each of two processes": lambda: BLOCKS / 2 * statistics.median(in_two(sizes, rows))}
+    for workers, settings in itertools.product((1, 2), ({}, quiet)):
+        name = f"Dask, {workers} workers" + ", which do not watch themselves" * bool(settings)
+        ways[name] = functools.partial(of_dask, net, rows, workers, settings)
+    print(f"load {os.getloadavg()[0]:.1f}; {BLOCKS} blocks of {rows:,} rows, {rows * 800 / 2**20:.0f} MiB each")
+    turns = {name: [] for name in ways}
+    for _ in range(TURNS):
+        for name, way in ways.items():
+            turns[name].append(way())
+            print(f"  {name}: {turns[name][-1]:.2f} s", flush=True)
+    for name, seconds in turns.items():
+        ratios = [one / other for one, other in zip(turns[alone], seconds, strict=True)]
+        print(f"{name}: {statistics.median(seconds):.2f} s, {statistics.median(ratios):.2f} times as fast "
+              f"({min(ratios):.2f} to {max(ratios):.2f})")
+    with dask_cluster(2, quiet) as client:
+        task = latencies(client, 8 * net.n_params)
+        for blocks in (2, 16, 64):
+            seconds = epoch(client, net, blocks, 100, epochs=30)
+            expected = update_time(2, blocks, 0, 8 * net.n_params, task)
+            print(f"an update of {blocks} blocks of 100 rows: {seconds * 1e3:.0f} ms, by the model "
+                  f"{expected * 1e3:.0f} ms")
+
+
+@contextlib.contextmanager
+def dask_cluster(workers, settings):
+    import dask
+    from distributed import Client, LocalCluster
+    with (dask.config.set(settings),
+          LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, memory_limit=0) as cluster,
+          Client(cluster) as client):
+        yield client
+
+
+def gradients(sizes, rows):
+    """Seconds that some blocks take in this process."""
+    net = fastbp.Network(sizes, "tanh", "identity", seed=1)
+    X = np.random.default_rng(0).random((rows, sizes[0]))
+    T = X[:, :sizes[-1]].copy()
+    return [clocks(net.gradient, X, T, threads=1)[0] for _ in range(13)][1:]
+
+
+def in_two(sizes, rows):
+    """What `gradients` gives in two processes at a time."""
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        return [*itertools.chain(*pool.map(gradients, [sizes] * 2, [rows] * 2))]
+
+
+def of_dask(net, rows, workers, settings):
+    with dask_cluster(workers, settings) as client:
+        return epoch(client, net, BLOCKS, rows)
+
+
+def epoch(client, net, blocks, rows, epochs=5):
+    """The median of the seconds of some epochs, without the first, on rows of which each worker holds as many."""
+    import dask.array as da
+
+    from fastbp.interop.dask import fit
+    X = da.random.default_rng(0).random((rows * blocks, net.n_inputs), chunks=(rows, net.n_inputs)).persist()
+    client.rebalance(X)
+    T = X[:, :net.n_outputs].persist()
+    return statistics.median(np.diff(fit(net.copy(), X, T, epochs=epochs, optimizer="rprop", block_rows=rows).seconds))
+
+
+def latencies(client, gradient_bytes):
+    """What START, LATENCY and TASK are here, where scheduler, workers and caller share the processors."""
+    import dask
+
+    def milliseconds(graph):
+        return statistics.median(clocks(graph().compute, optimize_graph=False)[0] for _ in range(21)) * 1e3
+
+    def chain(length):
+        """Tasks on one worker and the other in turn, each of which needs the array of the one before it."""
+        value = gradient_bytes // 8
+        for i in range(length):
+            with dask.annotate(workers=[workers[i % 2]]):
+                value = dask.delayed(ones if i == 0 else np.negative)(value, pure=False)
+        return value
+
+    workers = list(client.scheduler_info(n_workers=-1)["workers"])
+    first, last = milliseconds(lambda: chain(1)), milliseconds(lambda: chain(11))
+    wide = milliseconds(lambda: dask.delayed(sum)([dask.delayed(int)(i, pure=False) for i in range(1000)], pure=False))
+    print(f"the first task: {first:.1f} ms; each that waits for one on another worker: {(last - first) / 10:.1f} ms; "
+          f"each of 1000 at a time: {wide / 1000:.2f} ms")
+    return wide / 1e6
+
+
+def ones(n):
+    return np.ones(n)
 
 
 def clocks(call, *arguments, **keywords):
@@ -144,21 +226,6 @@ def clocks(call, *arguments, **keywords):
     start, cpu = time.perf_counter(), time.process_time()
     call(*arguments, **keywords)
     return time.perf_counter() - start, time.process_time() - cpu
-
-
-def least_epoch(client, net, X, T, rows):
-    """Seconds of the fastest epoch, and the least processor time of one in all processes."""
-    from fastbp.interop.dask import fit
-
-    def all_processes():
-        return time.process_time() + sum(client.run(time.process_time).values())
-
-    seconds, cpu = [], []
-    for _ in range(5):
-        before = all_processes()
-        seconds += np.diff(fit(net.copy(), X, T, epochs=3, optimizer="rprop", block_rows=rows).seconds).tolist()
-        cpu.append((all_processes() - before) / 3)
-    return min(seconds), min(cpu)
 
 
 def sample():
