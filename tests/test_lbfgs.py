@@ -78,41 +78,6 @@ def test_stopping_early():
     assert net.fit(X, T, epochs=500, optimizer="lbfgs", callbacks=lambda state: state.epoch == 2).epochs == 3
 
 
-def test_an_interruption_keeps_the_last_iteration(monkeypatch):
-    net, X, T = problem()
-    twin = net.copy()
-    calls, loss = [], fastbp.Network._loss_of
-
-    def interrupted(self, *arguments):
-        calls.append(1)
-        if len(calls) == 9:
-            raise KeyboardInterrupt
-        return loss(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(fastbp.Network, "_loss_of", interrupted)
-        history = net.fit(X, T, epochs=100, optimizer="lbfgs")
-    assert history.stop_reason == "interrupted" and 0 < len(history) < 9
-    twin.fit(X, T, epochs=len(history), optimizer="lbfgs")
-    np.testing.assert_array_equal(net.params, twin.params)
-
-
-def test_the_network_never_has_parameters_that_are_only_tried(monkeypatch):
-    """Other threads predict with it meanwhile."""
-    net, X, T = problem()
-    accepted, tried, loss = [net.params], [], fastbp.Network._loss_of
-
-    def watched(self, *arguments):
-        tried.append(self.params)
-        np.testing.assert_array_equal(net.params, accepted[-1])
-        return loss(self, *arguments)
-
-    monkeypatch.setattr(fastbp.Network, "_loss_of", watched)
-    history = net.fit(X, T, epochs=30, optimizer="lbfgs",
-                      callbacks=lambda state: accepted.append(state.network.params))
-    assert len(tried) > len(history) + 1        # some were refused
-
-
 def test_no_parameters_are_measured_twice(monkeypatch):
     """Each time is a pass over the samples."""
     net, X, T = problem()

@@ -199,25 +199,6 @@ def test_callbacks_see_and_may_change_everything(capsys):
     assert "epoch 3/10" in capsys.readouterr().out
 
 
-def test_an_interruption_keeps_the_last_step(monkeypatch):
-    net, X, T = network()
-    twin = net.copy()
-    calls, loss, last = [], fastbp.Network._loss_of, None
-
-    def interrupted(self, *arguments):
-        calls.append(1)
-        if len(calls) == last:
-            raise KeyboardInterrupt
-        return loss(self, *arguments)
-
-    monkeypatch.setattr(fastbp.Network, "_loss_of", interrupted)
-    twin.fit(X, T, epochs=3, optimizer="lm")
-    calls, last = [], len(calls) + 1        # while the fourth step is being tried
-    history = net.fit(X, T, epochs=9, optimizer="lm")
-    assert history.stop_reason == "interrupted" and len(history) == 3
-    np.testing.assert_array_equal(net.params, twin.params)
-
-
 @pytest.mark.parametrize("bayesian", [False, True])
 @pytest.mark.parametrize("crash", [1, 5])
 def test_resumed_as_if_never_interrupted(dtype, tmp_path, bayesian, crash):
@@ -282,23 +263,6 @@ def test_an_object_goes_on(dtype):
     assert repr(LevenbergMarquardt()) == (
         "LevenbergMarquardt(mu=0.001, mu_decrease=0.1, mu_increase=10.0, mu_max=10000000000.0, min_gradient=1e-07, "
         "bayesian=False)")
-
-
-@pytest.mark.parametrize("bayesian", [False, True])
-def test_the_network_never_has_a_step_that_is_only_tried(monkeypatch, bayesian):
-    """Other threads predict with it meanwhile."""
-    net, X, T = network()
-    accepted, tried, loss = [net.params], [], fastbp.Network._loss_of
-
-    def watched(self, *arguments):
-        tried.append(self.params)
-        np.testing.assert_array_equal(net.params, accepted[-1])
-        return loss(self, *arguments)
-
-    monkeypatch.setattr(fastbp.Network, "_loss_of", watched)
-    history = net.fit(X, T, epochs=30, optimizer=LevenbergMarquardt(mu=1e-12, bayesian=bayesian),
-                      callbacks=lambda state: accepted.append(state.network.params))
-    assert len(tried) > len(history) + 1        # some were refused
 
 
 @pytest.mark.parametrize(("first", "then"), [(True, False), (False, True)])
