@@ -226,8 +226,8 @@ def export(arguments):
 
 def add_bench(commands):
     command = commands.add_parser("bench", help="compare with NumPy and what else is installed, in two minutes")
-    command.set_defaults(run=lambda arguments: bench.main(arguments.workloads))
-    command.add_argument("workloads", nargs="*", action=Workloads, default=bench.named(bench.QUICK), metavar="workload",
+    command.set_defaults(run=lambda arguments: bench.main(arguments.workloads or bench.named(bench.QUICK)))
+    command.add_argument("workloads", nargs="*", action=Workloads, metavar="workload",
                          help="groups or beginnings of names, such as W1 or 'W3 8-32'; by default "
                          f"{', '.join(bench.QUICK)}")
 
@@ -236,11 +236,10 @@ class Workloads(argparse.Action):
     """The workloads of the benchmark that names stand for."""
 
     def __call__(self, parser, namespace, values, option_string=None):
-        if values:
-            try:
-                namespace.workloads = bench.named(values)
-            except ValueError as error:
-                parser.error(str(error))
+        try:
+            namespace.workloads = bench.named(values)
+        except ValueError as error:
+            parser.error(str(error))
 
 
 def add_demo(commands):
