@@ -668,6 +668,7 @@ def test_history(data):
         assert (column.shape, column.dtype) == ((3,), np.float64)
     assert (np.diff(plain.seconds) > 0).all()
     assert repr(plain) == f"History(3 epochs, RMS {plain.rms[-1]:.6g}, stop_reason='epochs')"
+    assert {"rms", "best_epoch", "epochs", "to_dict"} <= set(dir(plain))     # some are made when asked for
 
     validated = network().fit(X, T, epochs=3, validation_data=(X, T))
     assert f"validation E {validated.validation_error[-1]:.6g}" in repr(validated)

@@ -2,7 +2,7 @@
 
 With two hidden neurons, the fewest that can compute it, a part of all initial weights leads to a local minimum where
 some of the four answers are wrong. Each line counts the networks whose answers are all within 0.1, after more and more
-epochs of on-line learning, in its own random order for each network.
+epochs of on-line learning, in its own random order for each network. A hundred thousand networks take about a minute.
 """
 
 import sys

@@ -86,6 +86,9 @@ class History:
         self.__dict__ |= made | {"best_epoch": int(np.nanargmin(errors)) if (errors < inf).any() else None}
         return self.__dict__[name]
 
+    def __dir__(self):
+        return [*super().__dir__(), *COLUMNS, *OWN, "best_epoch"]
+
     @property
     def epochs(self) -> int:
         return len(self)
