@@ -53,8 +53,9 @@ def of_an_update(net, epoch, sample, samples, learning_rate, size, descends):
             if (where := place_of_nonfinite(array)) is not None:
                 return NotFiniteError(epoch, sample, "the network's parameters must be finite to be trained, got "
                                       f"{array[where]} at net.{name}[{l}]{list(where)}; set them anew")
+    causes = likely_causes(net, *samples.values(), learning_rate, size, descends)
     return DivergenceError(epoch, sample, "the error or its gradient is no longer finite. The network keeps its last "
-                           f"finite parameters, which may fit nothing. {likely_causes(net, *samples.values(), learning_rate, size, descends)}")
+                           f"finite parameters, which may fit nothing. {causes}")
 
 
 def refuse_runaway(net, epoch, first, rms, samples, optimizer):
