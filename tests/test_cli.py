@@ -358,7 +358,8 @@ def test_tables_that_cannot_be_trained_on(tmp_path, capsys):
                                                                     "--missing", "mean")
     assert "column 'x' has no values" in error(["x", "y"], [["", i] for i in range(20)], "--missing", "mean",
                                                "--categories", "x")
-    assert "values that float32 cannot hold" in error(["x", "y"], [[f"1e{i}", i] for i in range(100)])
+    assert "values that float32 cannot hold; --ignore x leaves it out, --dtype float64 may hold them" in error(
+        ["x", "y"], [[1e99 if i > 1000 else 1, i] for i in range(1500)])
     assert "No such file or directory" in fails(capsys, "train", tmp_path / "none", "--target", "y", "--out", "model")
     assert "there is no directory" in fails(capsys, "train", tmp_path / "table.csv", "--target", "y", "--out",
                                             tmp_path / "none" / "model")
@@ -532,3 +533,54 @@ def test_far_targets_are_kept_exactly(tmp_path, capsys):
     rms = np.sqrt(np.mean((predicted - [row[2] for row in rows])**2))
     assert rms < 50
     assert fastbp.load(model).dtype == "float64"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_quality_is_that_of_the_model_that_is_written(tmp_path, capsys, dtype):
+    """Far from 0 float32 rounds a folded network so coarsely that it has little in common with the one trained."""
+    x = 1e6 + np.random.default_rng(7).normal(size=400)
+    table = write_table(tmp_path / "t.csv", ["x", "y"], zip(x.tolist(), (x - 1e6).tolist(), strict=True))
+    model = tmp_path / "model"
+    said = json.loads(train(capsys, table, "y", model, "--dtype", dtype, "--json", "--hidden", "0", *FAST,
+                            "--validation-fraction", "0", "--test-fraction", "0"))["training"]["quality"]["training"]
+    predicted = np.array(rows_of(run(capsys, "predict", model, table))[1:], float)[:, 0]
+    rms = np.sqrt(np.mean((predicted - (x - 1e6))**2))
+    np.testing.assert_allclose(said["rms"], [rms], rtol=1e-3)
+    np.testing.assert_allclose(said["r2"], [1 - rms**2 / np.var(x)], rtol=1e-3)
+
+
+@pytest.mark.parametrize("scale", [1e39, 1e200, 1e-40, 1e-200])
+@pytest.mark.parametrize("column", ["x", "y"])
+def test_columns_that_float32_cannot_hold(tmp_path, capsys, column, scale):
+    x = np.random.default_rng(8).normal(size=200)
+    scales = np.where(np.array(["x", "y"]) == column, scale, 1.0)
+    table = write_table(tmp_path / "t.csv", ["x", "y"], (x[:, None] * scales).tolist())
+    model = tmp_path / "model"
+    assert cli.main(["train", table, "--target", "y", "--out", str(model), *FAST]) == 0
+    out, err = capsys.readouterr()
+    assert err.splitlines()[-1].startswith(f"The model is in float64, because column {column!r} varies by ")
+    assert float(out.splitlines()[-1].split()[-1]) > 0.9
+    predicted = np.array(rows_of(run(capsys, "predict", model, table))[1:], float)[:, 0]
+    np.testing.assert_allclose(predicted / scales[1], x, atol=0.5)
+    assert f"column {column!r} has values that float32 cannot hold; --dtype float64" in fails(
+        capsys, "train", table, "--target", "y", "--out", model, "--dtype", "float32", "--quiet")
+
+
+def test_a_model_whose_outputs_are_not_finite_is_refused(tmp_path, capsys):
+    """Each scale alone can be held, but not a weight with both."""
+    x = np.random.default_rng(10).normal(size=200)
+    table = write_table(tmp_path / "t.csv", ["x", "y"], zip((x * 1e-25).tolist(), (x * 1e25).tolist(), strict=True))
+    model = tmp_path / "model"
+    assert "outputs that float32 cannot hold; try --dtype float64" in fails(
+        capsys, "train", table, "--target", "y", "--out", model, "--hidden", "0", "--quiet", *FAST)
+    assert not model.exists()
+    train(capsys, table, "y", model, "--hidden", "0", "--dtype", "float64", *FAST)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_predictions_have_all_digits(numbers, tmp_path, capsys, dtype):
+    model = tmp_path / "model"
+    train(capsys, numbers, "sum,product", model, "--dtype", dtype, "--epochs", "3", *FAST)
+    net, inputs = fastbp.load(model), np.loadtxt(numbers, delimiter=",", skiprows=1)[:, :2]
+    predicted = np.array(rows_of(run(capsys, "predict", model, numbers))[1:]).astype(dtype)
+    assert predicted.tobytes() == net.predict(inputs).tobytes()

@@ -150,6 +150,12 @@ class Plan:
                 "training": self.training}
 
 
+def scaling(columns):
+    """Means and scales of the inputs or outputs that the columns are."""
+    return np.array([(column.mean, column.scale) if column.kind == "number" else (0.0, 1.0)
+                     for column in columns for _ in range(column.width)]).T
+
+
 def plan_from(attributes, net):
     """The Plan that `to_attributes` wrote beside this network; a FormatError where it cannot have."""
     demand(type(attributes) is dict, f"it is {attributes!r:.80}")

@@ -39,7 +39,8 @@ def predict(arguments):
             labels = [quoted([label]) for label in plan.targets[0].categories]
             names += [f"P({label})" for label in plan.targets[0].categories]
         text = quoted(names) + "\n"
-        form = ",".join(["%.7g" if net.dtype == "float32" else "%.15g"] * net.n_outputs) + "\n"
+        # With so many digits a number of the dtype comes back unchanged.
+        form = ",".join(["%.9g" if net.dtype == "float32" else "%r"] * net.n_outputs) + "\n"
         # A category has many inputs, so a block can be small beside what is made of it.
         for values in (chunk for block in table.blocks(readers) for chunk in tables.in_chunks(block)):
             Y = net.predict(plan.encode(values, places))

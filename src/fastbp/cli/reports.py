@@ -5,6 +5,7 @@ from math import isfinite
 
 import numpy as np
 
+from fastbp.cli.columns import scaling
 from fastbp.cli.tables import in_chunks
 from fastbp.io import FormatError
 from fastbp.training.history import COLUMNS, History
@@ -12,33 +13,52 @@ from fastbp.training.history import COLUMNS, History
 SHOWN = 20      # labels of a confusion matrix on a terminal
 
 
-def quality(net, X, T, targets):
-    """How near outputs come to targets, in units of the targets; they are computed for few rows at a time.
+def quality(net, X, T, inputs, targets):
+    """How near a model's outputs come to targets, in units of the targets.
+
+    The model is what is measured, not the network that was trained: folding the scaling into weights rounds them.
 
     Parameters
     ----------
     net : Network
-        The one that was trained.
+        The model, which takes numbers as they stand in a table.
     X : ndarray, shape (M, n_inputs)
+        Inputs, standardised.
     T : ndarray, shape (M,) of int or (M, n_outputs)
-        Labels, or targets as they were trained on.
-    targets : list of CategoryColumn or NumberColumn
+        Labels, or targets, standardised.
+    inputs, targets : list of CategoryColumn or NumberColumn
+        With their scaling.
 
     Returns
     -------
     dict
         For labels "accuracy" and "confusion", whose rows are the true labels; otherwise "rms" and "r2" (1 less the
         squared error divided by that of the mean, or None where all targets are the same), one for each target.
+
+    Raises
+    ------
+    ValueError
+        If an output is not finite.
     """
-    chunks = zip(in_chunks(X), in_chunks(T), strict=True)
+    chunks = [*zip(in_chunks(X), in_chunks(T), strict=True)]
+    mean, scale = scaling(inputs)
+
+    def outputs(x):
+        Y = net.predict(x * scale + mean)
+        if not np.isfinite(Y).all():
+            raise ValueError(f"the model has outputs that {net.dtype} cannot hold"
+                             f"{'; try --dtype float64' if net.dtype == 'float32' else ''}")
+        return Y
+
     if targets[0].kind == "category":
         n = targets[0].width
-        confusion = sum(np.bincount(t * n + net.predict(x).argmax(axis=1), minlength=n * n) for x, t in chunks)
+        confusion = sum(np.bincount(t * n + outputs(x).argmax(axis=1), minlength=n * n) for x, t in chunks)
         confusion = confusion.reshape(n, n)
         return {"accuracy": float(np.trace(confusion) / len(T)), "confusion": confusion.tolist()}
-    square = sum(np.square(net.predict(x) - t, dtype=np.float64).sum(axis=0) for x, t in chunks) / len(T)
-    mean = T.mean(axis=0, dtype=np.float64)
-    variance = sum(np.square(t - mean).sum(axis=0) for t in in_chunks(T)) / len(T) * (T.min(axis=0) < T.max(axis=0))
+    center, unit = scaling(targets)
+    square = sum(np.square((outputs(x) - center) / unit - t).sum(axis=0) for x, t in chunks) / len(T)
+    mean_of_T = T.mean(axis=0, dtype=np.float64)
+    variance = sum(np.square(t - mean_of_T).sum(axis=0) for _, t in chunks) / len(T) * (T.min(axis=0) < T.max(axis=0))
     return {"rms": [float(np.sqrt(s) * column.scale) for s, column in zip(square, targets, strict=True)],
             "r2": [1 - float(s / v) if v > 0 else None for s, v in zip(square, variance, strict=True)]}
 

@@ -11,7 +11,7 @@ from fastbp import io, losses, optimizers
 from fastbp._checks import one_of
 from fastbp._version import __version__
 from fastbp.cli import reports, training_data
-from fastbp.cli.columns import NumberColumn, Plan
+from fastbp.cli.columns import NumberColumn, Plan, scaling
 from fastbp.cli.training_data import PARTS
 from fastbp.interop.scaling import fold
 from fastbp.network import Network
@@ -21,7 +21,7 @@ from fastbp.whole_batch import WholeBatch
 FIT = ("epochs", "batch_size", "desired_error", "min_delta", "time_limit", "schedule", "dropout", "class_weight",
        "threads")
 OF_OPTIMIZERS = "learning_rate", "momentum", "l2"
-FAR = 1000              # scales from 0, beyond which weights in float32 round too coarsely (docs/interop.md)
+FAR = 1000      # scales from 0, beyond which weights in float32 round too coarsely (docs/interop.md)
 
 
 def train(arguments):
@@ -40,7 +40,7 @@ def train(arguments):
     if arguments.missing in ("mean", "median"):
         training_data.fill_categories(data, parts)
     X = training_data.assemble(data, parts)
-    inputs, targets = training_data.standardise_inputs(X, data, arguments.missing), data.targets
+    inputs, targets = training_data.standardise_inputs(X, data, arguments.missing, arguments.dtype), data.targets
     T, data.T = [data.T[parts == part] for part in range(3)], None
 
     loss = arguments.loss or ("cross_entropy" if task == "classification" else "squared_error")
@@ -50,20 +50,20 @@ def train(arguments):
             raise ValueError(f"--loss must be cross_entropy for labels, got {loss}; --task regression takes others")
         T = [t[:, 0] for t in T]
     elif output_activation is None:     # otherwise the loss is defined for the targets as they are
-        targets = training_data.standardise_targets(T, targets, X[0].dtype)
+        targets = training_data.standardise_targets(T, data, X[0].dtype, arguments.dtype)
     net = network(inputs, targets, loss, output_activation or "identity", arguments, rng)
     history = fit(net, X, T, teacher, arguments, rng)
     if not len(history):
         raise KeyboardInterrupt     # in the first epoch: there is nothing to save
 
+    net = whole(net, inputs, targets, arguments)
     plan = Plan(task, data.table.names, data.table.has_header, inputs, targets, {
         "fastbp": __version__, "table": os.path.basename(arguments.table), "seed": arguments.seed,
         "rows": {name: len(x) for name, x in zip(PARTS, X, strict=True)}, "options": options_of(arguments),
         "epochs": len(history), "stop_reason": history.stop_reason, "best_epoch": history.best_epoch,
-        "quality": {name: reports.quality(net, x, t, targets) for name, x, t in zip(PARTS, X, T, strict=True)
+        "quality": {name: reports.quality(net, x, t, inputs, targets) for name, x, t in zip(PARTS, X, T, strict=True)
                     if len(x)},
         "history": reports.history_to_json(history)})
-    net = whole(net, plan, arguments)
     io.write(arguments.out, io.dumps(net, {"plan": plan.to_attributes()}), "--out")
     if history.stop_reason == "interrupted":
         say(f"interrupted in epoch {len(history) + 1}; {arguments.out} has what was learnt until then")
@@ -118,26 +118,19 @@ def options_of(arguments):
     return {name: value for name in names if (value := getattr(arguments, name)) is not None}
 
 
-def whole(net, plan, arguments):
+def whole(net, inputs, targets, arguments):
     """The network that takes numbers as they stand in a table, and gives targets in their own units."""
     dtype = arguments.dtype
     if dtype is None:
-        numbers = [column for column in [*plan.inputs, *plan.targets] if column.kind == "number"]
-        farthest = max(numbers, default=None, key=lambda column: abs(column.mean / column.scale))
-        dtype = "float32"
-        if farthest and abs(farthest.mean / farthest.scale) > FAR:
-            dtype = "float64"
-            if not arguments.quiet:
-                say(f"The model is in float64, because column {farthest.name!r} varies by {farthest.scale:.2g} about "
-                    f"{farthest.mean:.8g}.")
+        beyond = [column for column in [*inputs, *targets] if column.kind == "number"
+                  and not (abs(column.mean / column.scale) <= FAR and training_data.is_held(column.scale, "float32"))]
+        dtype = "float64" if beyond else "float32"
+        if beyond and not arguments.quiet:
+            say(f"The model is in float64, because column {beyond[0].name!r} varies by {beyond[0].scale:.2g} about "
+                f"{beyond[0].mean:.8g}.")
     net = Network(net.layer_sizes, net.activations, loss=net.loss, reduction=net.reduction, dtype=dtype,
                   init=net.params)
-    mean, scale = scaling(plan.inputs)
-    output_mean, output_scale = scaling(plan.targets)
-    return fold(net, input_mean=mean, input_scale=scale, output_mean=output_mean, output_scale=output_scale)
-
-
-def scaling(columns):
-    """Means and scales of the inputs or outputs that the columns are."""
-    return np.array([(column.mean, column.scale) if column.kind == "number" else (0.0, 1.0)
-                     for column in columns for _ in range(column.width)]).T
+    mean, scale = scaling(inputs)
+    output_mean, output_scale = scaling(targets)
+    with np.errstate(over="ignore", invalid="ignore"):      # `reports.quality` finds it
+        return fold(net, input_mean=mean, input_scale=scale, output_mean=output_mean, output_scale=output_scale)

@@ -18,6 +18,7 @@ from fastbp.cli.tables import Categories, Numbers, TableError, in_chunks
 
 PARTS = "training", "validation", "test"
 FEW, RECUR = 10, 5      # so few different whole numbers, each so often on average, are taken for labels
+LARGEST = {"float32": 1e30, "float64": 1e300}   # scale of a column; weights, products and sums need what is above it
 REFUSED = "--missing mean or median fills it in, --missing drop leaves the row out"
 REFUSED_TARGET = "targets are not filled in; --missing drop leaves the row out"
 
@@ -34,8 +35,9 @@ class Data:
     targets : list of NumberColumn, or a list with one CategoryColumn
         The latter for a classification.
     blocks : deque of ndarray, shape (rows, len(inputs))
-        Numbers less `shift`, so that float32 keeps the small differences of large ones; numbers of categories.
-    shift : ndarray of float64, shape (len(inputs),)
+        ``(x - shift) / unit`` for numbers, so that float32 keeps small differences of large ones, and numbers of any
+        size; numbers of categories.
+    shift, unit : ndarray of float64, shape (len(inputs),)
     T : ndarray of float64, shape (M, len(targets))
         Targets, or numbers of labels.
     """
@@ -45,6 +47,7 @@ class Data:
     targets: list
     blocks: deque
     shift: np.ndarray
+    unit: np.ndarray
     T: np.ndarray
 
 
@@ -58,7 +61,7 @@ def read(arguments):
         inputs = [i for i, reader in enumerate(readers) if reader is not None and i not in targets]
         if not inputs:
             raise TableError(f"{table.name}: there is no column beside the target to learn from")
-        data = Data(table, [], [], deque(), np.zeros(len(inputs)), [])
+        data = Data(table, [], [], deque(), np.zeros(len(inputs)), np.ones(len(inputs)), [])
         for values in table.blocks(readers):
             x, t = values[:, inputs], values[:, targets]
             if arguments.missing == "drop":
@@ -67,11 +70,13 @@ def read(arguments):
             if not data.blocks and len(x):
                 numbers = [isinstance(readers[i], Numbers) for i in inputs]
                 data.shift = np.where(numbers, medians(x[:tables.SAMPLE]), 0.0)
+                data.unit = np.where(numbers, powers_of_two(x[:tables.SAMPLE] - data.shift), 1.0)
             if len(x):
                 # A map of its own, whose memory goes back to the system with it; malloc would keep it.
                 block = np.frombuffer(mmap.mmap(-1, x.size * dtype.itemsize), dtype).reshape(x.shape)
                 with np.errstate(over="ignore"):    # `standardise_inputs` finds it
-                    np.subtract(x, data.shift, out=block, casting="same_kind")
+                    x -= data.shift
+                    np.divide(x, data.unit, out=block, casting="same_kind")
                 data.blocks.append(block)
                 data.T.append(t)
     if not data.blocks:
@@ -86,6 +91,12 @@ def medians(x):
     finite = np.isfinite(x)
     ordered, count = np.sort(np.where(finite, x, np.inf), axis=0), finite.sum(axis=0)
     return np.where(count > 0, ordered[np.maximum(count - 1, 0) // 2, np.arange(x.shape[1])], 0.0)
+
+
+def powers_of_two(x):
+    """The size of the largest number in each column, as a power of two, so that a division by it does not round."""
+    largest = np.fmax.reduce(abs(x), axis=0)
+    return np.where((largest > 0) & (largest < np.inf), np.ldexp(1.0, np.frexp(largest)[1] - 1), 1.0)
 
 
 def column_of(reader, table):
@@ -249,7 +260,20 @@ def moments(x):
     return mean, np.where(np.sqrt(square) > abs(1e-12 * mean), np.sqrt(square), 1.0)
 
 
-def standardise_inputs(X, data, missing):
+def is_held(scale, dtype):
+    """Whether a network of the dtype can have this scale in its weights."""
+    return 1 / LARGEST[dtype] < scale < LARGEST[dtype]
+
+
+def scaled(column, data, mean, scale, fill, chosen):
+    """A column of numbers with its scaling, which the model must hold in the dtype that was chosen for it, if any."""
+    if not (np.isfinite(mean) and is_held(scale, chosen or "float64")):
+        raise TableError(f"{data.table.name}: column {column.name!r} has values that {chosen or 'float64'} cannot hold"
+                         f"{'; --dtype float64 may hold them' if chosen == 'float32' else ''}")
+    return NumberColumn(column.name, float(mean), float(scale), fill)
+
+
+def standardise_inputs(X, data, missing, chosen):
     """Standardise the columns of numbers in place, by the training rows, and fill in what is missing.
 
     Returns the columns with their scaling.
@@ -257,7 +281,7 @@ def standardise_inputs(X, data, missing):
     dtype = X[0].dtype
     mean, scale = (values.astype(dtype) for values in moments(X[0]))
     made, at = [], -1
-    for column, shift in zip(data.inputs, data.shift.tolist(), strict=True):
+    for column, shift, unit in zip(data.inputs, data.shift.tolist(), data.unit.tolist(), strict=True):
         at += column.width
         if column.kind == "category":
             mean[at + 1 - column.width:at + 1], scale[at + 1 - column.width:at + 1] = 0, 1
@@ -265,26 +289,31 @@ def standardise_inputs(X, data, missing):
             continue
         if not (np.isfinite([mean[at], scale[at]]).all() and scale[at]):
             raise TableError(f"{data.table.name}: column {column.name!r} has no values in the training rows, or values "
-                             f"that {dtype} cannot hold; --ignore {column.name} leaves it out")
+                             f"that {dtype} cannot hold; --ignore {column.name} leaves it out"
+                             f"{', --dtype float64 may hold them' if dtype == 'float32' else ''}")
         filled = None
         if missing in ("mean", "median"):
             filled = mean[at] if missing == "mean" else np.nanmedian(X[0][:, at])
             for x in X:
                 x[np.isnan(x[:, at]), at] = filled
-        made.append(NumberColumn(column.name, shift + float(mean[at]), float(scale[at]),
-                                 None if filled is None else shift + float(filled)))
+        made.append(scaled(column, data, shift + unit * float(mean[at]), unit * float(scale[at]),
+                           None if filled is None else shift + unit * float(filled), chosen))
     for x in X:
         x -= mean
         x /= scale
     return made
 
 
-def standardise_targets(T, columns, dtype):
+def standardise_targets(T, data, dtype, chosen):
     """The same for targets, which T has in the dtype afterwards."""
+    unit = powers_of_two(T[0][:tables.SAMPLE])      # of which the squares of 1e-200 can be held
+    for t in T:
+        t /= unit
     mean, scale = moments(T[0])
+    made = [scaled(column, data, *scaling, None, chosen)
+            for column, *scaling in zip(data.targets, mean * unit, scale * unit, strict=True)]
     for part, t in enumerate(T):
         t -= mean
         t /= scale
         T[part] = t.astype(dtype)
-    return [NumberColumn(column.name, *scaling)
-            for column, *scaling in zip(columns, mean.tolist(), scale.tolist(), strict=True)]
+    return made
