@@ -223,6 +223,8 @@ def test_every_byte_of_an_npz_damaged(tmp_path):
     ({"a": np.array([None, 1])}, "allow_pickle"),
     ({"a": np.zeros(3, complex)}, "array 'a' must hold numbers"),
     ({}, "same number of rows"),
+    ({"X": np.zeros((3, 2)), "X.1": np.zeros(3)}, "array 'X.1' has a column called 'X.1', and so has another array"),
+    ({"X.2": np.zeros(3), "X": np.zeros((3, 2))}, "array 'X' has a column called 'X.2', and so has another array"),
 ])
 def test_an_npz_that_is_no_table(tmp_path, arrays, message):
     path = tmp_path / "table.npz"

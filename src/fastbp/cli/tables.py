@@ -217,8 +217,13 @@ class ArrayTable:
             if array.ndim not in (1, 2) or array.dtype.kind not in "biufUS":
                 raise TableError(f"{name}: array {key!r} must hold numbers or texts in one or two dimensions, got "
                                  f"{array.dtype} in {array.ndim}")
-            self.columns |= {key: array} if array.ndim == 1 else {
+            columns = {key: array} if array.ndim == 1 else {
                 f"{key}.{i + 1}": column for i, column in enumerate(array.T)}
+            twice = columns.keys() & self.columns.keys()
+            if twice:
+                raise TableError(f"{name}: array {key!r} has a column called {min(twice)!r}, and so has another array; "
+                                 "one of them needs another name")
+            self.columns |= columns
         self.names = list(self.columns)
         lengths = {key: len(column) for key, column in self.columns.items()}
         if len(set(lengths.values())) != 1:
