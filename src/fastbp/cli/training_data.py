@@ -18,6 +18,7 @@ from fastbp.cli.tables import Categories, Numbers, TableError, in_chunks
 
 PARTS = "training", "validation", "test"
 FEW, RECUR = 10, 5      # so few different whole numbers, each so often on average, are taken for labels
+WHOLE = 2**53 - 1       # what float64 has as a larger whole number may have been another
 LARGEST = {"float32": 1e30, "float64": 1e300}   # scale of a column; weights, products and sums need what is above it
 REFUSED = "--missing mean or median fills it in, --missing drop leaves the row out"
 REFUSED_TARGET = "targets are not filled in; --missing drop leaves the row out"
@@ -178,6 +179,10 @@ def decide_task(data, arguments):
         if len(values) > arguments.max_categories:
             raise TableError(f"{data.table.name}: column {first.name!r} has {len(values)} different numbers, too many "
                              "for labels; --task regression predicts the number")
+        if max(map(abs, values)) > WHOLE:
+            raise TableError(f"{data.table.name}: column {first.name!r} has labels beyond 2**53, which as numbers "
+                             f"cannot be told apart; --categories {first.name} takes them as they are written, --task "
+                             "regression predicts the number")
         labels = [f"{value:.0f}" if value.is_integer() else repr(value) for value in values]
     if len(labels) < 2:
         raise TableError(f"{data.table.name}: column {first.name!r} has one label only, {labels[0]!r:.80}; there is "
