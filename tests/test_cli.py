@@ -222,6 +222,34 @@ def test_few_whole_numbers_are_labels(tmp_path, capsys):
     assert fastbp.load(model).n_inputs == 3
 
 
+def test_categories_that_are_numbers(tmp_path, capsys):
+    code, model = np.arange(60) % 3, tmp_path / "model"
+    table = write_table(tmp_path / "t.csv", ["code", "y"], zip(code.tolist(), (code == 1).tolist(), strict=True))
+    train(capsys, table, "y", model, "--categories", "code", *FAST)
+    expected = run(capsys, "predict", model, table)
+    np.savez(tmp_path / "t.npz", code=code.astype(float))
+    assert run(capsys, "predict", model, tmp_path / "t.npz") == expected
+    table = write_table(tmp_path / "t.csv", ["code"], [[f"{c}.0"] for c in code])
+    assert run(capsys, "predict", model, table) == expected
+
+
+@pytest.mark.parametrize("form", ["csv", "npz"])
+def test_labels_beyond_float64(tmp_path, capsys, form):
+    x, y = np.arange(60.0), 2**53 + np.arange(60) // 30
+    path, model = tmp_path / f"table.{form}", tmp_path / "model"
+    if form == "csv":
+        write_table(path, ["x", "y"], zip(x.tolist(), y.tolist(), strict=True))
+    else:
+        np.savez(path, x=x, y=y)
+    for options in ([], ["--task", "classification"]):
+        assert "labels beyond 2**53, which as numbers cannot be told apart; --categories y takes them" in fails(
+            capsys, "train", path, "--target", "y", "--out", model, "--quiet", *options)
+    train(capsys, path, "y", model, "--categories", "y", *FAST)
+    predicted = rows_of(run(capsys, "predict", model, path))
+    assert predicted[0] == ["y", f"P({2**53})", f"P({2**53 + 1})"]
+    assert [int(row[0]) for row in predicted[1:]] == y.tolist()
+
+
 def test_missing_values(tmp_path, capsys):
     rng = np.random.default_rng(4)
     x = rng.normal(size=100)

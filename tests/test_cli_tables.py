@@ -137,6 +137,26 @@ def test_a_category_that_is_not_known(tmp_path):
         read(write(tmp_path / "table", PLAIN), columns)
 
 
+@pytest.mark.parametrize(("known", "fields"), [
+    (["0", "1", "10"], [("0.0", 0), (" 1.00 ", 1), ("1e1", 2), ("+1", 1), ("-0", 0), ("1.5", None), ("red", None)]),
+    (["0.0", "1.0"], [("0", 0), ("1", 1), ("2", None)]),
+    (["1", "01", "2"], [("1", 0), ("01", 1), ("1.0", None), ("2.0", 2)]),       # codes, which may be read as numbers
+    (["1", "red"], [("1", 0), ("1.0", None)]),      # texts
+    (["1e2", "red"], [("100", None)]),
+    ([str(2**53), str(2**53 + 1)], [(f"{2**53}.0", 0), (f"{2**53 + 1}.0", 1), (str(2**53 + 2), None)]),
+    (["1", "1e99999999999999999999"], [("1.0", None), ("1", 0)]),
+])
+def test_a_number_that_is_a_category_may_be_written_in_another_way(known, fields):
+    column = Categories("code", known)
+    for _ in range(2):
+        for field, expected in fields:
+            if expected is None:
+                with pytest.raises(ValueError, match="is not one of the categories that the model knows"):
+                    column(field)
+            else:
+                assert column(field) == expected
+
+
 @pytest.mark.parametrize(("content", "has_header"), [
     (PLAIN, True),
     ("1,2\n3,4\n", False),

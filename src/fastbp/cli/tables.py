@@ -11,6 +11,7 @@ import io
 import sys
 import zlib
 from collections import Counter
+from decimal import Decimal, InvalidOperation
 from itertools import islice
 
 import numpy as np
@@ -283,7 +284,8 @@ class Categories(dict):
     ----------
     name : str
     known : list of str, optional
-        The categories that there are; without, each new one gets the next number.
+        The categories that there are; without, each new one gets the next number. If all of them are numbers, a field
+        may write one in another way: 1.0 for 1.
     missing : str, optional
         As for `Numbers`.
     most : int, optional
@@ -294,6 +296,11 @@ class Categories(dict):
         super().__init__()
         self.name, self.missing, self.most, self.is_open = name, missing, most, known is None
         self.numbers = {category: float(i) for i, category in enumerate(known or ())}
+        values = {category: exact_number_in(category) for category in self.numbers}
+        counts = Counter(values.values())
+        # The codes 1 and 01 are two categories of one value, so that 1.0 is neither.
+        self.of_value = {} if None in counts else {
+            value: category for category, value in values.items() if counts[value] == 1}
         self.converter = self.__getitem__       # in C for a field that was seen before
 
     def __call__(self, field):
@@ -303,6 +310,8 @@ class Categories(dict):
         if is_missing(field):
             return absent(self.missing)
         category = field.strip()
+        if category not in self.numbers and self.of_value:
+            category = self.of_value.get(exact_number_in(category), category)
         if category not in self.numbers:
             if not self.is_open:
                 known = ", ".join(map(repr, self.numbers))
@@ -342,6 +351,14 @@ def number_in(field):
     try:
         return None if "_" in field else float(field)   # Python would read 1_000
     except ValueError:
+        return None
+
+
+def exact_number_in(field):
+    """The same without rounding."""
+    try:
+        return Decimal(field) if is_number(field) else None
+    except InvalidOperation:    # the exponent has more digits than it may
         return None
 
 
