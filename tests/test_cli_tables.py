@@ -185,13 +185,14 @@ def test_a_row_of_another_length_does_not_hide_the_separator(tmp_path):
 @pytest.mark.parametrize(("content", "message"), [
     (b"", "the table is empty"),
     (b"\n \n", "the table is empty"),
-    (b"a,a\n1,2\n", "several columns are called 'a'; --no-header"),
+    (b"a,a\n1,2\n", "columns 1 and 2 are both called 'a'; give each a name of its own in the first row"),
+    (b"2,,b\n1,2,3\n", "columns 1 and 2 are both called '2'"),      # a column without a name is called by its number
     (b'a,b\n1,"2\n' + 200_000 * b"x", "after line 1: field larger than field limit"),
     (gzip.compress(PLAIN.encode())[:-9], "the compressed file is damaged"),
     (b"\x1f\x8bnonsense", "the compressed file is damaged"),
     (b"PK\x03\x04nonsense", "the npz is damaged"),
     (b"\xff\xff,\n", "not text in utf-8"),
-], ids=range(8))
+], ids=range(9))
 def test_what_is_no_table(tmp_path, content, message):
     with pytest.raises(TableError, match=message):
         read(write(tmp_path / "table", content), [Numbers("a"), Numbers("b")], header=True)

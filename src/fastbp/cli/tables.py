@@ -381,9 +381,11 @@ def texts(array):
 def names_in(name, fields):
     """The names in a header; a column without one is called by its number."""
     names = [field.strip() or str(i + 1) for i, field in enumerate(fields)]
-    twice = [column for column, count in Counter(names).items() if count > 1]
-    if twice:
-        raise TableError(f"{name}: several columns are called {twice[0]!r}; --no-header takes their numbers for names")
+    first = {}
+    for i, column in enumerate(names, 1):
+        if first.setdefault(column, i) != i:
+            raise TableError(f"{name}: columns {first[column]} and {i} are both called {column!r}; give each a name of "
+                             "its own in the first row")
     return names
 
 
