@@ -39,18 +39,44 @@ def write(path, content):
     PLAIN.rstrip("\n"),
     "\ufeff" + PLAIN,
     "\n" + PLAIN.replace("\n", "\n\n"),
+    1001 * "\n" + PLAIN.replace(",", ";"),
     PLAIN.replace(",", "\t"),
     PLAIN.replace(",", ";"),
     PLAIN.replace(",", "|"),
     PLAIN.replace("red", '"red"').replace("size", '"size"').replace("20", '"20"'),
     PLAIN.replace(",", " , "),
     gzip.compress(PLAIN.encode()),
-], ids=["plain", "CRLF", "no last line end", "BOM", "blank lines", "TSV", "semicolons", "bars", "quotes", "spaces",
-        "gzip"])
+], ids=["plain", "CRLF", "no last line end", "BOM", "blank lines", "many blank lines", "TSV", "semicolons", "bars",
+        "quotes", "spaces", "gzip"])
 def test_forms(tmp_path, content):
     names, values = read(write(tmp_path / "table", content))
     assert names == NAMES
     assert values.tolist() == ROWS
+
+
+@pytest.mark.parametrize("at_once", [2**22, 8])
+@pytest.mark.parametrize(("lines", "expected"), [
+    ("1\n\n3\n", [1, None, 3]),
+    (" \n \n", [None, None]),
+    ("\n\n\n", [None, None, None]),
+    ("1\n2\n \n\n", [1, 2, None, None]),
+    ("1\n\"\"\n3", [1, None, 3]),
+])
+@pytest.mark.parametrize("header", ["age\n", "\n \nage\n", ""])
+def test_every_line_of_a_single_column_is_a_row(tmp_path, monkeypatch, lines, expected, header, at_once):
+    path = write(tmp_path / "table", header + lines)
+    if header or not lines.isspace():
+        monkeypatch.setattr(tables, "AT_ONCE", at_once)
+        values = read(path, [Numbers("age")], header=bool(header), delimiter=",")[1]
+        np.testing.assert_array_equal(values[:, 0], np.array(expected, float))
+
+
+@pytest.mark.parametrize("at_once", [2**22, 8])
+def test_lines_of_separators_are_rows_and_those_of_spaces_are_not(tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr(tables, "AT_ONCE", at_once)
+    path = write(tmp_path / "table", " \na\tb\n\t\n  \n\t\n1\t2\n \n\n")
+    values = read(path, [Numbers("a"), Numbers("b")], header=True, delimiter="\t")[1]
+    np.testing.assert_array_equal(values, [2 * [np.nan], 2 * [np.nan], [1, 2]])
 
 
 def test_a_decimal_comma(tmp_path):
@@ -185,6 +211,8 @@ def test_a_row_of_another_length_does_not_hide_the_separator(tmp_path):
 @pytest.mark.parametrize(("content", "message"), [
     (b"", "the table is empty"),
     (b"\n \n", "the table is empty"),
+    (1001 * b"\n", "the table is empty"),
+    (b'""\n""\n', "the table is empty"),
     (b"a,a\n1,2\n", "columns 1 and 2 are both called 'a'; give each a name of its own in the first row"),
     (b"2,,b\n1,2,3\n", "columns 1 and 2 are both called '2'"),      # a column without a name is called by its number
     (b'a,b\n1,"2\n' + 200_000 * b"x", "after line 1: field larger than field limit"),
@@ -192,7 +220,7 @@ def test_a_row_of_another_length_does_not_hide_the_separator(tmp_path):
     (b"\x1f\x8bnonsense", "the compressed file is damaged"),
     (b"PK\x03\x04nonsense", "the npz is damaged"),
     (b"\xff\xff,\n", "not text in utf-8"),
-], ids=range(9))
+], ids=range(11))
 def test_what_is_no_table(tmp_path, content, message):
     with pytest.raises(TableError, match=message):
         read(write(tmp_path / "table", content), [Numbers("a"), Numbers("b")], header=True)

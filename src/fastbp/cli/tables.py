@@ -12,7 +12,7 @@ import sys
 import zlib
 from collections import Counter
 from decimal import Decimal, InvalidOperation
-from itertools import islice
+from itertools import filterfalse, islice
 
 import numpy as np
 
@@ -85,17 +85,17 @@ class TextTable:
         self.name, self.file = name, file
         self.rest, self.line = "", 0    # what was read and not yet used, and the lines before it
         text = self._next_text()
-        if not text.strip():
-            raise TableError(f"{name}: the table is empty")
         lines = lines_in(text)
-        self.dialect = {"delimiter": delimiter or guess_delimiter(lines[:SAMPLE]), "quotechar": '"'}
+        self.dialect = {"delimiter": delimiter or guess_delimiter(lines), "quotechar": '"'}
         with self._csv_errors():
-            rows = list(islice(filter(None, csv.reader(lines, **self.dialect)), SAMPLE + 1))
+            rows = list(islice(filterfalse(is_blank, csv.reader(lines, **self.dialect)), SAMPLE + 1))
+        if not rows:
+            raise TableError(f"{name}: the table is empty")
         self.has_header = guess_header(rows) if header is None else header
         if self.has_header:
             self.names = names_in(name, rows.pop(0))
             reader = csv.reader(lines, **self.dialect)
-            next(filter(None, reader))
+            next(filterfalse(is_blank, reader))
             text = "".join(lines[reader.line_num:])
             self.line += reader.line_num
         else:
@@ -133,8 +133,8 @@ class TextTable:
 
     def _fast(self, text, columns, converters):
         """A block by NumPy's parser, or None where it has difficulties."""
-        if text.isspace():
-            return np.empty((0, len(columns)))
+        if text.isspace():      # of which NumPy would warn
+            return None
         try:
             values = np.loadtxt(io.StringIO(text), comments=None, converters=converters, encoding=None, ndmin=2,
                                 **self.dialect)
@@ -142,6 +142,8 @@ class TextTable:
             return None
         parsed = [i for i in range(len(columns)) if i not in converters]
         if values.shape[1] != len(columns) or not np.isfinite(values[:, parsed]).all():
+            return None
+        if len(columns) == 1 and len(values) < len(lines_in(text)):    # NumPy passes over blank lines, which are rows
             return None
         return values
 
@@ -151,7 +153,8 @@ class TextTable:
         values, reader, done, line = np.full((len(lines), len(columns)), 0.0), csv.reader(lines, **self.dialect), 0, 1
         with self._csv_errors():
             for fields in reader:
-                if fields:
+                if len(columns) == 1 or not is_blank(fields):
+                    fields = fields or [""]
                     place = f"{self.name}, line {self.line + line}: row {row + done + 1}"
                     if len(fields) != len(columns):
                         raise TableError(f"{place} has {len(fields)} fields, but there are {len(columns)} columns")
@@ -185,7 +188,7 @@ class TextTable:
             return end
         lines = lines_in(text[:end])
         with self._csv_errors():
-            reader = csv.reader(lines, **getattr(self, "dialect", {"delimiter": guess_delimiter(lines[:SAMPLE])}))
+            reader = csv.reader(lines, **getattr(self, "dialect", {"delimiter": guess_delimiter(lines)}))
             ends = [0, *(reader.line_num for _ in reader)]
         return sum(map(len, lines[:ends[-2]]))      # the last row may be cut off
 
@@ -378,6 +381,11 @@ def texts(array):
     return list(map(str, array.tolist()))
 
 
+def is_blank(fields):
+    """Whether a line has nothing but spaces; in a table of one column that is a value that is missing."""
+    return len(fields) < 2 and not "".join(fields).strip()
+
+
 def names_in(name, fields):
     """The names in a header; a column without one is called by its number."""
     names = [field.strip() or str(i + 1) for i, field in enumerate(fields)]
@@ -391,15 +399,16 @@ def names_in(name, fields):
 
 def guess_delimiter(lines):
     """The first of `DELIMITERS` that gives all rows, or else most, the same number of fields, and more than one."""
+    lines = list(islice(filter(str.strip, lines), SAMPLE))
     for share in (1, 0.5):
         for delimiter in DELIMITERS:
             with contextlib.suppress(csv.Error):
                 widths = [len(fields) for fields in csv.reader(lines, delimiter=delimiter) if fields]
                 if len(lines) >= SAMPLE:
                     widths.pop()        # the last row may be cut off
-                width, count = Counter(widths).most_common(1)[0]
-                if width > 1 and count >= share * len(widths):
-                    return delimiter
+                for width, count in Counter(widths).most_common(1):
+                    if width > 1 and count >= share * len(widths):
+                        return delimiter
     return ","
 
 
