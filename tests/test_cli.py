@@ -3,6 +3,7 @@
 import csv
 import io as text_io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -105,6 +106,28 @@ def test_in_a_shell(trees, tmp_path):
     assert trained.returncode == 0
     assert r"Buche\xdf" in trained.stdout
     assert "P(Bucheß)" in shell("PYTHONIOENCODING=ascii fastbp predict other other.csv").stdout
+
+
+@pytest.mark.parametrize(("command", "code", "out", "err"), [
+    ("predict model - <&-", 1, "", "fastbp predict: standard input is closed\n"),
+    ("predict model trees.csv >&-", 1, "", "fastbp: standard output is closed\n"),
+    ("predict model trees.csv 2>&-", 0, "tree,", ""),
+    ("train trees.csv --target tree --epochs 1 --out other 2>&- | head -1", 0, " ", ""),     # no progress among results
+    ("info none 2>&-", 1, "", ""),
+    ("--frob 2>&-", 2, "", ""),
+    ("info none >&- 2>&- <&-", 1, "", ""),
+    ("predict model trees.csv >/dev/full", 1, "", "fastbp predict: [Errno 28] No space left on device\n"),
+    ("--help >/dev/full", 1, "", "fastbp: [Errno 28] No space left on device\n"),
+])
+def test_streams_that_are_not_there(trees, model, tmp_path, command, code, out, err):
+    if "/dev/full" in command and not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    (tmp_path / "trees.fastbp").rename(tmp_path / "model")
+    done = subprocess.run(f"{sys.executable} -m fastbp {command}", shell=True, cwd=tmp_path, capture_output=True,
+                          encoding="utf-8", env={name: value for name, value in os.environ.items()
+                                                 if name != "PYTHONUNBUFFERED"})
+    assert (done.returncode, done.stdout[:len(out)], done.stderr) == (code, out, err)
+    assert bool(done.stdout) == bool(out)
 
 
 @pytest.mark.parametrize("epochs", [3, 0])

@@ -33,7 +33,7 @@ def main(argv=None):
     -------
     int
         The exit code: 0 if all went well, 1 if a network of the demo has learnt less than it should, if a file cannot
-        be read, written, trained on or exported, or if nobody reads the output, 130 after Ctrl-C. Wrong arguments end
+        be read, written, trained on or exported, or if nobody takes the output, 130 after Ctrl-C. Wrong arguments end
         the process with 2, as argparse does.
 
     Examples
@@ -43,26 +43,42 @@ def main(argv=None):
     A line between 42 points...
     0
     """
-    arguments = parser().parse_args(argv)
+    if sys.stderr is None:      # closed by 2>&-; print would write to standard output instead
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the process ends
+    if sys.stdout is None:
+        print("fastbp: standard output is closed", file=sys.stderr)
+        return 1
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")   # a label may have letters that a terminal lacks
+    command = "fastbp"
     try:
-        with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *where: print(f"fastbp: {message}", file=sys.stderr)
-            finished = arguments.run(arguments)
-        print(end="", flush=True)   # here, because at exit nobody could catch the error of a reader that has left
+        try:
+            arguments = parser().parse_args(argv)
+            command = f"fastbp {arguments.command}".rstrip()
+            with warnings.catch_warnings():
+                warnings.showwarning = lambda message, *where: print(f"fastbp: {message}", file=sys.stderr)
+                return arguments.run(arguments) or 0
+        finally:
+            print(end="", flush=True)   # here, because at exit nobody could catch the error of a reader that has left
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)  # a terminal has just written ^C
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader left, as `| head` does. Point stdout at nothing, or Python complains when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:     # the reader left, as `| head` does
+        give_up_output()
         return 1
     except (OSError, ValueError, DivergenceError, MemoryError) as error:
         what = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else error
-        print(f"fastbp {arguments.command}: {what or 'there is not enough memory'}", file=sys.stderr)
+        print(f"{command}: {what or 'there is not enough memory'}", file=sys.stderr)
+        give_up_output()
         return 1
-    return finished or 0
+
+
+def give_up_output():
+    """Point standard output at nothing if it takes no more, or Python complains when it flushes at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser():

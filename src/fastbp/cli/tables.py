@@ -48,6 +48,8 @@ def opened(path, *, delimiter=None, header=None, encoding="utf-8-sig"):
     TextTable or ArrayTable
     """
     name = "standard input" if path == "-" else path
+    if path == "-" and sys.stdin is None:
+        raise TableError("standard input is closed")
     with contextlib.ExitStack() as stack:
         file = sys.stdin.buffer if path == "-" else stack.enter_context(open(path, "rb"))
         try:
