@@ -495,6 +495,42 @@ def test_plot(model, tmp_path, capsys, options):
     assert b"<svg" in (tmp_path / "picture.svg").read_bytes()
 
 
+@pytest.mark.parametrize("picture", ["q", ".", "..", "pictures/", ".png", "q."])
+def test_a_picture_without_an_ending(model, tmp_path, capsys, monkeypatch, picture):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pictures").mkdir()
+    assert f"needs a name with an ending that says what it becomes, such as .png or .svg, got {picture!r}" in fails(
+        capsys, "plot", model, picture)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pictures", "trees.csv", "trees.fastbp"]
+
+
+def test_pictures_that_cannot_be_written(trees, model, tmp_path, capsys, monkeypatch):
+    pytest.importorskip("fastbp.plot", exc_type=ImportError)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "directory.png").mkdir()
+    (tmp_path / "old.doc").write_text("old")
+    assert "the picture: 'directory.png' exists and is not" in fails(capsys, "plot", model, "directory.png")
+    assert "none/q.png: the picture cannot be written: No such file" in fails(capsys, "plot", model, "none/q.png")
+    assert "Format 'doc' is not supported" in fails(capsys, "plot", model, "old.doc")
+    assert (tmp_path / "old.doc").read_text() == "old"
+    monkeypatch.setenv("PATH", "")
+    assert "'xelatex' not found" in fails(capsys, "plot", model, "q.pgf")
+
+
+def test_a_window_that_cannot_be_opened_is_no_matter(model, tmp_path):
+    pytest.importorskip("fastbp.plot", exc_type=ImportError)
+    done = subprocess.run([sys.executable, "-m", "fastbp", "plot", model, "q.png"], cwd=tmp_path, capture_output=True,
+                          encoding="utf-8", env=os.environ | {"MPLBACKEND": "module://none"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "q.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_file_is_named_once(trees, tmp_path, capsys):
+    for command in (["info", trees], ["plot", trees, tmp_path / "q.png"], ["predict", trees, trees],
+                    ["export", trees, tmp_path / "q.h"]):
+        assert fails(capsys, *command).count("trees.csv") == 1
+
+
 def test_a_history_that_is_not_there(tmp_path, capsys):
     plain = tmp_path / "plain"
     fastbp.Network([2, 1]).save(plain)

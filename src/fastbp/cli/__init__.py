@@ -17,6 +17,7 @@ import numpy as np
 from fastbp import __version__, _dispatch, bench, demo, load, show_config
 from fastbp.cli import predict, reports, train
 from fastbp.divergence import DivergenceError
+from fastbp.io import replacing
 
 INTERRUPTED = 130  # 128 + SIGINT, what a shell reports for a program that Ctrl-C ended
 
@@ -205,16 +206,22 @@ def add_plot(commands):
 
 
 def plot(arguments):
+    ending = os.path.splitext(arguments.picture)[1][1:]
+    if not ending:
+        raise ValueError("the picture needs a name with an ending that says what it becomes, such as .png or .svg, got "
+                         f"{arguments.picture!r}")
     net, plan = predict.load_model(arguments.model)
     if arguments.history and plan is None:
         raise ValueError(f"{arguments.model}: the file has no history; fastbp train writes one")
+    os.environ["MPLBACKEND"] = "agg"    # a file needs no window, so it does not matter what cannot open one
     try:
         from fastbp.plot import HistoryDisplay, NetworkDisplay
-    except ImportError as error:
+        display = (HistoryDisplay.from_history(reports.history_from_json(plan.training)) if arguments.history
+                   else NetworkDisplay.from_network(net))
+        with replacing(arguments.picture, "the picture") as file:
+            display.plot().figure_.savefig(file, format=ending)
+    except (ImportError, RuntimeError) as error:    # there is no Matplotlib, or not what it needs for this format
         raise ValueError(str(error)) from error
-    display = (HistoryDisplay.from_history(reports.history_from_json(plan.training)) if arguments.history
-               else NetworkDisplay.from_network(net))
-    display.plot().figure_.savefig(arguments.picture)
 
 
 def add_export(commands):

@@ -14,8 +14,8 @@ from fastbp.network import Network
 
 def load_model(path):
     """The network in a file, and its Plan or None."""
+    description, attributes = io.read_network(path)
     with io.naming(path):
-        description, attributes = io.read_network(path)
         net = Network.from_description(description)
         return net, plan_from(attributes["plan"], net) if attributes and "plan" in attributes else None
 
