@@ -1,6 +1,7 @@
 """Fixtures that several files share. (No hypothesis here: test_minimal.py runs without it.)"""
 
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -29,7 +30,16 @@ def dtype(request):
 def rng():
     return np.random.default_rng(1986)
 
+
 @pytest.fixture
 def data(rng):
     """(X, T) for training_problem.network."""
     return random_problem(rng, SIZES, M)[1:]
+
+
+@pytest.fixture(autouse=True)
+def no_figures():
+    """After a test there are no figures; examples in docstrings leave theirs open, as a notebook shows them."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")

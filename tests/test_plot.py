@@ -41,10 +41,9 @@ DOCS = ROOT / "docs"
 
 @pytest.fixture(autouse=True)
 def figures():
-    """Pictures change nothing for others; after the test there are no figures."""
+    """Pictures change nothing for others."""
     before, backend = dict(matplotlib.rcParams), matplotlib.get_backend()
     yield
-    plt.close("all")
     assert dict(matplotlib.rcParams) == before
     assert matplotlib.get_backend() == backend
 
