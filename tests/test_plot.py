@@ -306,6 +306,8 @@ def test_way_back_has_a_picture_for_each_neuron():
     assert [re.match(r"\$e_\{(\d)\}", ax.get_title())[1] for ax in display.ax_] == ["5", "3", "4", "1", "2"]
     wide = NetworkDisplay.from_network(fastbp.Network([3, 20, 20, 1], seed=0), np.ones(3), 0.0).plot_way_back()
     assert [re.match(r"\$e_\{(\d+)\}", ax.get_title())[1] for ax in wide.ax_] == ["41", "21", "1"]
+    deep = NetworkDisplay.from_network(fastbp.Network(101 * [2], seed=0), np.ones(2), np.ones(2)).plot_way_back()
+    assert [re.match(r"\$e_\{(\d+)\}", ax.get_title())[1] for ax in deep.ax_] == ["199", "197", "195", "5", "3", "1"]
     chosen = display.plot_way_back([1])
     assert len(chosen.ax_) == 1
 

@@ -246,7 +246,7 @@ class NetworkDisplay:
         Parameters
         ----------
         neurons : sequence of int, optional
-            Their numbers; by default all, or the first of each layer if there are more than nine.
+            Their numbers; by default all, or if there are more than nine, the first of each layer that `plot` draws.
         max_neurons : int, default 8
             As in `plot`.
 
@@ -264,7 +264,8 @@ class NetworkDisplay:
         if neurons is None:
             sizes = self.layer_sizes[1:]
             few = sum(sizes) <= 9
-            neurons = [self._number(l, i) for l in range(len(sizes), 0, -1) for i in range(sizes[l - 1] if few else 1)]
+            layers = sorted(columns_of(len(sizes) + 1, None).keys() - {0}, reverse=True)
+            neurons = [self._number(l, i) for l in layers for i in range(sizes[l - 1] if few else 1)]
         if len(neurons) == 0:
             raise ValueError("neurons must hold the number of at least one neuron, got none")
         for neuron in neurons:
