@@ -649,6 +649,31 @@ def test_cases_that_look_alike_have_a_row_each(tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.parametrize(("first", "others", "is_same"), [
+    ((4, 4), [[4, 4], np.array([4, 4])], True),
+    ([(4, 4), [1]], [((4, 4), (1,)), [np.array([4, 4]), np.array([1])]], True),
+    ({1: (4, 4)}, [{1: [4, 4]}, {np.int64(1): np.array([4, 4])}], True),
+    ({"a": 1, "b": (2,)}, [{"b": [2], "a": 1}], True),
+    ({1: 4}, [{"1": 4}, {1.0: 4}, {1: "4"}, {"dict": [[1, 4]]}, {(1, 4): None}], False),
+    ([4, 4], ["[4, 4]", [4, 4.0], [[4, 4]], [True, 4]], False),
+    (0.5, [np.float64(0.5), np.float32(0.5), np.array(0.5)], True),
+    (np.longdouble(1), [1.0, np.complex128(1)], False),     # are objects
+    ("a", [np.str_("a")], True),
+    (None, ["None", "null", 0, False, [], {}], False),
+])
+def test_a_later_sweep_finds_cases_whose_elements_are_the_same(tmp_path, first, others, is_same):
+    pytest.importorskip("joblib")
+    calls = []
+
+    def train(a):
+        calls.append(a)
+        return {"call": len(calls)}
+
+    for a in (first, *others, first):
+        bridge.map_networks(train, [{"a": a}], directory=tmp_path, backend="threading", n_jobs=1)
+    assert len(calls) == (1 if is_same else 1 + len(others))
+
+
 def test_a_directory_knows_objects_by_what_they_hold(tmp_path):
     pytest.importorskip("joblib")
     calls = []

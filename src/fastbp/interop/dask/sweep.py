@@ -13,6 +13,7 @@ from fastbp._checks import came, check_flag, kind, one_of
 from fastbp.divergence import DivergenceError
 from fastbp.interop.dask import cluster
 
+PLAIN = np.typecodes["AllInteger"] + "?efdUO"    # dtypes of NumPy's that `tolist` makes Python's of
 BACKENDS = "dask", "loky", "threading"
 
 
@@ -34,7 +35,8 @@ def map_networks(train, cases, *data, directory=None, backend=None, n_jobs=-1, v
     directory : str or os.PathLike, optional
         Where to keep the results, one file for each case as it ends; made if it is not there. If the program is killed
         and called again, the cases with a file are not trained again. It is for one `train` and one set of data. Each
-        case must differ from the others in its numbers and strings, or in objects that pickle can tell apart.
+        case must differ from the others in its numbers and strings, or in objects that pickle can tell apart. A tuple,
+        a list and an array of the same elements are the same, here and for a later call; 1, 1.0 and True are not.
     backend : {"dask", "loky", "threading"}, optional
         joblib's. By default "dask" if there is a ``distributed.Client``, else "loky".
     n_jobs : int, default -1
@@ -112,9 +114,15 @@ def combinations(cases):
 def keyed(cases, checksum):
     """The cases by what tells each from the others, in this process and in another."""
     def plain(value):
-        """What json cannot write by itself: NumPy's numbers and arrays as they are, other objects by a checksum."""
-        if isinstance(value, (np.generic, np.ndarray)):
-            return value.tolist()
+        """What JSON tells apart: numbers and texts as they are, sequences by their elements, objects by a checksum."""
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return value
+        if isinstance(value, (np.generic, np.ndarray)) and value.dtype.char in PLAIN:
+            return plain(value.tolist())
+        if isinstance(value, (list, tuple)):
+            return [plain(element) for element in value]
+        if isinstance(value, dict):     # JSON would make texts of its keys
+            return {"dict": sorted(([plain(key), plain(part)] for key, part in value.items()), key=json.dumps)}
         try:
             return {type(value).__qualname__: checksum(value)}
         except Exception as error:      # an object's own methods may raise anything
@@ -123,7 +131,7 @@ def keyed(cases, checksum):
 
     known = {}
     for case in cases:
-        key = json.dumps(case, sort_keys=True, default=plain)
+        key = json.dumps({name: plain(value) for name, value in case.items()}, sort_keys=True)
         if key in known:
             raise ValueError("cases must differ from each other, if there is a directory with a file for each, got "
                              f"{known[key]} and {case}")
