@@ -486,6 +486,39 @@ def test_a_model_becomes_c(model, tmp_path, capsys):
     assert "trees_predict" in (tmp_path / "trees.h").read_text()
 
 
+def test_samples_for_integers_are_a_table(tmp_path, capsys):
+    net, model, header = fastbp.Network([2, 3, 1], "tanh", "identity", seed=0), tmp_path / "model", tmp_path / "m.h"
+    net.save(model)
+    X = np.random.default_rng(11).uniform(-1, 1, (50, 2))
+    expected = net.to_c(header, int16=X)
+    for name, delimiter in ((None, ","), (["a", "b"], ";")):
+        table = write_table(tmp_path / "samples.csv", name, X.tolist(), delimiter)
+        assert run(capsys, "export", model, header, "--int16", table) == (
+            f"largest error of each output at the samples: {expected[0]:.2g}\n")
+    header.unlink()
+    for content, message in {
+        "1,2\n3,x\n": "samples.csv, line 2: row 2, column '2': 'x' is not a number",
+        "1,2\n3,\n": "column '2': the value is missing",
+        "1,2,3\n": "must be samples of the inputs, of shape (M, 2)",
+        "a,b\n": "must be samples of the inputs",
+        "": "samples.csv: the table is empty",
+    }.items():
+        (tmp_path / "samples.csv").write_text(content)
+        assert message in fails(capsys, "export", model, header, "--int16", tmp_path / "samples.csv")
+    assert not header.exists()
+
+
+@pytest.mark.parametrize(("option", "message"), [
+    (["--seed", "-1"], "argument --seed: must be at least 0, got -1"),
+    (["--delimiter", "::"], "argument --delimiter: must be one character, got '::'"),
+])
+def test_options_of_the_wrong_form(capsys, option, message):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["train", "table.csv", "--target", "y", "--out", "model", *option])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1] == f"fastbp train: error: {message}"
+
+
 @pytest.mark.parametrize("options", [[], ["--history"]])
 def test_plot(model, tmp_path, capsys, options):
     plot = pytest.importorskip("fastbp.plot", exc_type=ImportError)

@@ -15,7 +15,7 @@ import warnings
 import numpy as np
 
 from fastbp import __version__, _dispatch, bench, demo, load, show_config
-from fastbp.cli import predict, reports, train
+from fastbp.cli import predict, reports, tables, train
 from fastbp.divergence import DivergenceError
 from fastbp.io import replacing
 
@@ -124,7 +124,7 @@ def add_train(commands):
                        "early stopping (default: %(default)s)")
     table.add_argument("--test-fraction", type=float, default=0.15, metavar="F", help="part of the rows on which the "
                        "result is tested (default: %(default)s)")
-    table.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is random (default: %(default)s)")
+    table.add_argument("--seed", type=seed, default=0, metavar="N", help="of all that is random (default: %(default)s)")
     network = command.add_argument_group("network")
     network.add_argument("--hidden", type=sizes, default=[16], metavar="SIZES", help="neurons in each hidden layer, "
                          "such as 16,8; 0 for no hidden layer (default: 16)")
@@ -232,17 +232,18 @@ def add_export(commands):
     command.add_argument("--name", help="what names in C begin with; by default that of the header")
     command.add_argument("--jacobian", action="store_true", help="derivatives by the inputs, too")
     command.add_argument("--libm", action="store_true", help="call the C library's exp, tanh and so on")
-    command.add_argument("--int16", metavar="CSV", help="in 16-bit integers; the file has samples of the inputs, "
-                         "one a line, and nothing but numbers")
+    command.add_argument("--int16", metavar="TABLE", help="in 16-bit integers; the table has samples of the "
+                         "inputs, in their order, and no other columns")
 
 
 def export(arguments):
     """A network's file as a C header."""
-    samples = arguments.int16
-    if samples is not None:
-        samples = np.loadtxt(samples, delimiter=",", ndmin=2)
-    error = load(arguments.network).to_c(arguments.header, arguments.name, arguments.jacobian, libm=arguments.libm,
-                                         int16=samples)
+    net, samples = load(arguments.network), None
+    if arguments.int16 is not None:
+        with tables.opened(arguments.int16) as table:
+            columns = [tables.Numbers(name, "samples must be whole") for name in table.names]
+            samples = np.concatenate([np.empty((0, len(columns))), *table.blocks(columns)])
+    error = net.to_c(arguments.header, arguments.name, arguments.jacobian, libm=arguments.libm, int16=samples)
     if error is not None:
         print("largest error of each output at the samples:", *(f"{e:.2g}" for e in error))
 
@@ -285,6 +286,12 @@ def names(text):
 
 def batch_size(text):
     return text if text == "full" else int(text)
+
+
+def seed(text):
+    if int(text) < 0:
+        raise argparse.ArgumentTypeError(f"must be at least 0, got {text}")
+    return int(text)
 
 
 def delimiter(text):
