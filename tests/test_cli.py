@@ -411,6 +411,8 @@ def test_tables_that_cannot_be_trained_on(tmp_path, capsys):
                                                "--categories", "x")
     assert "values that float32 cannot hold; --ignore x leaves it out, --dtype float64 may hold them" in error(
         ["x", "y"], [[1e99 if i > 1000 else 1, i] for i in range(1500)])
+    assert "column 'x' has no values in the training rows, or values that float64 cannot hold; --ignore x" in error(
+        ["x", "y"], [[(-1)**i * 1e308, i] for i in range(20)], "--dtype", "float64")
     assert "No such file or directory" in fails(capsys, "train", tmp_path / "none", "--target", "y", "--out", "model")
     assert "there is no directory" in fails(capsys, "train", tmp_path / "table.csv", "--target", "y", "--out",
                                             tmp_path / "none" / "model")

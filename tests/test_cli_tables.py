@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fastbp.cli import tables, training_data
-from fastbp.cli.tables import Categories, Numbers, TableError
+from fastbp.cli.fields import Categories, Numbers, TableError
 
 NAMES = ["age", "colour", "size"]
 ROWS = [[1.5, 0, 10], [2.25, 1, 20], [-3, 0, 30]]

@@ -1,8 +1,9 @@
 """The command line: ``fastbp`` or ``python -m fastbp``; docs/command_line.md describes the commands.
 
-One file for each idea: `tables` reads tables in blocks, `columns` has the plan of columns that a model's file keeps,
-`training_data` makes arrays of a table, `train` and `predict` are those commands, `reports` says what is known of a
-model. argparse suffices for the options, and so NumPy stays the only thing that fastbp needs.
+One file for each idea: `tables` reads tables in blocks, `fields` their numbers and categories, `columns` has the plan
+of columns that a model's file keeps, `training_data` makes arrays of a table, `train` and `predict` are those commands,
+`reports` says what is known of a model. argparse suffices for the options, and so NumPy stays the only thing that
+fastbp needs.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import warnings
 import numpy as np
 
 from fastbp import __version__, _dispatch, bench, demo, load, show_config
-from fastbp.cli import predict, reports, tables, train
+from fastbp.cli import fields, predict, reports, tables, train
 from fastbp.divergence import DivergenceError
 from fastbp.io import replacing
 
@@ -241,7 +242,7 @@ def export(arguments):
     net, samples = load(arguments.network), None
     if arguments.int16 is not None:
         with tables.opened(arguments.int16) as table:
-            columns = [tables.Numbers(name, "samples must be whole") for name in table.names]
+            columns = [fields.Numbers(name, "samples must be whole") for name in table.names]
             samples = np.concatenate([np.empty((0, len(columns))), *table.blocks(columns)])
     error = net.to_c(arguments.header, arguments.name, arguments.jacobian, libm=arguments.libm, int16=samples)
     if error is not None:

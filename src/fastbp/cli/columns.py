@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
-from fastbp.cli.tables import Categories, Numbers, TableError
+from fastbp.cli.fields import Categories, Numbers, TableError
 from fastbp.io import FormatError
 
 VERSION = 1

@@ -14,7 +14,8 @@ import numpy as np
 from fastbp._checks import number
 from fastbp.cli import tables
 from fastbp.cli.columns import CategoryColumn, NumberColumn
-from fastbp.cli.tables import Categories, Numbers, TableError, in_chunks
+from fastbp.cli.fields import Categories, Numbers, TableError, is_missing, is_number
+from fastbp.cli.tables import in_chunks
 
 PARTS = "training", "validation", "test"
 FEW, RECUR = 10, 5      # so few different whole numbers, each so often on average, are taken for labels
@@ -68,18 +69,19 @@ def read(arguments):
             if arguments.missing == "drop":
                 whole = ~(np.isnan(x).any(axis=1) | np.isnan(t).any(axis=1))
                 x, t = x[whole], t[whole]
-            if not data.blocks and len(x):
-                numbers = [isinstance(readers[i], Numbers) for i in inputs]
-                data.shift = np.where(numbers, medians(x[:tables.SAMPLE]), 0.0)
-                data.unit = np.where(numbers, powers_of_two(x[:tables.SAMPLE] - data.shift), 1.0)
-            if len(x):
-                # A map of its own, whose memory goes back to the system with it; malloc would keep it.
-                block = np.frombuffer(mmap.mmap(-1, x.size * dtype.itemsize), dtype).reshape(x.shape)
-                with np.errstate(over="ignore"):    # `standardise_inputs` finds it
-                    x -= data.shift
-                    np.divide(x, data.unit, out=block, casting="same_kind")
-                data.blocks.append(block)
-                data.T.append(t)
+            if not len(x):
+                continue
+            # A map of its own, whose memory goes back to the system with it; malloc would keep it.
+            block = np.frombuffer(mmap.mmap(-1, x.size * dtype.itemsize), dtype).reshape(x.shape)
+            with np.errstate(over="ignore"):    # `standardise_inputs` finds it
+                if not data.blocks:
+                    numbers = [isinstance(readers[i], Numbers) for i in inputs]
+                    data.shift = np.where(numbers, medians(x[:tables.SAMPLE]), 0.0)
+                    data.unit = np.where(numbers, powers_of_two(x[:tables.SAMPLE] - data.shift), 1.0)
+                x -= data.shift
+                np.divide(x, data.unit, out=block, casting="same_kind")
+            data.blocks.append(block)
+            data.T.append(t)
     if not data.blocks:
         raise TableError(f"{table.name}: there are no rows to learn from")
     data.T = np.concatenate(data.T)
@@ -136,8 +138,8 @@ def readers_of(table, targets, arguments):
     readers = []
     for i, name in enumerate(table.names):
         is_target = i in targets
-        fields = [row[i] for row in table.sample if len(row) > i and not tables.is_missing(row[i])]
-        numbers = sum(tables.is_number(field.replace(arguments.decimal, ".")) for field in fields)
+        fields = [row[i] for row in table.sample if len(row) > i and not is_missing(row[i])]
+        numbers = sum(is_number(field.replace(arguments.decimal, ".")) for field in fields)
         refused = (REFUSED_TARGET if is_target else REFUSED) if arguments.missing in (
             ("error", "mean", "median") if is_target else ("error",)) else None
         if i in ignored:
@@ -157,7 +159,7 @@ def readers_of(table, targets, arguments):
 
 def refuse_commas(table, name, fields):
     """Numbers with a decimal comma must not become categories unasked."""
-    if all(tables.is_number(field.replace(",", ".", 1)) for field in fields):
+    if all(is_number(field.replace(",", ".", 1)) for field in fields):
         raise TableError(f"{table.name}: column {name!r} has numbers such as {fields[0]!r:.80}; --decimal , reads "
                          f"them, and --categories {name} takes them for categories")
 
