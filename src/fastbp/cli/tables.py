@@ -141,7 +141,8 @@ class TextTable:
         parsed = [i for i in range(len(columns)) if i not in converters]
         if values.shape[1] != len(columns) or not np.isfinite(values[:, parsed]).all():
             return None
-        if len(columns) == 1 and len(values) < len(lines_in(text)):    # NumPy passes over blank lines, which are rows
+        # In a table of one column a blank line is a row, over which NumPy passes.
+        if len(columns) == 1 and len(values) < text.count("\n") + (not text.endswith("\n")):
             return None
         return values
 
