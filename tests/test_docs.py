@@ -61,6 +61,22 @@ def test_readme_has_an_example():
     assert PAGES["README.md"]
 
 
+def test_readme_repeats_the_times_of_its_benchmark():
+    """The table of other libraries has those of a step of 4-8-3 and of a prediction of 4-16-3, in microseconds."""
+    rows = [line.split("|") for line in TEXTS["README.md"].splitlines() if line.startswith("| ")]
+    step, prediction = (
+        {name: float(f"{float(number) * {'ns': 1e-3, 'µs': 1}[unit]:.2g}") for name, number, unit in
+         re.findall(r"([A-Za-z][\w, -]*?) ([\d.]+) (ns|µs)", ",".join(["fastbp" + own, peer, others]))}
+        for row in rows if row[1].strip() in ("W1 4-8-3 f32", "W2 4-16-3 f32")
+        for own, peer, others in [(row[2], row[3], row[6])])
+    repeated = {re.match(r"[\w-]*", row[1].strip())[0]: row[5].split() for row in rows
+                if row[5:] and row[5].endswith("µs ")}
+    assert repeated.keys() == {"fastbp", "PyTorch", "JAX", "FANN", "scikit-learn"}
+    for name, (one, other, _) in repeated.items():
+        assert not one[0].isdigit() or float(one.rstrip(",")) == step[name]
+        assert float(other) == prediction[name]
+
+
 @pytest.mark.filterwarnings("ignore:__array__ implementation")      # of Keras and NumPy 2
 @pytest.mark.parametrize("name", MODULES)
 def test_docstring_examples(name, tmp_path, monkeypatch):
