@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 import json
 import os
-import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from fastbp import io
-from fastbp._arrays import as_reals, labels, refuse_masked
+from fastbp._arrays import about_targets, as_reals, labels
 from fastbp._checks import came, positive_integer, refuse_class, warn
 from fastbp._core import PopulationCore, PopulationJob, get_num_threads
 from fastbp.divergence import DivergenceError
@@ -85,24 +84,21 @@ class Data:
     def targets(self, T):
         """T and whether it differs from network to network; a shape that may mean both does not."""
         pop, rows = self.pop, () if self.single else (self.m,)
-        shapes = [(*rows, pop.n_outputs)]
-        if "numpy.ma" in sys.modules:
-            refuse_masked(T, "T")
-        t = np.asarray(T)
-        if pop.loss == "cross_entropy" and t.dtype.kind in "iu" and t.shape in (rows, (pop.n, *rows)) and (
-                t.shape != shapes[0]):
-            return labels(t.ravel(), "T", t.size, pop._net.n_outputs).reshape(t.shape), t.shape != rows
-        t = as_reals(T, "T", pop.dtype)
-        if pop.n_outputs == 1:
+        takes_labels, shapes = pop.loss == "cross_entropy", [(*rows, pop.n_outputs)]
+        if takes_labels or pop.n_outputs == 1:
             shapes.append(rows)
         own = [(pop.n, *shape) for shape in shapes]
+        if takes_labels and (np.ndim(T) == len(rows) or np.shape(T) == own[1] != shapes[0]):
+            samples = self.m if np.ndim(T) == len(rows) else pop.n * self.m
+            t = labels(T, "T", samples, pop.n_outputs)
+        else:
+            t = as_reals(T, "T", pop.dtype)
         if t.shape in (*shapes, *own):
             return t, t.shape not in shapes
-        wanted = " or ".join(map(str, shapes))
-        if pop.loss == "cross_entropy":
-            wanted += f", or {rows} for integer labels,"
-        raise ValueError(f"T must have the shape {wanted} or, with targets for each network, "
-                         f"{' or '.join(map(str, own))}, got {t.shape}")
+        of_labels = " for integer labels" * takes_labels
+        raise ValueError(f"T must have the shape {' or '.join(map(str, shapes))}{of_labels} or, with targets for each "
+                         f"network, {' or '.join(map(str, own))}{of_labels}, got {t.shape}"
+                         f"{about_targets(t, T, 'T', self.m, pop.n_outputs, pop.loss)}")
 
     def of(self, i):
         """(X, T, sample_weight) of network i."""
@@ -111,20 +107,17 @@ class Data:
 
     def check(self):
         """Refuse numbers that are not finite, or targets and weights for which the loss is not defined."""
-        net, (of_x, of_t, of_weights) = self.pop._net, self.own
-        weights = None if of_weights else self.weights
+        net, rows, (of_x, of_t, of_weights) = self.pop._net, (self.pop.n, self.m), self.own
         try:
-            if not (of_x or of_t):
-                net._samples(self.x, self.t, weights)
-            else:
-                rows = self.pop.n, self.m
-                x = np.broadcast_to(self.x, (*rows, self.pop.n_inputs)).reshape(-1, self.pop.n_inputs)
-                t = np.broadcast_to(self.t, (*rows, *self.t.shape[of_t + (not self.single):]))
-                net._samples(x, t.reshape(-1, *t.shape[2:]))
-                net._samples(x[:self.m], t[0], weights)
+            if of_x or of_t:
+                row = self.t.shape[of_t + (not self.single):]       # a sample's targets; none where they are labels
+                x = np.broadcast_to(self.x, (*rows, self.pop.n_inputs))
+                t = np.broadcast_to(self.t.reshape(self.pop.n if of_t else 1, self.m, *row), (*rows, *row))
+                net._samples(x.reshape(-1, self.pop.n_inputs), t.reshape(-1, *row))
             if of_weights and not (np.isfinite(self.weights).all() and (self.weights >= 0).all()
                                    and (self.weights.sum(axis=1) > 0).all()):
                 raise ValueError
+            net._samples(*self.of(0))
         except (TypeError, ValueError):
             self.samples()      # names the network
             raise
@@ -146,7 +139,7 @@ class Data:
         """The samples for the kernels that compute networks in lanes."""
         pop, t, weights, of_samples = self.pop, self.t, self.weights, None
         if t.dtype != pop.dtype:
-            t, of_samples = 0, t
+            t, of_samples = 0, t.reshape(*[pop.n] * self.own[1], self.m)
         else:
             t = t.reshape(*[pop.n] * self.own[1], self.m, pop.n_outputs)
         # Each row is read in pieces of 128 bits.
