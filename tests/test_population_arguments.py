@@ -76,3 +76,34 @@ def test_one_sample_with_targets_of_each_network(n_outputs, targets, call, width
 def test_one_sample_with_one_label():
     pop = fastbp.Population(2, [2, 3, 3], "tanh", "softmax", loss="cross_entropy", seed=0)
     np.testing.assert_allclose(pop.error(X[0], 2), [net.error(X[0], 2) for net in pop])
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("weights", [
+    [1, -1, 1, 1], [0, 0, 0, 0], [1, np.inf, 1, 1], [np.nan, 1, 1, 1], [1e-310, 1e-40, 1, 1], [1e308] * 4,
+    [1e-300] * 4], ids=str)
+def test_weights_of_each_network_are_checked_as_those_of_one(weights, dtype, width):
+    pop = fastbp.Population(3, [2, width, 1], dtype=dtype, seed=0)
+    T = np.full(4, 0.5)
+    for name in ("error", "gradient", "fit"):
+        def call(one, weights, name=name):
+            result = getattr(one, name)(X, T, sample_weight=weights)
+            return getattr(result, "error", result[0] if name == "gradient" else result)
+
+        expected = outcome(lambda: call(pop[0], weights))
+        shared = outcome(lambda: call(pop.copy(), weights))
+        own = outcome(lambda: call(pop.copy(), [np.ones(4), weights, np.ones(4)]))
+        if isinstance(expected, tuple):
+            assert shared == expected
+            assert own == (expected[0], f"{expected[1]}, for network 1")
+        else:
+            assert np.isfinite(shared).all() and np.isfinite(own).all()
+            assert (dtype, weights) == ("float64", [1e-300] * 4)
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 4)])
+def test_weights_are_nothing_for_a_loss_of_the_users_own(shape):
+    pop = fastbp.Population(3, [2, 1], loss=lambda Y, T: (0.0, Y - T), seed=0)
+    with pytest.raises(ValueError, match="sample_weight cannot be used with a loss function of your own"):
+        pop.gradient(X, np.full(4, 0.5), np.ones(shape))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastbp import io
-from fastbp._arrays import about_targets, as_reals, labels
+from fastbp._arrays import about_targets, as_reals, labels, total_of
 from fastbp._checks import came, positive_integer, refuse_class, warn
 from fastbp._core import PopulationCore, PopulationJob, get_num_threads
 from fastbp.divergence import DivergenceError
@@ -114,9 +114,10 @@ class Data:
                 x = np.broadcast_to(self.x, (*rows, self.pop.n_inputs))
                 t = np.broadcast_to(self.t.reshape(self.pop.n if of_t else 1, self.m, *row), (*rows, *row))
                 net._samples(x.reshape(-1, self.pop.n_inputs), t.reshape(-1, *row))
-            if of_weights and not (np.isfinite(self.weights).all() and (self.weights >= 0).all()
-                                   and (self.weights.sum(axis=1) > 0).all()):
-                raise ValueError
+            if of_weights:
+                if not np.isfinite(self.weights).all():
+                    raise ValueError
+                total_of(self.weights)
             net._samples(*self.of(0))
         except (TypeError, ValueError):
             self.samples()      # names the network
