@@ -515,12 +515,6 @@ def test_masked_labels_are_refused():
         pop.error(np.ones((5, 2)), np.ma.masked_array([0, 1, 2, 0, 1], [0, 0, 1, 0, 1]))
 
 
-@pytest.mark.parametrize("rates", [[0.1, 1e3], [1e3, 0.1]])
-def test_every_rate_must_suit_the_decay(rates):
-    with pytest.raises(ValueError, match="decay must be"):
-        fastbp.Population(2, [2, 1], seed=0).fit(np.ones((3, 2)), np.ones(3), optimizer="adamw", learning_rate=rates)
-
-
 def test_a_copy_draws_on_as_the_original():
     pop = fastbp.Population(2, [1, 1], seed=np.random.Generator(np.random.MT19937(1)))
     X, other = np.linspace(-1, 1, 9)[:, None], pop.copy()

@@ -1,5 +1,7 @@
 """What populations take as arguments, and refuse: as a Network does, and before anything has changed."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -107,3 +109,110 @@ def test_weights_are_nothing_for_a_loss_of_the_users_own(shape):
     pop = fastbp.Population(3, [2, 1], loss=lambda Y, T: (0.0, Y - T), seed=0)
     with pytest.raises(ValueError, match="sample_weight cannot be used with a loss function of your own"):
         pop.gradient(X, np.full(4, 0.5), np.ones(shape))
+
+
+T = np.full(4, 0.5)
+WRONG = [
+    {"epochs": 0}, {"batch_size": "all"}, {"learning_rate": -1.0}, {"learning_rate": [0.1, 1e-60, 0.1]},
+    {"learning_rate": [0.1, 0.1]}, {"learning_rate": [0.1, 1e3, 0.1], "optimizer": "adamw"}, {"optimizer": "adm"},
+    {"optimizer": fastbp.SGD(0.1, layer_rates=[1.0])}, {"optimizer": fastbp.Adam(1e-60)},
+    {"optimizer": fastbp.SGD(1e-60, clip_norm=1.0)}, {"l1": -1.0}, {"l1": [0, -1, 0]}, {"l2": "much"},
+    {"l2": 0.1, "optimizer": fastbp.SGD(0.1, l2=0.1)}, {"shuffle": 2}, {"seed": -1}, {"seed": [1, 2]},
+    {"seed": "now"}, {"desired_error": -1.0}, {"verbose": "x"}, {"verbose": np.ones(2)},
+    {"sample_weight": [1, 1, 1, -1]}, {"sample_weight": np.zeros((3, 4))}, {"validation_data": (X, T[1:])},
+    {"validation_data": X[0]}, {"patience": 3}, {"patience": 0, "validation_data": (X, T)}, {"min_delta": 0.1},
+    {"min_delta": -1.0}, {"time_limit": 0}, {"threads": 0}, {"threads": 10**6}, {"X": X[:3]}, {"X": X[0]},
+    {"X": X * np.nan}, {"T": np.full(4, np.inf)}, {"T": T[1:]}]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_a_fit_that_is_refused_has_changed_nothing(wrong, width):
+    pop, rng = fastbp.Population(3, [2, width, 1], dtype="float32", seed=5), np.random.default_rng(3)
+    twin, twins_rng, before = pop.copy(), np.random.default_rng(3), pop.params
+    for seed in ({}, {"seed": rng}):
+        with pytest.raises((ValueError, TypeError)):
+            pop.fit(**{"X": X, "T": T, **seed, **wrong})
+    np.testing.assert_array_equal(pop.params, before)
+    for seed, twins_seed in ((None, None), (rng, twins_rng)):
+        pop.fit(X, T, epochs=2, seed=seed)
+        twin.fit(X, T, epochs=2, seed=twins_seed)
+    np.testing.assert_array_equal(pop.params, twin.params)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("arguments", "message"), [
+    ({"learning_rate": [0.1, 0.1, 1e-60]}, r"learning_rate\[2\] must be positive and finite in float32, got 1e-60"),
+    ({"learning_rate": [0.1, 1e60, 1e60]}, r"learning_rate\[1\] must be positive and finite in float32, got 1e\+60"),
+    ({"learning_rate": 1e60}, r"learning_rate must be positive and finite in float32, got 1e\+60"),
+    ({"learning_rate": [0.1, np.nan, 0.1]}, r"learning_rate\[1\] must be above 0 and finite, got nan"),
+    ({"learning_rate": [0.1, 1e3, 0.1], "optimizer": "adamw"}, r"learning_rate\[1\] must be below 1 / decay, 100, got"),
+    ({"learning_rate": [1e3, 0.1, 1e3], "optimizer": "adamw"}, r"learning_rate\[0\] must be below 1 / decay, 100, got"),
+    ({"learning_rate": [1e3, 1e4, 1e5], "optimizer": "adamw"}, r"learning_rate\[0\] must be below 1 / decay, 100, got"),
+    ({"learning_rate": 1e3, "optimizer": "adamw"}, "learning_rate must be below 1 / decay, 100, got 1000"),
+    ({"l2": [0, 0, -1]}, r"l2\[2\] must be at least 0 and finite, got -1"),
+    ({"l1": [0, np.inf, 0]}, r"l1\[1\] must be at least 0 and finite, got inf"),
+])
+def test_an_error_names_the_network(arguments, message, width):
+    pop = fastbp.Population(3, [2, width, 1], dtype="float32", seed=5)
+    with pytest.raises(ValueError, match=message):
+        pop.fit(X, T, **arguments)
+    if arguments.keys() == {"learning_rate"}:
+        before = pop.params
+        with pytest.raises(ValueError, match=message):
+            pop.train_step(X, T, **arguments)
+        np.testing.assert_array_equal(pop.params, before)
+
+
+@pytest.mark.parametrize("seed", [
+    5, np.int64(5), True, np.random.SeedSequence(5), np.random.PCG64(5), np.random.default_rng(5), -1, 1.5, "5", b"5",
+    np.array(5), {1, 2}, {1: 2, 3: 4}, iter([1, 2])], ids=repr)
+def test_seeds_are_taken_or_refused_as_by_a_network(seed):
+    expected = outcome(lambda: fastbp.Network([2, 1], seed=seed))
+    for call in (lambda: fastbp.Population(2, [2, 3, 1], seed=seed).params,
+                 lambda: fastbp.Population(2, [2, 3, 1], seed=0).fit(X, T, epochs=1, seed=seed).error):
+        got = outcome(call)
+        assert (type(got) is tuple) == (type(expected) is tuple)
+        if type(got) is tuple:
+            assert got[0] is expected[0]
+            assert "seed must be None, a non-negative integer" in got[1] and repr(seed)[:60] in got[1]
+
+
+@pytest.mark.parametrize(("seed", "kind", "message"), [
+    ([1, 2, 3], ValueError, "seed must hold one seed for each of the 2 networks, got 3"),
+    ([1, -2], ValueError, r"seed\[1\] must be a non-negative integer, got int -2"),
+    ([1, 2.0], TypeError, r"seed\[1\] must be a non-negative integer, got float 2.0"),
+    (np.ones((2, 2), int), TypeError, r"seed\[0\] must be a non-negative integer, got ndarray"),
+])
+def test_seeds_of_each_network_are_checked(seed, kind, message):
+    with pytest.raises(kind, match=message):
+        fastbp.Population(2, [2, 1], seed=seed)
+    with pytest.raises(kind, match=message):
+        fastbp.Population(2, [2, 1], seed=0).fit(X, T, seed=seed, shuffle=False)
+
+
+def test_an_order_follows_from_what_a_seed_stands_for():
+    pops = [fastbp.Population(2, [2, 3, 1], seed=0) for _ in range(4)]
+    for pop, seed in zip(pops, (5, np.random.SeedSequence(5), np.random.PCG64(5), np.random.default_rng(5)),
+                         strict=True):
+        pop.fit(X, T, seed=seed)
+    assert (pops[0].params == pops[1].params).all() and (pops[2].params == pops[3].params).all()
+    assert not (pops[0].params == pops[2].params).all()
+
+
+@pytest.mark.parametrize("seeds", [[3, 4, 3], (3, 4, 3), np.array([3, 4, 3])], ids=repr)
+def test_a_population_with_a_seed_for_each_network_is_reproducible(seeds):
+    pop, twin, part = (fastbp.Population(len(s), [2, 3, 1], seed=s) for s in (seeds, seeds, seeds[1:2]))
+    after = []
+    for _ in range(2):
+        for one in (pop, twin, part):
+            one.fit(X, T, epochs=2)
+        after.append(pop.params)
+        np.testing.assert_array_equal(pop.params, twin.params)
+        np.testing.assert_array_equal(pop.params[1:2], part.params)     # wherever a network is
+        np.testing.assert_array_equal(pop.params[0], pop.params[2])
+        twin = pickle.loads(pickle.dumps(twin.copy()))                  # which draw on
+    # Each fit has orders of its own.
+    again = fastbp.Population(3, [2, 3, 1], init=after[0], seed=seeds)
+    again.fit(X, T, epochs=2)
+    assert not (again.params == after[1]).all()

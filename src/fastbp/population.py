@@ -16,8 +16,8 @@ from fastbp._core import PopulationCore, PopulationJob, get_num_threads
 from fastbp.divergence import DivergenceError
 from fastbp.initial import drawing, uniform
 from fastbp.network import Network
-from fastbp.training.population import fit, one_each, step
-from fastbp.training.streams import generator, is_one_each, uniforms
+from fastbp.training import streams
+from fastbp.training.population import fit, rates_of, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -174,8 +174,8 @@ class Population(PopulationCore):
         The rules of `Network` for initial parameters, or the parameters themselves. Of a seed, network i has the same
         ones whatever n is.
     seed : int, numpy.random.Generator or sequence of n int, optional
-        For initial parameters and, in `fit`, for the orders of samples; by default the system's entropy. A sequence
-        holds one seed for each network: networks of one seed are alike, wherever they are.
+        For initial parameters and, in each `fit` without a seed of its own, for the orders of samples; by default the
+        system's entropy. A sequence holds one seed for each network: networks of one seed are alike, wherever they are.
 
     Attributes
     ----------
@@ -238,9 +238,9 @@ class Population(PopulationCore):
         net = Network(layer_sizes, activation, output_activation, loss=loss, reduction=reduction, dtype=dtype,
                       init="zeros")
         self._build(positive_integer("n", n), net)
-        self._rng = generator("seed", None if is_one_each(seed) else seed)
+        self._rng = streams.of_population(seed, self.n)
         refuse_class("init", init)
-        self._initialise(init, seed if is_one_each(seed) else self._rng)
+        self._initialise(init)
 
     def _build(self, n, net):
         """Set up all but the parameters; `net` is a network of the architecture."""
@@ -256,7 +256,7 @@ class Population(PopulationCore):
             start = end + n_out
         self.weights, self.biases = tuple(weights), tuple(biases)
 
-    def _initialise(self, init, seed):
+    def _initialise(self, init):
         rules = [init] * len(self.weights) if isinstance(init, (str, uniform)) else init
         if isinstance(init, np.ndarray) or not all(isinstance(rule, (str, uniform)) for rule in rules):
             self.params = as_reals(init, "init", self.dtype)
@@ -265,7 +265,7 @@ class Population(PopulationCore):
             raise ValueError(f"init must hold a name or a fastbp.uniform for each of the {len(self.weights)} layers, "
                              f"got {len(rules)} of them")
         drawings = [drawing(rule, self, l) for l, rule in enumerate(rules)]
-        numbers, start = uniforms("seed", seed, self.n, self.n_params), 0
+        numbers, start = streams.uniforms(self._rng, self.n, self.n_params), 0
         for W, b, (*pairs, after) in zip(self.weights, self.biases, drawings, strict=True):
             for values, (low, high) in zip((W, b), pairs, strict=True):
                 size = values[0].size
@@ -498,7 +498,7 @@ class Population(PopulationCore):
                [ 1.5,  0.5]])
         """
         data = Data(self, x, t)
-        rates = None if learning_rate is None else one_each("learning_rate", learning_rate, self.n, False)
+        rates = None if learning_rate is None else rates_of(learning_rate, self)
         data.check()
         errors = np.full(self.n, np.nan)
         with self._turn():

@@ -12,15 +12,15 @@ from fastbp._checks import check_flag, number, one_of
 from fastbp._core import PopulationJob, get_num_threads, thread_count
 from fastbp.divergence import RUNAWAY, DivergenceError, magnitude
 from fastbp.training import population_history as stopped
-from fastbp.training import progress
+from fastbp.training import progress, streams
 from fastbp.training.fit import checked_batch_size
 from fastbp.training.population_history import PopulationHistory
 from fastbp.training.stopping import Stopping
-from fastbp.training.streams import streams
 from fastbp.whole_batch import WholeBatch
 
 # Multiplications of a call of the kernels, after which Ctrl-C and progress have their turn: some tens of milliseconds.
 AT_ONCE = 3e8
+SOME_RATE = 1e-9
 
 
 def one_each(argument, values, n, low_allowed):
@@ -36,7 +36,19 @@ def one_each(argument, values, n, low_allowed):
     return array
 
 
-def prototype(optimizer, learning_rate, l1, l2, n):
+def rates_of(values, pop, decay=0.0):
+    """A learning rate for each network, as an array of n; each suits the population's dtype and the decay of AdamW."""
+    rates = one_each("learning_rate", values, pop.n, False)
+    with np.errstate(over="ignore", under="ignore"):
+        rounded = rates.astype(pop.dtype)
+    for i in np.flatnonzero((rounded == 0) | (rounded == inf) | (rates * decay >= 1))[:1]:
+        name = "learning_rate" if np.ndim(values) == 0 else f"learning_rate[{i}]"
+        wanted = f"below 1 / decay, {1 / decay:.6g}" if 0 < rounded[i] < inf else f"positive and finite in {pop.dtype}"
+        raise ValueError(f"{name} must be {wanted}, got {float(rates[i])!r}")
+    return rates
+
+
+def prototype(pop, optimizer, learning_rate, l1, l2):
     """The optimizer in its first state, and the rates and penalties that networks have of their own, or None."""
     name = None
     if isinstance(optimizer, str):
@@ -44,16 +56,19 @@ def prototype(optimizer, learning_rate, l1, l2, n):
     if isinstance(optimizer, WholeBatch) or name in optimizers.WHOLE_BATCH:
         raise ValueError(f"optimizer must be one for single samples or batches, got {optimizer!r}, which trains one "
                          "network by all samples at once; pop[i].fit can use it")
-    rates = None if learning_rate is None else one_each("learning_rate", learning_rate, n, False)
-    made = optimizers.make(optimizer, None if rates is None else float(rates.max())).copy()
+    # Where a rate is given, each network has its own in place of this one.
+    made = optimizers.make(optimizer, None if learning_rate is None else SOME_RATE).copy()
     made.reset()
+    # A copy steps by no gradient at all, and refuses what no step can be made with.
+    made.copy()._step(pop._net.copy(), np.zeros(pop.n_params, pop.dtype), 1)
+    rates = None if learning_rate is None else rates_of(learning_rate, pop, getattr(made, "decay", 0.0))
     penalties = {}
     for name, values in (("l1", l1), ("l2", l2)):
         if values is not None:
             if getattr(made, name):
                 raise ValueError(f"{name} cannot be given together with an optimizer that has it, got {values!r:.80} "
                                  f"and {made!r}")
-            penalties[name] = one_each(name, values, n, True)
+            penalties[name] = one_each(name, values, pop.n, True)
     return made, rates, penalties
 
 
@@ -82,17 +97,21 @@ class OneByOne:
         How many make an update.
     numbers : tuple
         What `prototype` returned.
-    orders : ndarray of uint64 or None
-        The stream of each network, from which its orders come; None for the samples as they stand.
     limits : tuple of float
         The RMS error below which a network has learnt enough, and the one above which it is taken to have diverged.
     threads : int
+
+    Attributes
+    ----------
+    orders : ndarray of uint64 or None
+        The stream of each network, from which its orders come; None, as in the beginning, for the samples as they
+        stand.
     """
 
-    def __init__(self, pop, data, batch, numbers, orders, limits, threads):
+    def __init__(self, pop, data, batch, numbers, limits, threads):
         self.pop, self.samples, self.batch = pop, data.samples(threads), batch
         self.optimizers = [of_network(*numbers, i) for i in range(pop.n)]
-        self.orders, self.limits, self.threads = orders, limits, threads
+        self.orders, self.limits, self.threads = None, limits, threads
 
     def train(self, first, count, reasons, error, rms):
         """Train for `count` epochs from `first` on, whose errors go to these columns of `error` and `rms`.
@@ -141,15 +160,11 @@ class OneByOne:
 class InLanes:
     """Trains the networks by the kernels that have one in each lane; see `OneByOne`."""
 
-    def __init__(self, pop, data, batch, numbers, orders, limits, threads):
+    def __init__(self, pop, data, batch, numbers, limits, threads):
         self.optimizer, rates, self.penalties = numbers
-        if rates is None:
-            rates = np.full(pop.n, self.optimizer.learning_rate)
-        for rate in (rates.min(), rates.max()):
-            if not 0 < pop.dtype.type(rate) < inf:
-                raise ValueError(f"learning_rate must be positive and finite in {pop.dtype}, got {rate!r}")
-        self.rates, self.job, self.batch = rates, data.job(normalise=True), batch
-        self.orders, self.limits, self.threads = orders, limits, threads
+        self.rates = np.full(pop.n, self.optimizer.learning_rate) if rates is None else rates
+        self.job, self.batch, self.orders = data.job(normalise=True), batch, None
+        self.limits, self.threads = limits, threads
         for name in ("l1", "l2"):
             if own := getattr(self.optimizer, name):
                 self.penalties[name] = np.full(pop.n, own)
@@ -163,7 +178,7 @@ def step(pop, data, rates, errors):
     """One step of plain descent by each network in lanes; their errors, where a step was made."""
     default = 0.1 if pop.reduction == "mean" else 0.1 / data.m
     numbers = optimizers.SGD(1.0), np.full(pop.n, default) if rates is None else rates, {}
-    trainer = InLanes(pop, data, data.m, numbers, None, (-1.0, inf), get_num_threads())
+    trainer = InLanes(pop, data, data.m, numbers, (-1.0, inf), get_num_threads())
     reasons, rms = np.zeros(pop.n, np.intc), np.empty((pop.n, 1))
     trainer.train(0, 1, reasons, errors[:, None], rms)
 
@@ -274,6 +289,7 @@ class PopulationRun:
 
 def fit(pop, data, validation, options, rng):
     """Train the population on checked data; `rng` makes a seed where none is given."""
+    source = rng if options.seed is None else streams.of_fit(options.seed, pop.n)
     check_flag("shuffle", options.shuffle)
     stopping = Stopping(options)
     if options.patience is not None and validation is None:
@@ -281,16 +297,15 @@ def fit(pop, data, validation, options, rng):
     threads = get_num_threads() if options.threads is None else thread_count("threads", options.threads)
     if callable(pop.loss):
         threads = 1     # as in a Network; and the core knows the thread that must not come again
-    numbers = prototype(options.optimizer, options.learning_rate, options.l1, options.l2, pop.n)
+    numbers = prototype(pop, options.optimizer, options.learning_rate, options.l1, options.l2)
     batch = checked_batch_size(options.batch_size, numbers[0])
     batch = data.m if batch == "full" else min(batch, data.m)
-    orders = None
-    if options.shuffle:
-        orders = streams("seed", rng if options.seed is None else options.seed, pop.n)
     shown = progress.make(options.verbose, stopping.epochs)
     largest = max(1.0, magnitude(pop, data.x), magnitude(pop, data.t))
     trainer = (InLanes if PopulationJob.trains(pop, numbers[0], batch) else OneByOne)(
-        pop, data, batch, numbers, orders, (stopping.desired_error, RUNAWAY * largest), min(threads, pop.n))
+        pop, data, batch, numbers, (stopping.desired_error, RUNAWAY * largest), min(threads, pop.n))
     run = PopulationRun(pop, trainer, stopping, validation, shown, data.m)
+    if options.shuffle:     # last, because a call that is refused must not have drawn any random numbers
+        trainer.orders = streams.streams(source, pop.n)
     run.train()
     return run.history()
