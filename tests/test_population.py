@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -521,3 +522,13 @@ def test_a_copy_draws_on_as_the_original():
     for one in (pop, other):
         one.fit(X, X, epochs=2)
     np.testing.assert_array_equal(pop.params, other.params)
+
+
+def test_memory_follows_the_epochs_that_were_run():
+    pop = fastbp.Population(1, [1, 1], seed=0)
+    tracemalloc.start()
+    history = pop.fit([[0.5]], [0.5], epochs=10**8, learning_rate=0.5, desired_error=1e-3)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 10 < len(history) < 1000
+    assert peak < 2**20

@@ -166,7 +166,7 @@ def test_an_error_names_the_network(arguments, message, width):
 
 @pytest.mark.parametrize("seed", [
     5, np.int64(5), True, np.random.SeedSequence(5), np.random.PCG64(5), np.random.default_rng(5), -1, 1.5, "5", b"5",
-    np.array(5), {1, 2}, {1: 2, 3: 4}, iter([1, 2])], ids=repr)
+    np.array(5), {1, 2}, {1: 2, 3: 4}, iter([1, 2])], ids=lambda seed: type(seed).__name__)
 def test_seeds_are_taken_or_refused_as_by_a_network(seed):
     expected = outcome(lambda: fastbp.Network([2, 1], seed=seed))
     for call in (lambda: fastbp.Population(2, [2, 3, 1], seed=seed).params,

@@ -227,7 +227,8 @@ class PopulationRun:
     def train_alone(self):
         try:
             while (self.reasons == stopped.TRAINING).any():
-                self.epochs(min(self.at_once, self.stopping.epochs - self.done))
+                # At most as many as before, since all of them need room in the arrays at once.
+                self.epochs(min(self.at_once, self.stopping.epochs - self.done, max(64, self.done)))
         finally:
             if self.best is not None:
                 self.pop._params[...] = self.best
