@@ -2,7 +2,9 @@
 
 import copy
 import pickle
+import sys
 import tracemalloc
+import types
 
 import numpy as np
 import pytest
@@ -490,6 +492,53 @@ def test_progress(capsys):
     out = capsys.readouterr().out
     assert "epoch 4/4" in out
     assert "samples/s" in out
+
+
+@pytest.mark.parametrize("width", [3, 40])
+@pytest.mark.parametrize("validated", [False, True])
+def test_progress_shows_the_networks_last_errors(width, validated, monkeypatch):
+    class Shown:
+        def start(self, run):
+            self.run, self.states, self.samples = run, [], 0
+
+        def on_epoch(self, state):
+            self.states.append(state)
+            self.samples += self.run.source.terms // self.run.net.n_outputs
+
+        def end(self):
+            pass
+
+    shown, pop = Shown(), fastbp.Population(6, [2, width, 1], "tanh", "identity", seed=0)
+    monkeypatch.setattr(training.progress, "make", lambda verbose, epochs: shown)
+    X, T = data(pop, 9)
+    history = pop.fit(X, T, epochs=500, learning_rate=[1e200, 0.1, 0.1, 0.1, 0.1, 0.1], desired_error=0.24, seed=0,
+                      validation_data=(X, T) if validated else None)
+    assert history.stop_reason.tolist() == ["diverged", *["desired_error"] * 5]
+    assert len(set(history.epochs[1:])) > 1
+    assert [state.epoch for state in shown.states][-1] == len(history) - 1
+    assert shown.samples == 9 * history.epochs.sum()
+    for name in ("error", "rms", "validation_error")[:2 + validated]:
+        errors = getattr(history, name)[np.arange(1, 6), history.epochs[1:] - 1]
+        assert getattr(shown.states[-1], name) == pytest.approx(errors.mean())
+
+
+def test_progress_of_networks_that_stop_early_or_diverge(capsys):
+    pop = fastbp.Population(6, [2, 3, 1], "tanh", "identity", seed=0)
+    pop.fit(*data(pop, 9), epochs=100, learning_rate=0.1, desired_error=0.24, seed=0, verbose=True)
+    out = capsys.readouterr().out
+    assert "RMS 0." in out and "nan" not in out
+    pop.fit(*data(pop, 9), epochs=100, learning_rate=1e200, verbose=True)
+    assert capsys.readouterr().out == ""
+
+
+def test_tqdm_counts_the_epochs(monkeypatch):
+    counts = []
+    bar = types.SimpleNamespace(set_postfix_str=lambda text, refresh: None, update=counts.append, close=lambda: None)
+    monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))
+    monkeypatch.setitem(sys.modules, "tqdm.auto", types.SimpleNamespace(tqdm=lambda **options: bar))
+    pop = fastbp.Population(2, [2, 3, 1], seed=0)
+    pop.fit(*data(pop, 9), epochs=300, verbose="tqdm")
+    assert sum(counts) == 300
 
 
 @pytest.mark.parametrize("batch_size", [1, 2])

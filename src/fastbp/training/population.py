@@ -189,7 +189,8 @@ class PopulationRun:
     def __init__(self, pop, trainer, stopping, validation, shown, samples):
         self.pop, self.trainer, self.stopping, self.validation = pop, trainer, stopping, validation
         self.shown, self.started = shown, perf_counter()
-        self.net, self.source, self.done = pop, SimpleNamespace(terms=samples * pop.n * pop.n_outputs), 0
+        # What the progress reads: squares of the errors that were computed since its last look.
+        self.net, self.source, self.samples, self.done = pop, SimpleNamespace(terms=0), samples, 0
         self.reasons = np.full(pop.n, stopped.TRAINING, np.intc)
         epochs = min(stopping.epochs, 64)
         self.error, self.rms = np.full((2, pop.n, epochs), np.nan)
@@ -197,6 +198,7 @@ class PopulationRun:
         self.seconds = np.full(epochs, np.nan)
         self.least, self.waited = np.full(pop.n, inf), np.zeros(pop.n, int)
         self.best = None
+        self.last = np.full((3, pop.n), np.nan)     # E, RMS and validation error of each network's last epoch
         # So many epochs at once, if nothing is to be done between them.
         work = 3.0 * pop.n * pop.n_params * samples
         self.at_once = 1 if validation or stopping.time_limit < inf else max(1, int(AT_ONCE / work))
@@ -251,7 +253,7 @@ class PopulationRun:
         elif seconds >= self.stopping.time_limit:
             self.reasons[training] = stopped.TIME_LIMIT
         if self.shown:
-            self.show()
+            self.show(first)
 
     def validate(self, epoch, networks):
         """Errors of the validation data, and which of these networks are better than ever."""
@@ -267,17 +269,24 @@ class PopulationRun:
                 self.best = self.pop._params.copy()
             self.best[is_best] = self.pop._params[is_best]
 
-    def show(self):
-        """Let the progress show the means over the networks that have come so far."""
-        epoch = self.done - 1
+    def show(self, first):
+        """Let the progress show means over the networks, of the last errors that each of them has had.
 
-        def mean(array):
-            known = array[:, epoch][~np.isnan(array[:, epoch])]
-            return float(known.mean()) if len(known) else np.nan
-
-        self.shown.on_epoch(SimpleNamespace(
-            epoch=epoch, error=mean(self.error), rms=mean(self.rms),
-            validation_error=mean(self.of_validation[0]) if self.validation else None))
+        Networks that have diverged are left out, and nothing is shown where no network has come further.
+        """
+        trained = (~np.isnan(self.error[:, first:self.done])).sum(axis=1)
+        some = np.flatnonzero(trained)
+        if not len(some):
+            return
+        errors = self.error, self.rms, *self.of_validation[:bool(self.validation)]
+        for i, of_epochs in enumerate(errors):
+            self.last[i, some] = of_epochs[some, first + trained[some] - 1]
+        known = self.last[:, (self.reasons != stopped.DIVERGED) & ~np.isnan(self.last[0])]
+        if known.size:
+            error, rms, validation_error = known.mean(axis=1).tolist()
+            self.source.terms = int(trained.sum()) * self.samples * self.pop.n_outputs
+            self.shown.on_epoch(SimpleNamespace(epoch=first + int(trained.max()) - 1, error=error, rms=rms,
+                                                validation_error=validation_error if self.validation else None))
 
     def history(self):
         # Those that a network has completed: an interrupted call of the trainer may have come to some of them only.
