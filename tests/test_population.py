@@ -581,3 +581,30 @@ def test_memory_follows_the_epochs_that_were_run():
     tracemalloc.stop()
     assert 10 < len(history) < 1000
     assert peak < 2**20
+
+
+@pytest.mark.parametrize("name", ["n", "layer_sizes", "activations", "loss", "reduction", "dtype", "n_inputs",
+                                  "n_outputs", "n_params", "weights", "biases", "learning_rate"])
+def test_attributes_cannot_be_assigned(name):
+    pop = fastbp.Population(2, [2, 3, 1], seed=0)
+    before = repr(pop)
+    for one in (pop, pop[0]):
+        with pytest.raises(AttributeError):
+            setattr(one, name, 3)
+    assert repr(pop) == before
+
+
+@pytest.mark.parametrize("width", [1, 40])
+def test_each_network_diverges_by_its_own_samples(width):
+    """A network whose samples are a million times as large does not let the others' errors grow as much more."""
+    pop = fastbp.Population(2, [1, width, 1], "identity", seed=0)
+    X, T = np.array([[[1.0]], [[1e6]]]), np.zeros((2, 1, 1))
+    pop.weights[0][...], pop.weights[1][...] = 1 / width, 1.0
+    alone = pop[[0]]
+    rates, epochs = np.array([1.0, 1e-16]), 200
+    history = pop.fit(X, T, epochs=epochs, optimizer="sgd", learning_rate=rates)
+    expected = alone.fit(X[:1], T[:1], epochs=epochs, learning_rate=1.0)
+    assert history.stop_reason.tolist() == ["diverged", "epochs"]
+    assert history.epochs[0] == expected.epochs[0] < epochs
+    np.testing.assert_array_equal(pop.params[0], alone.params[0])
+    np.testing.assert_array_equal(history.rms[0, :history.epochs[0]], expected.rms[0])

@@ -136,6 +136,14 @@ class Data:
                 raise type(error)(f"{error}, for network {i}") from None
         return made
 
+    def magnitudes(self):
+        """The largest absolute value of each network's samples, or 1 where that is larger."""
+        largest = np.ones(self.pop.n)
+        for array, own in zip((self.x, self.t), self.own[:2], strict=True):
+            if array.dtype == self.pop.dtype:       # integer labels stand for 0 and 1
+                np.maximum(largest, np.abs(array).reshape(self.pop.n if own else 1, -1).max(axis=1), out=largest)
+        return largest
+
     def job(self, normalise=False):
         """The samples for the kernels that compute networks in lanes."""
         pop, t, weights, of_samples = self.pop, self.t, self.weights, None
@@ -220,16 +228,7 @@ class Population(PopulationCore):
     [0.0, 1.0, 1.0, 0.0]
     """
 
-    layer_sizes: tuple[int, ...]
-    activations: tuple[str, ...]
-    loss: Loss
-    reduction: str
-    dtype: np.dtype[np.floating]
-    n_inputs: int
-    n_outputs: int
-    n_params: int
-    weights: tuple[Floats, ...]
-    biases: tuple[Floats, ...]
+    __slots__ = ("__weakref__", "_idle", "_rng")
 
     def __init__(self, n: int, layer_sizes: Iterable[int], activation: str | Iterable[str] = "sigmoid",
                  output_activation: str | None = None, *, loss: Loss = "squared_error", reduction: str = "sum",
@@ -246,15 +245,6 @@ class Population(PopulationCore):
         """Set up all but the parameters; `net` is a network of the architecture."""
         self._lay_out(net, n)
         self._idle = []
-        for name in ("layer_sizes", "activations", "loss", "reduction", "dtype", "n_inputs", "n_outputs", "n_params"):
-            setattr(self, name, getattr(net, name))
-        weights, biases, start = [], [], 0
-        for n_in, n_out in zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True):
-            end = start + n_in * n_out
-            weights.append(self._params[:, start:end].reshape(n, n_in, n_out))
-            biases.append(self._params[:, end:end + n_out])
-            start = end + n_out
-        self.weights, self.biases = tuple(weights), tuple(biases)
 
     def _initialise(self, init):
         rules = [init] * len(self.weights) if isinstance(init, (str, uniform)) else init

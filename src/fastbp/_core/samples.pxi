@@ -34,6 +34,7 @@ cdef class Samples:
     cdef readonly Py_ssize_t m
     cdef readonly bint single
     cdef readonly double penalty
+    cdef public bint abandoned  # Ctrl-C has come to another thread: the epoch ends where this one would look for it
     cdef double total_weight
     cdef object generator, acquire, release     # the random numbers that shuffle() took last, and their lock
     cdef bitgen_t* bits

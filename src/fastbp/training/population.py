@@ -10,7 +10,7 @@ from fastbp import optimizers
 from fastbp._arrays import as_reals
 from fastbp._checks import check_flag, number, one_of
 from fastbp._core import PopulationJob, get_num_threads, thread_count
-from fastbp.divergence import RUNAWAY, DivergenceError, magnitude
+from fastbp.divergence import RUNAWAY, DivergenceError
 from fastbp.training import population_history as stopped
 from fastbp.training import progress, streams
 from fastbp.training.fit import checked_batch_size
@@ -97,8 +97,8 @@ class OneByOne:
         How many make an update.
     numbers : tuple
         What `prototype` returned.
-    limits : tuple of float
-        The RMS error below which a network has learnt enough, and the one above which it is taken to have diverged.
+    limits : tuple of float and ndarray, shape (n,)
+        The RMS error at which a network has learnt enough, and for each the one above which it has diverged.
     threads : int
 
     Attributes
@@ -136,11 +136,16 @@ class OneByOne:
             # Imported here, because it takes as long as a tenth of fastbp.
             from concurrent.futures import ThreadPoolExecutor
             with ThreadPoolExecutor(self.threads) as pool:
-                list(pool.map(work, [networks[networks % self.threads == k] for k in range(self.threads)]))
+                try:
+                    list(pool.map(work, [networks[networks % self.threads == k] for k in range(self.threads)]))
+                except BaseException:       # Ctrl-C comes to this thread alone
+                    for samples in self.samples:
+                        samples.abandoned = True
+                    raise
 
     def train_one(self, net, i, first, error, rms):
         samples = self.samples[i]
-        desired, runaway = self.limits
+        desired, runaway = self.limits[0], self.limits[1][i]
         for epoch in range(len(error)):
             if self.orders is not None:
                 samples._shuffle_by(self.orders[i], first + epoch)
@@ -171,14 +176,14 @@ class InLanes:
 
     def train(self, first, count, reasons, error, rms):
         self.job.train(self.optimizer, self.batch, self.rates, self.penalties.get("l1"), self.penalties.get("l2"),
-                       self.orders, self.limits, reasons, error, rms, first, first, count, self.threads)
+                       self.orders, *self.limits, reasons, error, rms, first, first, count, self.threads)
 
 
 def step(pop, data, rates, errors):
     """One step of plain descent by each network in lanes; their errors, where a step was made."""
     default = 0.1 if pop.reduction == "mean" else 0.1 / data.m
     numbers = optimizers.SGD(1.0), np.full(pop.n, default) if rates is None else rates, {}
-    trainer = InLanes(pop, data, data.m, numbers, (-1.0, inf), get_num_threads())
+    trainer = InLanes(pop, data, data.m, numbers, (-1.0, np.full(pop.n, inf)), get_num_threads())
     reasons, rms = np.zeros(pop.n, np.intc), np.empty((pop.n, 1))
     trainer.train(0, 1, reasons, errors[:, None], rms)
 
@@ -291,6 +296,7 @@ class PopulationRun:
     def history(self):
         # Those that a network has completed: an interrupted call of the trainer may have come to some of them only.
         done = int((~np.isnan(self.error)).sum(axis=1).max())
+        self.seconds[self.done:done] = perf_counter() - self.started
         error, rms = self.error[:, :done], self.rms[:, :done]
         validation = self.of_validation[:, :, :done]
         return PopulationHistory(error, rms, validation[0], validation[1], self.seconds[:done],
@@ -311,9 +317,8 @@ def fit(pop, data, validation, options, rng):
     batch = checked_batch_size(options.batch_size, numbers[0])
     batch = data.m if batch == "full" else min(batch, data.m)
     shown = progress.make(options.verbose, stopping.epochs)
-    largest = max(1.0, magnitude(pop, data.x), magnitude(pop, data.t))
     trainer = (InLanes if PopulationJob.trains(pop, numbers[0], batch) else OneByOne)(
-        pop, data, batch, numbers, (stopping.desired_error, RUNAWAY * largest), min(threads, pop.n))
+        pop, data, batch, numbers, (stopping.desired_error, RUNAWAY * data.magnitudes()), min(threads, pop.n))
     run = PopulationRun(pop, trainer, stopping, validation, shown, data.m)
     if options.shuffle:     # last, because a call that is refused must not have drawn any random numbers
         trainer.orders = streams.streams(source, pop.n)
