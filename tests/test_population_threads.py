@@ -291,7 +291,7 @@ LONG = {
     "orders": ((2, 1), 64, 1_000_000, {"batch_size": 32}),
     "many networks": ((4, 16, 3), 20_000, 1000, {"batch_size": 32, "shuffle": False}),
     "validation": ((4, 16, 3), 64, 300_000, {}),
-    "wide": ((4, 64, 64, 3), 4, 100_000, {"batch_size": 32, "shuffle": False}),
+    "wide": ((4, 64, 64, 3), 12, 100_000, {"batch_size": 32, "shuffle": False}),
 }
 
 

@@ -210,7 +210,8 @@ class Population(PopulationCore):
     -----
     Where samples are wanted, X of shape (n_inputs,) or (M, n_inputs) holds the same ones for all networks, and X of
     shape (n, M, n_inputs) those of each. So one sample of its own for each network has the shape (n, 1, n_inputs).
-    Targets and weights follow the same rule; a shape that may be read in both ways is the same for all.
+    Targets, integer labels of cross-entropy, and weights follow the same rule; a shape that may be read in both ways is
+    the same for all.
 
     Any number of threads may use a population. Those that only read it work side by side, and `fit` and `train_step`
     have it alone until they end.
@@ -530,7 +531,8 @@ class Population(PopulationCore):
         X : array_like, shape (M, n_inputs) or (n, M, n_inputs)
             Inputs, finite; at least one sample.
         T : array_like, shape (M, n_outputs) or (n, M, n_outputs)
-            Targets, finite; with one output also without the last axis.
+            Targets, finite; with one output also without the last axis. For cross-entropy also integer labels of shape
+            (M,) or (n, M).
         epochs : int, default 100
             Number of passes over all samples, at most.
         batch_size : int or "full", optional
@@ -544,13 +546,15 @@ class Population(PopulationCore):
         shuffle : bool, default True
             Whether each epoch presents the samples in a new random order.
         seed : int, numpy.random.Generator or sequence of n int, optional
-            Seed for these orders, by default the population's own generator. Of an integer, the order of network i in
-            an epoch follows from word i of ``numpy.random.SeedSequence(seed)`` and from the epoch; a sequence holds a
-            seed for each network, whose word 0 is taken.
+            Seed for these orders. Of an integer, the order of network i in an epoch follows from word i of
+            ``numpy.random.SeedSequence(seed)`` and from the epoch; a sequence holds a seed for each network, whose word
+            0 is taken. By default the population's own random numbers go on: those of its generator, or where it was
+            made with a seed for each network, in call k from 0 those of ``SeedSequence(seed, spawn_key=(k,))``.
         desired_error : float, optional
             A network stops after the first epoch whose RMS error is not above this.
         verbose : bool or "tqdm", default False
-            Show the progress as `Network.fit` does, with the mean errors of the networks.
+            Show the progress as `Network.fit` does, with the means of the networks' last errors; those that have
+            diverged are left out.
         sample_weight : array_like, shape (M,) or (n, M), optional
             A factor for each sample's error, not negative. How often a bootstrap has drawn a sample is such a factor.
         validation_data : tuple (X, T), optional
@@ -569,14 +573,14 @@ class Population(PopulationCore):
         Returns
         -------
         PopulationHistory
-            The errors of every network and epoch, and why each network stopped. Ctrl-C stops all of them; they then
-            keep what they have learnt, or with `patience` their best parameters.
+            The errors of every network and epoch, and why each network stopped. Ctrl-C stops all of them, also in the
+            middle of an epoch; they then keep what they have learnt, or with `patience` their best parameters.
 
         Raises
         ------
         ValueError, TypeError
             If an argument is out of range, has the wrong shape, length or type, or contradicts another; the parameters
-            have not changed then.
+            have not changed then, and no random numbers were drawn.
 
         Warns
         -----

@@ -585,6 +585,8 @@ cdef bint begin_epoch(group* g, ptrdiff_t epoch) noexcept nogil:
     """Masks, rates, sums and orders; False where no network trains any longer, or all are to stop."""
     cdef const fastbp_population* job = g.job
     cdef ptrdiff_t lane, lanes = g.wide * VLEN
+    # A sample of a group takes some times as long as a number of each of its orders.
+    cdef ptrdiff_t of_an_order = job.m // lanes
     cdef real ones[16]
     cdef bint any_training = False
     v_store(ones, v_first_lanes(VLEN))
@@ -597,8 +599,7 @@ cdef bint begin_epoch(group* g, ptrdiff_t epoch) noexcept nogil:
             memcpy(g.training + lane, ones, sizeof(real))
             if g.orders != NULL:
                 fastbp_shuffle(g.orders + lane * job.m, job.m, job.streams[g.first + lane], epoch)
-                # A group's samples take some times as long as as many numbers of its orders.
-                if is_interrupted(g, job.m // lanes):
+                if is_interrupted(g, of_an_order):
                     return False
             continue
         g.all_training = False

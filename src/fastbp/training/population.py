@@ -18,9 +18,13 @@ from fastbp.training.population_history import PopulationHistory
 from fastbp.training.stopping import Stopping
 from fastbp.whole_batch import WholeBatch
 
-# Multiplications of a call of the kernels, after which Ctrl-C and progress have their turn: some tens of milliseconds.
+# Multiplications of a call of the kernels, after which the progress has its turn: some tens of milliseconds.
 AT_ONCE = 3e8
+# Numbers in an array of errors, and epochs, for which room is made before it is known whether a network gets so far.
+LITTLE_ROOM, FEW_EPOCHS = 2**20, 2**12
+# What an optimizer is made with where each network has a rate of its own.
 SOME_RATE = 1e-9
+NAP = 0.02      # seconds between two looks for Ctrl-C while threads train
 
 
 def one_each(argument, values, n, low_allowed):
@@ -39,11 +43,11 @@ def one_each(argument, values, n, low_allowed):
 def rates_of(values, pop, decay=0.0):
     """A learning rate for each network, as an array of n; each suits the population's dtype and the decay of AdamW."""
     rates = one_each("learning_rate", values, pop.n, False)
-    with np.errstate(over="ignore", under="ignore"):
-        rounded = rates.astype(pop.dtype)
-    for i in np.flatnonzero((rounded == 0) | (rounded == inf) | (rates * decay >= 1))[:1]:
+    limits = np.finfo(pop.dtype)
+    unfit = (rates < limits.smallest_subnormal) | (rates > limits.max)
+    for i in np.flatnonzero(unfit | (rates * decay >= 1))[:1]:
         name = "learning_rate" if np.ndim(values) == 0 else f"learning_rate[{i}]"
-        wanted = f"below 1 / decay, {1 / decay:.6g}" if 0 < rounded[i] < inf else f"positive and finite in {pop.dtype}"
+        wanted = f"positive and finite in {pop.dtype}" if unfit[i] else f"below 1 / decay, {1 / decay:.6g}"
         raise ValueError(f"{name} must be {wanted}, got {float(rates[i])!r}")
     return rates
 
@@ -56,11 +60,13 @@ def prototype(pop, optimizer, learning_rate, l1, l2):
     if isinstance(optimizer, WholeBatch) or name in optimizers.WHOLE_BATCH:
         raise ValueError(f"optimizer must be one for single samples or batches, got {optimizer!r}, which trains one "
                          "network by all samples at once; pop[i].fit can use it")
-    # Where a rate is given, each network has its own in place of this one.
     made = optimizers.make(optimizer, None if learning_rate is None else SOME_RATE).copy()
     made.reset()
-    # A copy steps by no gradient at all, and refuses what no step can be made with.
-    made.copy()._step(pop._net.copy(), np.zeros(pop.n_params, pop.dtype), 1)
+    # A step without a gradient refuses what no step can be made with.
+    net = pop._worker()
+    made._step(net, np.zeros(pop.n_params, pop.dtype), 1)
+    pop._idle.append(net)
+    made.reset()
     rates = None if learning_rate is None else rates_of(learning_rate, pop, getattr(made, "decay", 0.0))
     penalties = {}
     for name, values in (("l1", l1), ("l2", l2)):
@@ -134,14 +140,19 @@ class OneByOne:
             work(networks)
         else:
             # Imported here, because it takes as long as a tenth of fastbp.
-            from concurrent.futures import ThreadPoolExecutor
+            from concurrent.futures import ThreadPoolExecutor, wait
             with ThreadPoolExecutor(self.threads) as pool:
+                shares = [pool.submit(work, networks[networks % self.threads == k]) for k in range(self.threads)]
                 try:
-                    list(pool.map(work, [networks[networks % self.threads == k] for k in range(self.threads)]))
-                except BaseException:       # Ctrl-C comes to this thread alone
+                    # Only this thread learns of Ctrl-C, and on some systems not while it sleeps.
+                    while wait(shares, NAP).not_done:
+                        pass
+                except BaseException:
                     for samples in self.samples:
                         samples.abandoned = True
                     raise
+                for share in shares:
+                    share.result()
 
     def train_one(self, net, i, first, error, rms):
         samples = self.samples[i]
@@ -188,6 +199,13 @@ def step(pop, data, rates, errors):
     trainer.train(0, 1, reasons, errors[:, None], rms)
 
 
+def lengthened(array, length):
+    """A copy whose last axis has this length; what is new is whatever stands in memory."""
+    longer = np.empty((*array.shape[:-1], length))
+    longer[..., :array.shape[-1]] = array
+    return longer
+
+
 class PopulationRun:
     """One call of `Population.fit`: its epochs, and their results so far."""
 
@@ -197,10 +215,9 @@ class PopulationRun:
         # What the progress reads: squares of the errors that were computed since its last look.
         self.net, self.source, self.samples, self.done = pop, SimpleNamespace(terms=0), samples, 0
         self.reasons = np.full(pop.n, stopped.TRAINING, np.intc)
-        epochs = min(stopping.epochs, 64)
-        self.error, self.rms = np.full((2, pop.n, epochs), np.nan)
-        self.of_validation = np.full((2, pop.n, epochs if validation else 0), np.nan)
-        self.seconds = np.full(epochs, np.nan)
+        self.begun = 0          # `done`, and the epochs that are being trained: so far the arrays have been filled
+        self.error = self.rms = np.empty((pop.n, 0))
+        self.of_validation, self.seconds = np.empty((2, pop.n, 0)), np.empty(0)
         self.least, self.waited = np.full(pop.n, inf), np.zeros(pop.n, int)
         self.best = None
         self.last = np.full((3, pop.n), np.nan)     # E, RMS and validation error of each network's last epoch
@@ -209,15 +226,16 @@ class PopulationRun:
         self.at_once = 1 if validation or stopping.time_limit < inf else max(1, int(AT_ONCE / work))
 
     def grow(self, epochs):
-        """Make room for so many epochs."""
+        """Make room for so many epochs, in which no network has been trained yet."""
         have = self.error.shape[1]
         if epochs > have:
-            more = min(self.stopping.epochs, max(epochs, 2 * have)) - have
-            add = ((0, 0), (0, more))
-            self.error, self.rms = (np.pad(array, add, constant_values=np.nan) for array in (self.error, self.rms))
+            room = min(self.stopping.epochs, max(epochs, 2 * have))
+            self.error, self.rms, self.seconds = (lengthened(a, room) for a in (self.error, self.rms, self.seconds))
             if self.validation:
-                self.of_validation = np.pad(self.of_validation, ((0, 0), *add), constant_values=np.nan)
-            self.seconds = np.pad(self.seconds, (0, more), constant_values=np.nan)
+                self.of_validation = lengthened(self.of_validation, room)
+        for array in (self.error, self.rms, self.of_validation):
+            array[..., self.begun:epochs] = np.nan
+        self.begun = epochs
 
     def train(self):
         try:
@@ -234,8 +252,9 @@ class PopulationRun:
     def train_alone(self):
         try:
             while (self.reasons == stopped.TRAINING).any():
-                # At most as many as before, since all of them need room in the arrays at once.
-                self.epochs(min(self.at_once, self.stopping.epochs - self.done, max(64, self.done)))
+                # All networks may stop at once: room for as many epochs as have been, or a little.
+                little = max(1, min(LITTLE_ROOM // self.pop.n, FEW_EPOCHS))
+                self.epochs(min(self.at_once, self.stopping.epochs - self.done, max(self.done, little)))
         finally:
             if self.best is not None:
                 self.pop._params[...] = self.best
@@ -295,7 +314,7 @@ class PopulationRun:
 
     def history(self):
         # Those that a network has completed: an interrupted call of the trainer may have come to some of them only.
-        done = int((~np.isnan(self.error)).sum(axis=1).max())
+        done = int((~np.isnan(self.error[:, :self.begun])).sum(axis=1).max())
         self.seconds[self.done:done] = perf_counter() - self.started
         error, rms = self.error[:, :done], self.rms[:, :done]
         validation = self.of_validation[:, :, :done]

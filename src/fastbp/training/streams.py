@@ -36,10 +36,9 @@ def of_fit(seed, n):
     """
     if is_one_each(seed):
         return [np.random.SeedSequence(one) for one in seed_of_each(seed, n)]
-    rng = generator(seed)
     if isinstance(seed, np.random.SeedSequence):
         return seed
-    return np.random.SeedSequence(seed) if isinstance(seed, (int, np.integer)) else rng
+    return np.random.SeedSequence(seed) if isinstance(seed, (int, np.integer)) and seed >= 0 else generator(seed)
 
 
 def generator(seed):
