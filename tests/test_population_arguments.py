@@ -216,3 +216,21 @@ def test_a_population_with_a_seed_for_each_network_is_reproducible(seeds):
     again = fastbp.Population(3, [2, 3, 1], init=after[0], seed=seeds)
     again.fit(X, T, epochs=2)
     assert not (again.params == after[1]).all()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_one_warning_of_targets_that_cannot_be_reached(width):
+    pop = fastbp.Population(3, [2, width, 1], seed=0)
+    with pytest.warns(fastbp.UnreachableTargetsWarning) as caught:
+        for _ in range(3):
+            pop.train_step(X, 10 * T)
+            pop.fit(X, np.full((3, 4, 1), 5.0), epochs=1)
+            pop.error(X, 10 * T)
+    assert len(caught) == 1
+
+
+def test_rprop_warns_of_batches():
+    pop = fastbp.Population(3, [2, 3, 1], seed=0)
+    with pytest.warns(UserWarning, match='Write batch_size="full", or leave batch_size out; got 2 of 4 samples'):
+        pop.fit(X, T, epochs=1, optimizer="rprop", batch_size=2)
+    pop.fit(X, T, epochs=1, optimizer="rprop")      # of which there is none

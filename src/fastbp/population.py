@@ -285,7 +285,9 @@ class Population(PopulationCore):
         try:
             return self._idle.pop()
         except IndexError:
-            return self._net.copy()
+            net = self._net.copy()
+            net._look_no_more()     # `_net` looks at all targets
+            return net
 
     def _lend(self, net, i):
         """Give a worker the parameters of network i."""
@@ -586,6 +588,8 @@ class Population(PopulationCore):
         -----
         UnreachableTargetsWarning
             Once for each population, if targets lie outside the range of the outputs.
+        UserWarning
+            If Rprop is to train by batches, whose signs are too noisy for it.
 
         Examples
         --------

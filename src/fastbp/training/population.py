@@ -15,6 +15,7 @@ from fastbp.training import population_history as stopped
 from fastbp.training import progress, streams
 from fastbp.training.fit import checked_batch_size
 from fastbp.training.population_history import PopulationHistory
+from fastbp.training.sources import warn_of_noisy_signs
 from fastbp.training.stopping import Stopping
 from fastbp.whole_batch import WholeBatch
 
@@ -335,6 +336,7 @@ def fit(pop, data, validation, options, rng):
     numbers = prototype(pop, options.optimizer, options.learning_rate, options.l1, options.l2)
     batch = checked_batch_size(options.batch_size, numbers[0])
     batch = data.m if batch == "full" else min(batch, data.m)
+    warn_of_noisy_signs(numbers[0], batch, data.m)
     shown = progress.make(options.verbose, stopping.epochs)
     trainer = (InLanes if PopulationJob.trains(pop, numbers[0], batch) else OneByOne)(
         pop, data, batch, numbers, (stopping.desired_error, RUNAWAY * data.magnitudes()), min(threads, pop.n))
