@@ -61,7 +61,8 @@ def prototype(pop, optimizer, learning_rate, l1, l2):
     if isinstance(optimizer, WholeBatch) or name in optimizers.WHOLE_BATCH:
         raise ValueError(f"optimizer must be one for single samples or batches, got {optimizer!r}, which trains one "
                          "network by all samples at once; pop[i].fit can use it")
-    made = optimizers.make(optimizer, None if learning_rate is None else SOME_RATE).copy()
+    rate = SOME_RATE if isinstance(optimizer, str) and learning_rate is not None else learning_rate
+    made = optimizers.make(optimizer, rate).copy()
     made.reset()
     # A step without a gradient refuses what no step can be made with.
     net = pop._worker()
