@@ -88,9 +88,9 @@ class Data:
         if takes_labels or pop.n_outputs == 1:
             shapes.append(rows)
         own = [(pop.n, *shape) for shape in shapes]
-        if takes_labels and (np.ndim(T) == len(rows) or np.shape(T) == own[1] != shapes[0]):
-            samples = self.m if np.ndim(T) == len(rows) else pop.n * self.m
-            t = labels(T, "T", samples, pop.n_outputs)
+        given = np.shape(T) if takes_labels else None
+        if takes_labels and (len(given) == len(rows) or given == own[1] != shapes[0]):
+            t = labels(T, "T", self.m if len(given) == len(rows) else pop.n * self.m, pop.n_outputs)
         else:
             t = as_reals(T, "T", pop.dtype)
         if t.shape in (*shapes, *own):
