@@ -754,8 +754,8 @@ def test_tqdm(data, monkeypatch):
         def set_postfix_str(self, text, refresh):
             self.text = text
 
-        def update(self):
-            self.updates += 1
+        def update(self, epochs):
+            self.updates += epochs
 
         def close(self):
             self.closed = True

@@ -2,6 +2,9 @@
 
 import copy
 import pickle
+import sys
+import tracemalloc
+import types
 
 import numpy as np
 import pytest
@@ -424,7 +427,8 @@ X3, T3, OUT = np.zeros((4, 2)), np.full((4, 1), 0.5), np.zeros((3, 4, 1))
     (ValueError, lambda pop: pop.gradient(np.full((3, 4, 2), np.inf), T3), "X must be finite.*for network 0"),
     (ValueError, lambda pop: pop.fit(X3, T3, learning_rate=[0.1, 0.1]), r"learning_rate .* shape \(3,\)"),
     (ValueError, lambda pop: pop.fit(X3, T3, learning_rate=[0.1, 0.0, 0.1]), r"learning_rate\[1\] must be above 0"),
-    (ValueError, lambda pop: pop.fit(X3, T3, learning_rate=0.1, optimizer=SGD(0.1)), "learning_rate cannot be given"),
+    (ValueError, lambda pop: pop.fit(X3, T3, learning_rate=0.1, optimizer=SGD(0.1)),
+     "learning_rate cannot be given .* got 0.1$"),
     (ValueError, lambda pop: pop.fit(X3, T3, l2=[0.1, -1, 0]), r"l2\[1\] must be at least 0"),
     (ValueError, lambda pop: pop.fit(X3, T3, l2=0.1, optimizer=SGD(l2=0.1)), "l2 cannot be given together"),
     (ValueError, lambda pop: pop.fit(X3[0], T3[0]), "X must be a set of samples"),
@@ -491,6 +495,53 @@ def test_progress(capsys):
     assert "samples/s" in out
 
 
+@pytest.mark.parametrize("width", [3, 40])
+@pytest.mark.parametrize("validated", [False, True])
+def test_progress_shows_the_networks_last_errors(width, validated, monkeypatch):
+    class Shown:
+        def start(self, run):
+            self.run, self.states, self.samples = run, [], 0
+
+        def on_epoch(self, state):
+            self.states.append(state)
+            self.samples += self.run.source.terms // self.run.net.n_outputs
+
+        def end(self):
+            pass
+
+    shown, pop = Shown(), fastbp.Population(6, [2, width, 1], "tanh", "identity", seed=0)
+    monkeypatch.setattr(training.progress, "make", lambda verbose, epochs: shown)
+    X, T = data(pop, 9)
+    history = pop.fit(X, T, epochs=500, learning_rate=[1e200, 0.1, 0.1, 0.1, 0.1, 0.1], desired_error=0.24, seed=0,
+                      validation_data=(X, T) if validated else None)
+    assert history.stop_reason.tolist() == ["diverged", *["desired_error"] * 5]
+    assert len(set(history.epochs[1:])) > 1
+    assert [state.epoch for state in shown.states][-1] == len(history) - 1
+    assert shown.samples == 9 * history.epochs.sum()
+    for name in ("error", "rms", "validation_error")[:2 + validated]:
+        errors = getattr(history, name)[np.arange(1, 6), history.epochs[1:] - 1]
+        assert getattr(shown.states[-1], name) == pytest.approx(errors.mean())
+
+
+def test_progress_of_networks_that_stop_early_or_diverge(capsys):
+    pop = fastbp.Population(6, [2, 3, 1], "tanh", "identity", seed=0)
+    pop.fit(*data(pop, 9), epochs=100, learning_rate=0.1, desired_error=0.24, seed=0, verbose=True)
+    out = capsys.readouterr().out
+    assert "RMS 0." in out and "nan" not in out
+    pop.fit(*data(pop, 9), epochs=100, learning_rate=1e200, verbose=True)
+    assert capsys.readouterr().out == ""
+
+
+def test_tqdm_counts_the_epochs(monkeypatch):
+    counts = []
+    bar = types.SimpleNamespace(set_postfix_str=lambda text, refresh: None, update=counts.append, close=lambda: None)
+    monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))
+    monkeypatch.setitem(sys.modules, "tqdm.auto", types.SimpleNamespace(tqdm=lambda **options: bar))
+    pop = fastbp.Population(2, [2, 3, 1], seed=0)
+    pop.fit(*data(pop, 9), epochs=300, verbose="tqdm")
+    assert sum(counts) == 300
+
+
 @pytest.mark.parametrize("batch_size", [1, 2])
 @pytest.mark.parametrize(("activation", "rate"), [("exp", 0.5), ("relu", 100.0)])
 def test_networks_that_diverge_keep_finite_parameters(isa, dtype, activation, rate, batch_size):
@@ -515,15 +566,46 @@ def test_masked_labels_are_refused():
         pop.error(np.ones((5, 2)), np.ma.masked_array([0, 1, 2, 0, 1], [0, 0, 1, 0, 1]))
 
 
-@pytest.mark.parametrize("rates", [[0.1, 1e3], [1e3, 0.1]])
-def test_every_rate_must_suit_the_decay(rates):
-    with pytest.raises(ValueError, match="decay must be"):
-        fastbp.Population(2, [2, 1], seed=0).fit(np.ones((3, 2)), np.ones(3), optimizer="adamw", learning_rate=rates)
-
-
 def test_a_copy_draws_on_as_the_original():
     pop = fastbp.Population(2, [1, 1], seed=np.random.Generator(np.random.MT19937(1)))
     X, other = np.linspace(-1, 1, 9)[:, None], pop.copy()
     for one in (pop, other):
         one.fit(X, X, epochs=2)
     np.testing.assert_array_equal(pop.params, other.params)
+
+
+def test_memory_follows_the_epochs_that_were_run():
+    pop = fastbp.Population(1, [1, 1], seed=0)
+    tracemalloc.start()
+    history = pop.fit([[0.5]], [0.5], epochs=10**8, learning_rate=0.5, desired_error=1e-3)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 10 < len(history) < 1000
+    assert peak < 2**24
+
+
+@pytest.mark.parametrize("name", ["n", "layer_sizes", "activations", "loss", "reduction", "dtype", "n_inputs",
+                                  "n_outputs", "n_params", "weights", "biases", "learning_rate"])
+def test_attributes_cannot_be_assigned(name):
+    pop = fastbp.Population(2, [2, 3, 1], seed=0)
+    before = repr(pop)
+    for one in (pop, pop[0]):
+        with pytest.raises(AttributeError):
+            setattr(one, name, 3)
+    assert repr(pop) == before
+
+
+@pytest.mark.parametrize("width", [1, 40])
+def test_each_network_diverges_by_its_own_samples(width):
+    """A network whose samples are a million times as large does not let the others' errors grow as much more."""
+    pop = fastbp.Population(2, [1, width, 1], "identity", seed=0)
+    X, T = np.array([[[1.0]], [[1e6]]]), np.zeros((2, 1, 1))
+    pop.weights[0][...], pop.weights[1][...] = 1 / width, 1.0
+    alone = pop[[0]]
+    rates, epochs = np.array([1.0, 1e-16]), 200
+    history = pop.fit(X, T, epochs=epochs, optimizer="sgd", learning_rate=rates)
+    expected = alone.fit(X[:1], T[:1], epochs=epochs, learning_rate=1.0)
+    assert history.stop_reason.tolist() == ["diverged", "epochs"]
+    assert history.epochs[0] == expected.epochs[0] < epochs
+    np.testing.assert_array_equal(pop.params[0], alone.params[0])
+    np.testing.assert_array_equal(history.rms[0, :history.epochs[0]], expected.rms[0])

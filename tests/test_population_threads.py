@@ -11,6 +11,7 @@ from stress import run, times
 from test_threads import in_threads
 
 import fastbp
+from fastbp.training.population import PopulationRun
 
 # In lanes, by calls that keep the GIL and by calls that release it; and one after another.
 SHAPES = {"short": (20, (2, 3, 1), 5), "long": (1000, (4, 16, 3), 60), "wide": (3, (4, 40, 3), 60)}
@@ -218,7 +219,10 @@ def test_ctrl_c_ends_the_wait_of_a_fit():
     run("""
 import signal, threading, numpy as np, fastbp
 X, T = np.zeros((6, 2)), np.zeros((6, 1))
-pop = fastbp.Population(3, [2, 2, 1], seed=0)
+class Population(fastbp.Population):        # whose _turn can be replaced
+    pass
+
+pop = Population(3, [2, 2, 1], seed=0)
 held, go = threading.Event(), threading.Event()
 
 def hold():
@@ -277,3 +281,53 @@ assert os.waitpid(child, 0)[1] == 0
 go.set()
 holder.join()
 """, timeout=60)
+
+
+# Networks, and a training whose first epoch takes far longer than the signal: samples, options.
+LONG = {
+    "on-line": ((4, 16, 3), 64, 300_000, {"batch_size": 1, "shuffle": False}),
+    "batches": ((4, 16, 3), 64, 300_000, {"batch_size": 32, "shuffle": False}),
+    "full": ((4, 16, 3), 64, 300_000, {"batch_size": "full", "shuffle": False}),
+    "orders": ((2, 1), 64, 1_000_000, {"batch_size": 32}),
+    "many networks": ((4, 16, 3), 20_000, 1000, {"batch_size": 32, "shuffle": False}),
+    "validation": ((4, 16, 3), 64, 300_000, {}),
+    "wide": ((4, 64, 64, 3), 12, 100_000, {"batch_size": 32, "shuffle": False}),
+}
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="signals")
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("case", LONG)
+def test_ctrl_c_does_not_wait_for_the_end_of_an_epoch(case, threads, monkeypatch):
+    sizes, n, m, options = LONG[case]
+    pop = fastbp.Population(n, sizes, dtype="float32", seed=0)
+    X, T = np.full((m, sizes[0]), 0.5, np.float32), np.full((m, sizes[-1]), 0.5, np.float32)
+    if case == "validation":
+        options, X, T = {"validation_data": (X, T)}, X[:4], T[:4]
+    before = pop.params
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    def start(self):
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0.03)
+        train_alone(self)
+
+    train_alone = PopulationRun.train_alone
+    monkeypatch.setattr(PopulationRun, "train_alone", start)
+    previous = signal.signal(signal.SIGVTALRM, interrupt)
+    try:
+        history = pop.fit(X, T, epochs=2, learning_rate=0.01, threads=threads, seed=0, **options)
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, previous)
+        monkeypatch.undo()
+    assert set(history.stop_reason) == {"interrupted"}
+    assert history.epochs.min() == (case == "validation")
+    assert np.isfinite(history.seconds).all()
+    if case == "validation":
+        assert np.isnan(history.validation_error).all()
+    elif case not in ("full", "orders"):
+        assert (pop.params != before).any()
+    assert np.isfinite(pop.params).all()
+    assert pop.fit(X[:4], T[:4], epochs=1, threads=threads).epochs.tolist() == [1] * n

@@ -155,20 +155,22 @@ def about_targets(t, given, name, samples, n_outputs, loss):
 
 
 def total_of(weights):
-    """The sum of the weights of samples; a ValueError unless it can be divided by and none is negative."""
+    """The sum of the weights of samples, or a sum for each row of them; a ValueError unless all of these can be divided
+    by and no weight is negative."""
     with np.errstate(over="ignore"):
-        total = float(np.sum(weights, dtype=np.float64))
+        totals = np.sum(weights, axis=-1, dtype=np.float64)
+    low, high = float(np.min(totals)), float(np.max(totals))
     least, largest = float(np.finfo(weights.dtype).tiny), float(np.finfo(weights.dtype).max)
-    if np.any(weights < 0) or not total > 0:
+    if np.any(weights < 0) or not low > 0:
         raise ValueError("sample_weight must hold no negative number and at least one positive one, got a sum of "
-                         f"{total} and a minimum of {np.min(weights)}")
+                         f"{low} and a minimum of {np.min(weights)}")
     if np.any((weights != 0) & (weights < least)):
         raise ValueError(f"sample_weight must hold no subnormal number of {weights.dtype}, which would count as 0, got "
                          f"{np.min(weights[weights != 0])}")
-    if not total <= largest or 1 / total < least:
+    if not high <= largest or 1 / low < least:
         raise ValueError(f"sample_weight must have a sum that {weights.dtype} can hold and divide by, from "
-                         f"{least:.2g} to {min(largest, 1 / least):.2g}, got {total:.3g}")
-    return total
+                         f"{least:.2g} to {min(largest, 1 / least):.2g}, got {high:.3g}")
+    return totals
 
 
 def labels(values, name, samples, n_outputs):

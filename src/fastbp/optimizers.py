@@ -219,7 +219,10 @@ class AdamW(_Moments):
     def __init__(self, learning_rate: float = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
                  epsilon: float = 1e-8, decay: float = 0.01, **common: Unpack[Common]) -> None:
         rate = number("learning_rate", learning_rate, 0, inf)
-        self.decay = number("decay", decay, 0, 1 / rate, low_allowed=True)
+        self.decay = number("decay", decay, 0, inf, low_allowed=True)
+        if not self.decay < 1 / rate:
+            raise ValueError(f"decay must be at least 0 and below 1 / learning_rate, {1 / rate:.6g}, got {decay!r} "
+                             f"beside learning_rate={learning_rate!r}")
         super().__init__(rate, beta_1, beta_2, epsilon, self.decay, common)
 
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import copy
 import json
 import os
-import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from fastbp import io
-from fastbp._arrays import as_reals, labels, refuse_masked
+from fastbp._arrays import about_targets, as_reals, labels, total_of
 from fastbp._checks import came, positive_integer, refuse_class, warn
 from fastbp._core import PopulationCore, PopulationJob, get_num_threads
 from fastbp.divergence import DivergenceError
 from fastbp.initial import drawing, uniform
 from fastbp.network import Network
-from fastbp.training.population import fit, one_each, step
-from fastbp.training.streams import generator, is_one_each, uniforms
+from fastbp.training import streams
+from fastbp.training.population import fit, rates_of, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -85,24 +84,21 @@ class Data:
     def targets(self, T):
         """T and whether it differs from network to network; a shape that may mean both does not."""
         pop, rows = self.pop, () if self.single else (self.m,)
-        shapes = [(*rows, pop.n_outputs)]
-        if "numpy.ma" in sys.modules:
-            refuse_masked(T, "T")
-        t = np.asarray(T)
-        if pop.loss == "cross_entropy" and t.dtype.kind in "iu" and t.shape in (rows, (pop.n, *rows)) and (
-                t.shape != shapes[0]):
-            return labels(t.ravel(), "T", t.size, pop._net.n_outputs).reshape(t.shape), t.shape != rows
-        t = as_reals(T, "T", pop.dtype)
-        if pop.n_outputs == 1:
+        takes_labels, shapes = pop.loss == "cross_entropy", [(*rows, pop.n_outputs)]
+        if takes_labels or pop.n_outputs == 1:
             shapes.append(rows)
         own = [(pop.n, *shape) for shape in shapes]
+        given = np.shape(T) if takes_labels else None
+        if takes_labels and (len(given) == len(rows) or given == own[1] != shapes[0]):
+            t = labels(T, "T", self.m if len(given) == len(rows) else pop.n * self.m, pop.n_outputs)
+        else:
+            t = as_reals(T, "T", pop.dtype)
         if t.shape in (*shapes, *own):
             return t, t.shape not in shapes
-        wanted = " or ".join(map(str, shapes))
-        if pop.loss == "cross_entropy":
-            wanted += f", or {rows} for integer labels,"
-        raise ValueError(f"T must have the shape {wanted} or, with targets for each network, "
-                         f"{' or '.join(map(str, own))}, got {t.shape}")
+        of_labels = " for integer labels" * takes_labels
+        raise ValueError(f"T must have the shape {' or '.join(map(str, shapes))}{of_labels} or, with targets for each "
+                         f"network, {' or '.join(map(str, own))}{of_labels}, got {t.shape}"
+                         f"{about_targets(t, T, 'T', self.m, pop.n_outputs, pop.loss)}")
 
     def of(self, i):
         """(X, T, sample_weight) of network i."""
@@ -111,20 +107,18 @@ class Data:
 
     def check(self):
         """Refuse numbers that are not finite, or targets and weights for which the loss is not defined."""
-        net, (of_x, of_t, of_weights) = self.pop._net, self.own
-        weights = None if of_weights else self.weights
+        net, rows, (of_x, of_t, of_weights) = self.pop._net, (self.pop.n, self.m), self.own
         try:
-            if not (of_x or of_t):
-                net._samples(self.x, self.t, weights)
-            else:
-                rows = self.pop.n, self.m
-                x = np.broadcast_to(self.x, (*rows, self.pop.n_inputs)).reshape(-1, self.pop.n_inputs)
-                t = np.broadcast_to(self.t, (*rows, *self.t.shape[of_t + (not self.single):]))
-                net._samples(x, t.reshape(-1, *t.shape[2:]))
-                net._samples(x[:self.m], t[0], weights)
-            if of_weights and not (np.isfinite(self.weights).all() and (self.weights >= 0).all()
-                                   and (self.weights.sum(axis=1) > 0).all()):
-                raise ValueError
+            if of_x or of_t:
+                row = self.t.shape[of_t + (not self.single):]       # a sample's targets; none where they are labels
+                x = np.broadcast_to(self.x, (*rows, self.pop.n_inputs))
+                t = np.broadcast_to(self.t.reshape(self.pop.n if of_t else 1, self.m, *row), (*rows, *row))
+                net._samples(x.reshape(-1, self.pop.n_inputs), t.reshape(-1, *row))
+            if of_weights:
+                if not np.isfinite(self.weights).all():
+                    raise ValueError
+                total_of(self.weights)
+            net._samples(*self.of(0))
         except (TypeError, ValueError):
             self.samples()      # names the network
             raise
@@ -142,11 +136,19 @@ class Data:
                 raise type(error)(f"{error}, for network {i}") from None
         return made
 
+    def magnitudes(self):
+        """The largest absolute value of each network's samples, or 1 where that is larger."""
+        largest = np.ones(self.pop.n)
+        for array, own in zip((self.x, self.t), self.own[:2], strict=True):
+            if array.dtype == self.pop.dtype:       # integer labels stand for 0 and 1
+                np.maximum(largest, np.abs(array).reshape(self.pop.n if own else 1, -1).max(axis=1), out=largest)
+        return largest
+
     def job(self, normalise=False):
         """The samples for the kernels that compute networks in lanes."""
         pop, t, weights, of_samples = self.pop, self.t, self.weights, None
         if t.dtype != pop.dtype:
-            t, of_samples = 0, t
+            t, of_samples = 0, t.reshape(*[pop.n] * self.own[1], self.m)
         else:
             t = t.reshape(*[pop.n] * self.own[1], self.m, pop.n_outputs)
         # Each row is read in pieces of 128 bits.
@@ -180,8 +182,8 @@ class Population(PopulationCore):
         The rules of `Network` for initial parameters, or the parameters themselves. Of a seed, network i has the same
         ones whatever n is.
     seed : int, numpy.random.Generator or sequence of n int, optional
-        For initial parameters and, in `fit`, for the orders of samples; by default the system's entropy. A sequence
-        holds one seed for each network: networks of one seed are alike, wherever they are.
+        For initial parameters and, in each `fit` without a seed of its own, for the orders of samples; by default the
+        system's entropy. A sequence holds one seed for each network: networks of one seed are alike, wherever they are.
 
     Attributes
     ----------
@@ -208,7 +210,8 @@ class Population(PopulationCore):
     -----
     Where samples are wanted, X of shape (n_inputs,) or (M, n_inputs) holds the same ones for all networks, and X of
     shape (n, M, n_inputs) those of each. So one sample of its own for each network has the shape (n, 1, n_inputs).
-    Targets and weights follow the same rule; a shape that may be read in both ways is the same for all.
+    Targets, integer labels of cross-entropy, and weights follow the same rule; a shape that may be read in both ways is
+    the same for all.
 
     Any number of threads may use a population. Those that only read it work side by side, and `fit` and `train_step`
     have it alone until they end.
@@ -226,16 +229,7 @@ class Population(PopulationCore):
     [0.0, 1.0, 1.0, 0.0]
     """
 
-    layer_sizes: tuple[int, ...]
-    activations: tuple[str, ...]
-    loss: Loss
-    reduction: str
-    dtype: np.dtype[np.floating]
-    n_inputs: int
-    n_outputs: int
-    n_params: int
-    weights: tuple[Floats, ...]
-    biases: tuple[Floats, ...]
+    __slots__ = ("__weakref__", "_idle", "_rng")
 
     def __init__(self, n: int, layer_sizes: Iterable[int], activation: str | Iterable[str] = "sigmoid",
                  output_activation: str | None = None, *, loss: Loss = "squared_error", reduction: str = "sum",
@@ -244,25 +238,16 @@ class Population(PopulationCore):
         net = Network(layer_sizes, activation, output_activation, loss=loss, reduction=reduction, dtype=dtype,
                       init="zeros")
         self._build(positive_integer("n", n), net)
-        self._rng = generator("seed", None if is_one_each(seed) else seed)
+        self._rng = streams.of_population(seed, self.n)
         refuse_class("init", init)
-        self._initialise(init, seed if is_one_each(seed) else self._rng)
+        self._initialise(init)
 
     def _build(self, n, net):
         """Set up all but the parameters; `net` is a network of the architecture."""
         self._lay_out(net, n)
         self._idle = []
-        for name in ("layer_sizes", "activations", "loss", "reduction", "dtype", "n_inputs", "n_outputs", "n_params"):
-            setattr(self, name, getattr(net, name))
-        weights, biases, start = [], [], 0
-        for n_in, n_out in zip(self.layer_sizes[:-1], self.layer_sizes[1:], strict=True):
-            end = start + n_in * n_out
-            weights.append(self._params[:, start:end].reshape(n, n_in, n_out))
-            biases.append(self._params[:, end:end + n_out])
-            start = end + n_out
-        self.weights, self.biases = tuple(weights), tuple(biases)
 
-    def _initialise(self, init, seed):
+    def _initialise(self, init):
         rules = [init] * len(self.weights) if isinstance(init, (str, uniform)) else init
         if isinstance(init, np.ndarray) or not all(isinstance(rule, (str, uniform)) for rule in rules):
             self.params = as_reals(init, "init", self.dtype)
@@ -271,7 +256,7 @@ class Population(PopulationCore):
             raise ValueError(f"init must hold a name or a fastbp.uniform for each of the {len(self.weights)} layers, "
                              f"got {len(rules)} of them")
         drawings = [drawing(rule, self, l) for l, rule in enumerate(rules)]
-        numbers, start = uniforms("seed", seed, self.n, self.n_params), 0
+        numbers, start = streams.uniforms(self._rng, self.n, self.n_params), 0
         for W, b, (*pairs, after) in zip(self.weights, self.biases, drawings, strict=True):
             for values, (low, high) in zip((W, b), pairs, strict=True):
                 size = values[0].size
@@ -300,7 +285,9 @@ class Population(PopulationCore):
         try:
             return self._idle.pop()
         except IndexError:
-            return self._net.copy()
+            net = self._net.copy()
+            net._look_no_more()     # `_net` looks at all targets
+            return net
 
     def _lend(self, net, i):
         """Give a worker the parameters of network i."""
@@ -504,7 +491,7 @@ class Population(PopulationCore):
                [ 1.5,  0.5]])
         """
         data = Data(self, x, t)
-        rates = None if learning_rate is None else one_each("learning_rate", learning_rate, self.n, False)
+        rates = None if learning_rate is None else rates_of(learning_rate, self)
         data.check()
         errors = np.full(self.n, np.nan)
         with self._turn():
@@ -546,7 +533,8 @@ class Population(PopulationCore):
         X : array_like, shape (M, n_inputs) or (n, M, n_inputs)
             Inputs, finite; at least one sample.
         T : array_like, shape (M, n_outputs) or (n, M, n_outputs)
-            Targets, finite; with one output also without the last axis.
+            Targets, finite; with one output also without the last axis. For cross-entropy also integer labels of shape
+            (M,) or (n, M).
         epochs : int, default 100
             Number of passes over all samples, at most.
         batch_size : int or "full", optional
@@ -560,13 +548,15 @@ class Population(PopulationCore):
         shuffle : bool, default True
             Whether each epoch presents the samples in a new random order.
         seed : int, numpy.random.Generator or sequence of n int, optional
-            Seed for these orders, by default the population's own generator. Of an integer, the order of network i in
-            an epoch follows from word i of ``numpy.random.SeedSequence(seed)`` and from the epoch; a sequence holds a
-            seed for each network, whose word 0 is taken.
+            Seed for these orders. Of an integer, the order of network i in an epoch follows from word i of
+            ``numpy.random.SeedSequence(seed)`` and from the epoch; a sequence holds a seed for each network, whose word
+            0 is taken. By default the population's own random numbers go on: those of its generator, or where it was
+            made with a seed for each network, in call k from 0 those of ``SeedSequence(seed, spawn_key=(k,))``.
         desired_error : float, optional
             A network stops after the first epoch whose RMS error is not above this.
         verbose : bool or "tqdm", default False
-            Show the progress as `Network.fit` does, with the mean errors of the networks.
+            Show the progress as `Network.fit` does, with the means of the networks' last errors; those that have
+            diverged are left out.
         sample_weight : array_like, shape (M,) or (n, M), optional
             A factor for each sample's error, not negative. How often a bootstrap has drawn a sample is such a factor.
         validation_data : tuple (X, T), optional
@@ -585,19 +575,21 @@ class Population(PopulationCore):
         Returns
         -------
         PopulationHistory
-            The errors of every network and epoch, and why each network stopped. Ctrl-C stops all of them; they then
-            keep what they have learnt, or with `patience` their best parameters.
+            The errors of every network and epoch, and why each network stopped. Ctrl-C stops all of them, also in the
+            middle of an epoch; they then keep what they have learnt, or with `patience` their best parameters.
 
         Raises
         ------
         ValueError, TypeError
             If an argument is out of range, has the wrong shape, length or type, or contradicts another; the parameters
-            have not changed then.
+            have not changed then, and no random numbers were drawn.
 
         Warns
         -----
         UnreachableTargetsWarning
             Once for each population, if targets lie outside the range of the outputs.
+        UserWarning
+            If Rprop is to train by batches, whose signs are too noisy for it.
 
         Examples
         --------

@@ -350,6 +350,8 @@ cdef class Core(Traceable):
                                               {"X": samples.x, "T": samples.t}, numbers.learning_rate,
                                               min(batch, samples.m - start), descends(numbers.method))
             PyErr_CheckSignals()
+            if samples.abandoned:
+                raise KeyboardInterrupt
         samples.penalty = penalty / samples.m
         return error / samples.m if self.mean else error, squares
 

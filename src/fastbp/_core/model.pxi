@@ -97,6 +97,10 @@ cdef class Model(Layout):
                 self.looks = -1
         return 0
 
+    def _look_no_more(self):
+        """Never warn of targets: another network has looked at them."""
+        self.looks = -1
+
     cdef int demand_storage(self) except -1:
         if self.storage is None:
             raise ValueError("the network has not been initialised: its __init__ did not run to the end")

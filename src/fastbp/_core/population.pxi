@@ -5,12 +5,23 @@ cdef struct PopulationWork:
     void (*function)(const fastbp_population*, ptrdiff_t first, ptrdiff_t groups, void* space) noexcept nogil
     char* space             # one after another for each member of the team
     ptrdiff_t bytes, lanes
+    Interruption* interruption      # null where it cannot be interrupted
+    double multiplications          # of a piece
+    double unasked                  # multiplications of the caller's since it looked for signals
 
 
 cdef void work_on_bundle(void* job, int piece, int member) noexcept nogil:
     cdef PopulationWork* work = <PopulationWork*>job
     cdef ptrdiff_t first = piece * FASTBP_BUNDLE * work.lanes
     cdef ptrdiff_t groups = (work.job.n - first + work.lanes - 1) // work.lanes
+    if work.interruption != NULL:
+        if member == 0:
+            work.unasked += work.multiplications
+            if work.unasked > PATIENCE:
+                work.unasked = 0
+                is_interrupted(work.interruption)
+        if atomic_get(&work.interruption.raised):
+            return
     work.function(work.job, first, min(groups, <ptrdiff_t>FASTBP_BUNDLE), work.space + member * work.bytes)
 
 
@@ -26,6 +37,10 @@ cdef class PopulationCore:
     """
     cdef readonly Model _net            # the architecture
     cdef readonly Py_ssize_t n
+    cdef readonly tuple layer_sizes, activations, weights, biases
+    cdef readonly object loss, dtype
+    cdef readonly str reduction
+    cdef readonly Py_ssize_t n_inputs, n_outputs, n_params
     cdef readonly bint _in_lanes        # the kernels compute them so; otherwise one after another
     cdef cnp.ndarray storage            # (n_params, row)
     cdef readonly cnp.ndarray _params   # (n, n_params), the same numbers; only for those who have their turn
@@ -77,14 +92,24 @@ cdef class PopulationCore:
             raise MemoryError(f"{n} networks of {net.n_params} parameters do not fit into memory")
         # Networks side by side, as in the lanes of a vector; views of each network are possible all the same.
         storage = aligned_zeros(row * net.n_params, net.dtype).reshape(net.n_params, row)
-        self.adopt(net, n, storage, storage[:, :n].T)
+        params, weights, biases, start = storage[:, :n].T, [], [], 0
+        for n_in, n_out in zip(net.layer_sizes, net.layer_sizes[1:]):
+            end = start + n_in * n_out
+            weights.append(params[:, start:end].reshape(n, n_in, n_out))
+            biases.append(params[:, end:end + n_out])
+            start = end + n_out
+        self.adopt(net, n, storage, params, tuple(weights), tuple(biases))
 
     @cython.critical_section
-    cdef int adopt(self, Model net, Py_ssize_t n, cnp.ndarray storage, cnp.ndarray params) except -1:
+    cdef int adopt(self, Model net, Py_ssize_t n, cnp.ndarray storage, cnp.ndarray params, tuple weights,
+                   tuple biases) except -1:
         if self.storage is not None:
             raise TypeError("a population cannot be initialised twice")
         self.kernels = in_force[net.typenum == cnp.NPY_DOUBLE][1]
         self._in_lanes = self.kernels.suits_population(&net.model)
+        self.layer_sizes, self.activations, self.loss = net.layer_sizes, net.activations, net.loss
+        self.weights, self.biases, self.reduction, self.dtype = weights, biases, net.reduction, net.dtype
+        self.n_inputs, self.n_outputs, self.n_params = net.n_inputs, net.n_outputs, net.n_params
         self._net, self.n, self._params, self.storage = net, n, params, storage
         return 0
 
@@ -99,8 +124,12 @@ cdef class PopulationCore:
     cdef int work(self, fastbp_population* job, void (*function)(
             const fastbp_population*, ptrdiff_t first, ptrdiff_t groups, void* space) noexcept nogil,
             double multiplications, int threads, bint has_turn) except -1:
-        """Let threads share the bundles; a short call keeps the GIL. A caller without a turn waits for one to read."""
+        """Let threads share the bundles; a short call keeps the GIL. A caller without a turn waits for one to read.
+
+        A long call in one's turn can be interrupted. A reader cannot, since the handler of a signal might wait for it.
+        """
         cdef PopulationWork work
+        cdef Interruption interruption
         cdef Team* team
         cdef cnp.ndarray space = self.space
         cdef int pieces, i
@@ -108,6 +137,7 @@ cdef class PopulationCore:
         self.space = None       # no other call may have it meanwhile
         work.job, work.function, work.lanes = job, function, self.kernels.vector_bytes // self._net.itemsize
         work.bytes = padded(self.kernels.population_bytes(job), 64)
+        work.interruption, work.unasked, interruption.raised = NULL, 0, 0
         pieces = <int>((self.n + FASTBP_BUNDLE * work.lanes - 1) // (FASTBP_BUNDLE * work.lanes))
         threads = <int>max(1.0, min(<double>min(threads, pieces), 2 * multiplications / SHARED_WORK))
         if space is None or cnp.PyArray_SIZE(space) < threads * work.bytes:
@@ -122,13 +152,21 @@ cdef class PopulationCore:
             if not has_turn:
                 self.lock.enter(False)
                 counted = True
+            else:
+                interruption.caller = PyThread_get_thread_ident()
+                work.interruption = &interruption
+                work.multiplications = multiplications / pieces
+                job.is_interrupted, job.interruption = is_interrupted, &interruption
+                job.patience = max(1, <ptrdiff_t>(PATIENCE / (3.0 * self._net.n_params * work.lanes)))
             team = recruit(threads)
             with nogil:
-                run(team, pieces, work_on_bundle, &work)
+                run(team, pieces, work_on_bundle, &work, work.interruption)
             dismiss(team)
         if counted:
             self.lock.leave()
         self.space = space
+        if interruption.raised:
+            return -1           # with the exception that the handler has raised
         return 0
 
     def predict(self, X, out=None):
@@ -283,13 +321,14 @@ cdef class PopulationJob:
         return results
 
     def train(self, Optimizer optimizer not None, Py_ssize_t batch, cnp.ndarray rates not None, l1, l2, streams,
-              limits, cnp.ndarray stopped not None, cnp.ndarray error not None, cnp.ndarray rms not None,
-              Py_ssize_t column, Py_ssize_t epoch, Py_ssize_t epochs, threads=1):
+              double desired, cnp.ndarray runaway not None, cnp.ndarray stopped not None,
+              cnp.ndarray error not None, cnp.ndarray rms not None, Py_ssize_t column, Py_ssize_t epoch,
+              Py_ssize_t epochs, threads=1):
         """Train for some epochs, in one's turn to have the population alone; their errors go to (n, ...) arrays from
         `column` on.
 
-        rates, l1, l2: float64, one a network, or for l1 and l2 None. streams: uint64, one a network, or None for the
-        samples as they stand. stopped: of C's int, one a network: why it does not train, or 0.
+        rates, runaway, l1, l2: float64, one a network, or for l1 and l2 None. streams: uint64, one a network, or None
+        for the samples as they stand. stopped: of C's int, one a network: why it does not train, or 0.
         """
         cdef fastbp_population job = self.job
         cdef cnp.ndarray penalties
@@ -303,7 +342,7 @@ cdef class PopulationJob:
         job.optimizer.steps = epoch * ((job.m + batch - 1) // batch)
         job.batch, job.epoch, job.epochs = batch, epoch, epochs
         job.divided = optimizer.is_divided and not self.pop._net.mean
-        job.desired, job.runaway = limits
+        job.desired, job.runaway = desired, <const double*>cnp.PyArray_DATA(runaway)
         job.rates = <const double*>cnp.PyArray_DATA(rates)
         if l1 is not None:
             penalties = l1

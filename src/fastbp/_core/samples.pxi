@@ -27,6 +27,8 @@ cdef class Samples:
         Whether it is one sample without a sample axis.
     penalty : float
         The penalty of l1 and l2 in the last epoch: the mean over its batches.
+    abandoned : bool
+        Set where Ctrl-C has come to another thread: the epoch ends where this one would look for it.
     """
     cdef readonly cnp.ndarray x, t, weights
     cdef cnp.ndarray order      # of intp, contiguous; `data` points to it
@@ -34,6 +36,7 @@ cdef class Samples:
     cdef readonly Py_ssize_t m
     cdef readonly bint single
     cdef readonly double penalty
+    cdef public bint abandoned
     cdef double total_weight
     cdef object generator, acquire, release     # the random numbers that shuffle() took last, and their lock
     cdef bitgen_t* bits

@@ -10,6 +10,10 @@
 
 cdef extern from "pythread.h" nogil:
     unsigned long PyThread_start_new_thread(void (*function)(void*) noexcept nogil, void* argument)
+    int PY_LOCK_ACQUIRED
+
+cdef extern from "Python.h":
+    int run_handlers "PyErr_CheckSignals"() noexcept        # what one raises stays with the thread
 
 cdef extern from *:
     """
@@ -47,6 +51,7 @@ cdef extern from *:
 cdef enum:
     MOST_THREADS = 256
     GLANCES = 1000              # at the next task before a member sleeps: 10 to 50 microseconds
+    NAP = 20_000                # microseconds between two looks for signals while helpers finish
 
 
 def thread_count(argument, value):
@@ -55,6 +60,21 @@ def thread_count(argument, value):
     if result > MOST_THREADS:
         raise ValueError(f"{argument} must be at most {MOST_THREADS}, got {value!r}")
     return result
+
+
+cdef struct Interruption:       # of a long call by an exception that a signal's handler raises, Ctrl-C's for instance
+    int raised                  # the thread that called has one now, which is raised when the call returns
+    unsigned long caller
+
+
+cdef bint is_interrupted(void* at) noexcept nogil:
+    """Whether a long call is to end; its own thread runs the handlers of signals that have come."""
+    cdef Interruption* interruption = <Interruption*>at
+    if not atomic_get(&interruption.raised) and PyThread_get_thread_ident() == interruption.caller:
+        with gil:
+            if run_handlers() != 0:
+                atomic_swap(&interruption.raised, 1)
+    return atomic_get(&interruption.raised)
 
 
 cdef struct Seat:               # where a thread sleeps until its baton is released
@@ -166,8 +186,8 @@ cdef void help(void* me) noexcept nogil:
         atomic_swap(&helper.taken, 0)
 
 
-cdef void run(Team* team, int pieces, fastbp_task task, void* job) noexcept nogil:
-    """Call task(job, piece, member) for each piece."""
+cdef void run(Team* team, int pieces, fastbp_task task, void* job, Interruption* interruption=NULL) noexcept nogil:
+    """Call task(job, piece, member) for each piece; look for signals while the helpers finish, if that is wanted."""
     cdef int i
     if team == NULL or pieces == 1:
         for i in range(pieces):
@@ -183,7 +203,11 @@ cdef void run(Team* team, int pieces, fastbp_task task, void* job) noexcept nogi
         wake(&team.helpers[i].seat)
     take_pieces(team, 0)
     while not atomic_get(&team.finished):
-        wait(&team.caller, &team.finished, &team.finished)
+        if interruption == NULL:
+            wait(&team.caller, &team.finished, &team.finished)
+        else:
+            wait(&team.caller, &team.finished, &team.finished, NAP)
+            is_interrupted(interruption)
 
 
 cdef inline int share_end(Team* team, int member) noexcept nogil:
@@ -223,21 +247,25 @@ cdef void let_go(Team* team) noexcept nogil:
         PyMem_RawFree(team)
 
 
-cdef void wait(Seat* seat, int* flag, int* other) noexcept nogil:
-    """Wait until one of the flags is above 0, first by looking at them, then asleep; may return without a reason."""
+cdef void wait(Seat* seat, int* flag, int* other, long long microseconds=-1) noexcept nogil:
+    """Wait until one of the flags is above 0, first by looking at them, then asleep, for so long at most unless that is
+    negative; may return without a reason."""
     cdef int i
     for i in range(GLANCES):
         if atomic_get(flag) > 0 or atomic_get(other) > 0:
             return
         relax()
-    sleep(seat, flag, other)
+    sleep(seat, flag, other, microseconds)
 
 
-cdef void sleep(Seat* seat, int* flag, int* other) noexcept nogil:
+cdef void sleep(Seat* seat, int* flag, int* other, long long microseconds=-1) noexcept nogil:
     atomic_swap(&seat.asleep, 1)
     # A thread that raised a flag before this has not seen `asleep`; one that has seen it releases the baton.
-    if not ((atomic_get(flag) > 0 or atomic_get(other) > 0) and atomic_swap(&seat.asleep, 0)):
-        PyThread_acquire_lock(seat.baton, 1)
+    if (atomic_get(flag) > 0 or atomic_get(other) > 0) and atomic_swap(&seat.asleep, 0):
+        return
+    if PyThread_acquire_lock_timed(seat.baton, microseconds, 0) != PY_LOCK_ACQUIRED and (
+            not atomic_swap(&seat.asleep, 0)):
+        PyThread_acquire_lock(seat.baton, 1)        # which another thread is just about to release
 
 
 cdef void wake(Seat* seat) noexcept nogil:

@@ -15,7 +15,7 @@
 
 #include "activations.h"
 
-#define FASTBP_KERNELS_ABI 8
+#define FASTBP_KERNELS_ABI 9
 #define FASTBP_CAPSULE "fastbp._kernels"
 
 /* The core works through more rows than this in blocks, so that memory does not grow with the batch. A network of few
@@ -180,6 +180,7 @@ typedef struct {
     /* One a network. */
     const uint64_t *streams;     /* of random numbers for orders (random.h); null: the samples as they stand */
     const double *rates, *l1, *l2, *total_weights;
+    const double *runaway;       /* the RMS error above which it has diverged */
     int *stopped;                /* FASTBP_IN_TRAINING, or why it has stopped; such a network is left as it is */
     double *error, *rms;         /* (n, history): where the errors of the epochs go */
     ptrdiff_t history;
@@ -187,7 +188,11 @@ typedef struct {
     ptrdiff_t batch, epoch, epochs;  /* samples of an update; the first epoch, and how many there are */
     int divided;                 /* an update of m samples takes the rate divided by m */
     fastbp_optimizer optimizer;  /* the numbers of all but rates and penalties; `steps` are those before the first epoch */
-    double desired, runaway;     /* RMS errors: a network stops when its own is not above the first or above the second */
+    double desired;              /* the RMS error at which a network has learnt enough */
+    /* Asked after so many samples of a group whether all are to stop at once, in the middle of an epoch; or null. */
+    int (*is_interrupted)(void *interruption);
+    void *interruption;
+    ptrdiff_t patience;
 } fastbp_population;
 enum { FASTBP_IN_TRAINING, FASTBP_HAS_DIVERGED, FASTBP_HAS_LEARNT };
 #define FASTBP_BUNDLE 4 /* groups of as many networks as a vector has lanes, that are worked on together */

@@ -80,6 +80,7 @@ cdef struct group:
     real* rates                 # (wide)
     double* errors              # (wide * VLEN): of the epoch so far
     double* squares
+    ptrdiff_t unasked           # samples of a group since is_interrupted was asked
     const real** rows           # (wide * VLEN): the samples of each network
     uint32_t* orders            # (wide * VLEN, m); null: the samples as they stand
 
@@ -173,7 +174,7 @@ cdef void open_groups(const fastbp_population* job, void* space, ptrdiff_t first
     cdef ptrdiff_t offset = 0, lane
     cdef int l
     cut_space(job, space, g)
-    g.wide, g.first = wide, first
+    g.wide, g.first, g.unasked = wide, first, 0
     if job.streams == NULL:
         g.orders = NULL
     for lane in range(wide * VLEN):
@@ -348,9 +349,17 @@ cdef void backward_group(const group* g, ptrdiff_t m, bint accumulate) noexcept 
             lane_product(layer.n_in, m, layer.n_out, weights, deltas, sums, g.layers[l - 1].deltas, m * VLEN, VLEN)
 
 
-cdef void gradient_of_group(group* g, ptrdiff_t place, ptrdiff_t m, double scale,
-                            bint forward_only) noexcept nogil:
-    """E, squares and gradient of m samples, block by block."""
+cdef inline bint is_interrupted(group* g, ptrdiff_t samples) noexcept nogil:
+    """Whether to stop at once; `samples` is how many have been worked off since the last call of this."""
+    g.unasked += samples * g.wide
+    if g.job.is_interrupted == NULL or g.unasked < g.job.patience:
+        return False
+    g.unasked = 0
+    return g.job.is_interrupted(g.job.interruption)
+
+
+cdef bint gradient_of_group(group* g, ptrdiff_t place, ptrdiff_t m, double scale, bint forward_only) noexcept nogil:
+    """E, squares and gradient of m samples, block by block; False where they are incomplete for an interruption."""
     cdef ptrdiff_t done = 0, rows
     cdef int l
     while done < m:
@@ -363,6 +372,9 @@ cdef void gradient_of_group(group* g, ptrdiff_t place, ptrdiff_t m, double scale
                 ones_after(g.layers[l].outputs, g.layers[l].n_out, rows)
             backward_group(g, rows, done > 0)
         done += rows
+        if is_interrupted(g, rows):
+            return False
+    return True
 
 
 cdef inline vec bits_where(vmask mask) noexcept nogil:
@@ -506,8 +518,8 @@ cdef inline void online_step(const int wide, group* g, real* inputs, const real*
         wide_descent(wide, layer.n_in, layer.n_out, a, layer.deltas, layer.w)
 
 
-cdef inline void train_bundle_online(const int wide, group* g) noexcept nogil:
-    """One epoch, an update for each sample."""
+cdef inline bint train_bundle_online(const int wide, group* g) noexcept nogil:
+    """One epoch, an update for each sample; False where it was interrupted."""
     cdef ptrdiff_t place = 0, m, s, v, lane, step = wide * VLEN, row = g.job.row_numbers * wide * VLEN
     cdef ptrdiff_t targets = (g.layers[0].n_in + 1) * step
     cdef vec squares[MOST_WIDE]
@@ -533,25 +545,30 @@ cdef inline void train_bundle_online(const int wide, group* g) noexcept nogil:
                 g.squares[v * VLEN + lane] += lanes[lane]
                 g.errors[v * VLEN + lane] += 0.5 * lanes[lane]
         place += m
+        if is_interrupted(g, m):
+            return False
     for v in range(wide):
         v_store(g.training + v * VLEN, training[v])
+    return True
 
 
-cdef void train_group_in_batches(group* g, ptrdiff_t* steps) noexcept nogil:
-    """One epoch, an update for each batch."""
+cdef bint train_group_in_batches(group* g, ptrdiff_t* steps) noexcept nogil:
+    """One epoch, an update for each batch; False where it was interrupted."""
     cdef const fastbp_population* job = g.job
     cdef ptrdiff_t place = 0, m
     while place < job.m:
         m = min(job.batch, job.m - place)
         if m < job.batch and job.divided:
             v_store(g.rates, numbers_of(g, job.rates, 0, m))
-        gradient_of_group(g, place, m, 1.0 / m if job.mean_error else 1.0, False)
+        if not gradient_of_group(g, place, m, 1.0 / m if job.mean_error else 1.0, False):
+            return False
         if job.l1 != NULL or job.l2 != NULL:
             penalise_group(g)
         permit_group(g)
         steps[0] += 1
         update_group(g, steps[0])
         place += m
+    return True
 
 
 cdef bint is_online(const fastbp_population* job) noexcept nogil:
@@ -565,9 +582,11 @@ cdef bint lane_is_training(const group* g, ptrdiff_t lane) noexcept nogil:
 
 
 cdef bint begin_epoch(group* g, ptrdiff_t epoch) noexcept nogil:
-    """Masks, rates, sums and orders; False where no network trains any longer."""
+    """Masks, rates, sums and orders; False where no network trains any longer, or all are to stop."""
     cdef const fastbp_population* job = g.job
     cdef ptrdiff_t lane, lanes = g.wide * VLEN
+    # A sample of a group takes some times as long as a number of each of its orders.
+    cdef ptrdiff_t of_an_order = job.m // lanes
     cdef real ones[16]
     cdef bint any_training = False
     v_store(ones, v_first_lanes(VLEN))
@@ -580,6 +599,8 @@ cdef bint begin_epoch(group* g, ptrdiff_t epoch) noexcept nogil:
             memcpy(g.training + lane, ones, sizeof(real))
             if g.orders != NULL:
                 fastbp_shuffle(g.orders + lane * job.m, job.m, job.streams[g.first + lane], epoch)
+                if is_interrupted(g, of_an_order):
+                    return False
             continue
         g.all_training = False
         if g.orders != NULL:
@@ -604,7 +625,7 @@ cdef void end_epoch(const group* g, ptrdiff_t column) noexcept nogil:
         at = (g.first + lane) * job.history + column
         job.error[at] = g.errors[lane] / job.m if job.mean_error else g.errors[lane]
         job.rms[at] = sqrt(g.squares[lane] / terms)
-        if not job.rms[at] <= job.runaway:
+        if not job.rms[at] <= job.runaway[g.first + lane]:
             job.stopped[g.first + lane] = FASTBP_HAS_DIVERGED
         elif job.rms[at] <= job.desired:
             job.stopped[g.first + lane] = FASTBP_HAS_LEARNT
@@ -614,6 +635,7 @@ cdef void train_groups(const fastbp_population* job, ptrdiff_t first, int wide, 
     """All epochs of the networks from `first` on."""
     cdef group g
     cdef ptrdiff_t epoch, steps = job.optimizer.steps
+    cdef bint complete
     open_groups(job, space, first, wide, &g)
     copy_groups(&g, <real*>job.mean, g.mean, False)
     copy_groups(&g, <real*>job.square, g.square, False)
@@ -621,11 +643,13 @@ cdef void train_groups(const fastbp_population* job, ptrdiff_t first, int wide, 
         if not begin_epoch(&g, job.epoch + epoch):
             break
         if not is_online(job):
-            train_group_in_batches(&g, &steps)
+            complete = train_group_in_batches(&g, &steps)
         elif wide == FASTBP_BUNDLE:
-            train_bundle_online(FASTBP_BUNDLE, &g)
+            complete = train_bundle_online(FASTBP_BUNDLE, &g)
         else:
-            train_bundle_online(1, &g)
+            complete = train_bundle_online(1, &g)
+        if not complete:
+            break
         end_epoch(&g, epoch)
     copy_groups(&g, <real*>job.params, g.params, True)
     copy_groups(&g, <real*>job.mean, g.mean, True)
@@ -653,7 +677,8 @@ cdef void differentiate_population(const fastbp_population* job, ptrdiff_t first
         open_groups(job, space, first + i * VLEN, 1, &g)
         for lane in range(VLEN):
             g.errors[lane] = g.squares[lane] = 0
-        gradient_of_group(&g, 0, job.m, 1, job.gradient == NULL)
+        if not gradient_of_group(&g, 0, job.m, 1, job.gradient == NULL):
+            return
         for lane in range(min(<ptrdiff_t>VLEN, job.n - g.first)):
             network = g.first + lane
             total = job.total_weights[network] if job.mean_error else 1

@@ -87,13 +87,17 @@ cdef extern from "kernels.h" nogil:
         const double* l1
         const double* l2
         const double* total_weights
+        const double* runaway
         int divided
         int* stopped
         double* error
         double* rms
         ptrdiff_t history, batch, epoch, epochs
         fastbp_optimizer optimizer
-        double desired, runaway
+        double desired
+        bint (*is_interrupted)(void*) noexcept nogil
+        void* interruption
+        ptrdiff_t patience
 
     bint fastbp_flag(const int*)
     void fastbp_set_flag(int*, int)

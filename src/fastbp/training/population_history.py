@@ -32,12 +32,12 @@ class PopulationHistory:
         The time from the beginning of the training to the end of the epoch. Where nothing is to be done between two
         epochs, many are trained at once, and their times are interpolated.
     epochs : ndarray of int, shape (n,)
-        The number of epochs that each network has completed.
+        The number of epochs that each network has completed; its last errors are those of epoch ``epochs - 1``.
     stop_reason : ndarray of str, shape (n,)
         Why each network stopped: "diverged", "desired_error", "patience", "epochs", "time_limit" or "interrupted".
     diverged : ndarray of int
         The networks that diverged: their next update would have left the finite numbers, or their RMS error had grown a
-        million times as large as the samples. They keep their last finite parameters.
+        million times as large as their samples. They keep their last finite parameters.
     best_epoch : ndarray of int, shape (n,)
         The epoch with the lowest validation error; -1 where there is none.
     """

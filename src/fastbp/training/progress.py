@@ -58,11 +58,13 @@ class Bar:
         self.tqdm, self.epochs, self.bar = tqdm, epochs, None
 
     def start(self, run):
-        self.bar = self.tqdm(total=self.epochs, initial=run.done, unit="epoch")
+        self.done = run.done
+        self.bar = self.tqdm(total=self.epochs, initial=self.done, unit="epoch")
 
     def on_epoch(self, state):
         self.bar.set_postfix_str(figures(state), refresh=False)
-        self.bar.update()
+        self.bar.update(state.epoch + 1 - self.done)    # a population has done many epochs at once
+        self.done = state.epoch + 1
 
     def end(self):
         if self.bar is not None:

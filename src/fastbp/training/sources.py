@@ -13,6 +13,12 @@ NO_DROPOUT = None, 0
 NOISY_SIGNS = "Rprop compares the signs of gradients of the same samples; those of small batches are too noisy. "
 
 
+def warn_of_noisy_signs(optimizer, batch, size):
+    """Warn where Rprop is to learn from batches of so many of the samples."""
+    if batch < size and isinstance(optimizer, Rprop):
+        warn(f'{NOISY_SIGNS}Write batch_size="full", or leave batch_size out; got {batch} of {size} samples.')
+
+
 class Arrays:
     """All samples at hand, in memory or in a memory map; the core takes them in an order of its own.
 
@@ -29,9 +35,7 @@ class Arrays:
         self.terms = self.size * net.n_outputs  # squares that the RMS error is the mean of
         self.batch = self.size if batch_size == "full" else min(batch_size, self.size)
         self.order = None
-        if self.batch < self.size and isinstance(optimizer, Rprop):
-            warn(f'{NOISY_SIGNS}Write batch_size="full", or leave batch_size out; got {self.batch} of {self.size} '
-                 "samples.")
+        warn_of_noisy_signs(optimizer, self.batch, self.size)
 
     def watch_order(self):
         """Keep the order of the samples in `order`, to be read and written: each epoch shuffles that of the last."""
