@@ -797,6 +797,7 @@ REFUSED = [
     (TypeError, "validation_fraction", {"validation_fraction": "half"}),
     (ValueError, "validation_data", {"validation_data": X}),
     (ValueError, "validation_data", {"validation_data": 5}),
+    (ValueError, r"validation_data must be a pair \(X, T\), got tuple of 1", {"validation_data": (X,)}),
     (ValueError, "validation_data: X", {"validation_data": (X[:, :2], T)}),
     (ValueError, "validation_data: T", {"validation_data": (X, T[:3])}),
     (ValueError, "validation_data: X", {"validation_data": (X + math.inf, T)}),

@@ -18,6 +18,7 @@ from fastbp.initial import drawing, uniform
 from fastbp.network import Network
 from fastbp.training import streams
 from fastbp.training.population import fit, rates_of, step
+from fastbp.training.validation import pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -611,11 +612,8 @@ class Population(PopulationCore):
             epochs, batch_size, learning_rate, optimizer, l1, l2, shuffle, seed, desired_error, verbose, patience,
             min_delta, time_limit, threads), self._rng)
 
-    def _validation(self, pair):
-        try:
-            X, T = pair
-        except (TypeError, ValueError):
-            raise ValueError(f"validation_data must be a pair (X, T), got {came(pair)}") from None
+    def _validation(self, given):
+        X, T = pair(given)
         try:
             data = Data(self, X, T)
             if data.single:

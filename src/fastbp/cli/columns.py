@@ -128,9 +128,9 @@ class Plan:
         place_of = {name: place for place, name in enumerate(names)}
         missing = [column.name for column in self.inputs if column.name not in place_of]
         if missing:
-            raise TableError(f"{table.name}: there is no column {missing[0]!r}"
-                             f"{f' and {len(missing) - 1} others' if len(missing) > 1 else ''}; the model needs "
-                             f"{', '.join(repr(column.name) for column in self.inputs):.400}")
+            hint = "; --no-header if its first row is not names" if len(missing) == len(self.inputs) else ""
+            raise TableError(f"{table.name}: the model needs {', '.join(map(repr, missing)):.400}, which the table "
+                             f"lacks{hint}")
         return [place_of[column.name] for column in self.inputs]
 
     def encode(self, values, places):

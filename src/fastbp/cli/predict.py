@@ -24,8 +24,8 @@ def predict(arguments):
     """Run the command."""
     net, plan = load_model(arguments.model)
     if plan is None:
-        raise FormatError(f"{arguments.model}: the file has a network, but no plan of columns, which fastbp train "
-                          "writes")
+        raise FormatError(f"{arguments.model}: the file does not say which columns the inputs are, because it was not "
+                          "written by fastbp train; fastbp.load reads it in Python")
     header = plan.has_header if arguments.header is None else arguments.header
     # The table is opened last, so that its errors do not pass for those of the file that is written.
     with output(arguments.out) as write, tables.opened(arguments.table, delimiter=arguments.delimiter, header=header,

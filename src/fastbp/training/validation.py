@@ -6,12 +6,19 @@ from fastbp._arrays import is_map
 from fastbp._checks import kind, number
 
 
-def given(net, data):
-    """`validation_data` as it was checked, so that checking it again after every epoch costs nothing."""
+def pair(data):
+    """(X, T) of `validation_data`."""
     try:
         X, T = data
     except (TypeError, ValueError):
-        raise ValueError(f"validation_data must be a pair (X, T), got {kind(data)}") from None
+        count = f" of {len(data)}" if isinstance(data, (tuple, list)) else ""
+        raise ValueError(f"validation_data must be a pair (X, T), got {kind(data)}{count}") from None
+    return X, T
+
+
+def given(net, data):
+    """`validation_data` as it was checked, so that checking it again after every epoch costs nothing."""
+    X, T = pair(data)
     try:
         samples = net._samples(X, T)
         if samples.single:

@@ -11,6 +11,7 @@ from fastbp.training import progress
 from fastbp.training.fit import check_checkpoint, checked_callbacks, train
 from fastbp.training.options import Options
 from fastbp.training.run import Run
+from fastbp.training.validation import pair
 from fastbp.whole_batch import WholeBatch
 
 
@@ -118,10 +119,7 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
 
 
 def validation_blocks(net, data, block_rows):
-    try:
-        X, T = data
-    except (TypeError, ValueError):
-        raise ValueError(f"validation_data must be a pair (X, T), got {type(data).__name__}") from None
+    X, T = pair(data)
     try:
         return Blocks(net, X, T, None, block_rows)
     except (TypeError, ValueError) as error:
