@@ -47,14 +47,26 @@ def test_blocks_run(page, tmp_path, monkeypatch, capsys):
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="there is no shell")
 def test_commands_run(tmp_path):
-    """What docs/command_line.md has the reader type, in a directory with the example's data."""
+    """What docs/command_line.md has the reader type, in a directory with the example's data, and what it prints."""
     shutil.copy(ROOT / "examples" / "battery.csv", tmp_path)
-    commands = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8"),
-                          re.MULTILINE | re.DOTALL)
-    assert commands
+    page = TEXTS[str(Path("docs") / "command_line.md")]
+    commands = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    shown = re.findall(r"^```text\n(.*?)^```", page[:page.index("## Tables")], re.MULTILINE | re.DOTALL)
+    assert commands and len(shown) == 3
     script = "\n".join(["set -e", f'fastbp() {{ "{sys.executable}" -W error -m fastbp "$@"; }}', *commands])
     result = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
+    printed = re.split(r"[\s,]+", result.stdout)
+    for words in (re.split(r"[\s,]+", text.strip()) for text in shown):
+        assert any(all(map(alike, printed[i:], words)) for i in range(len(printed) - len(words))), words
+
+
+def alike(word, shown):
+    """Whether words are the same, or numbers near each other, as they are on another processor."""
+    try:
+        return float(word) == pytest.approx(float(shown), rel=0.3, abs=0.01)
+    except ValueError:
+        return word == shown
 
 
 def test_readme_has_an_example():
