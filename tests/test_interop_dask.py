@@ -352,6 +352,25 @@ def test_what_was_in_memory_stays_with_the_workers(samples, client):
     assert trained(X.tolist(), T.tolist(), **arguments) == expected
 
 
+def test_a_key_means_the_same_in_each_pass(samples, tmp_path):
+    """A scheduler that has not forgotten the one meaning yet would fail at the other."""
+    meanings = {}
+
+    def get(graph, keys, **options):
+        tasks = graph.__dask_graph__()
+        for key, task in tasks.items():
+            meaning = type(task), dask.core.get_dependencies(tasks, key)
+            assert meanings.setdefault(key, meaning) == meaning
+        return dask.get(graph, keys)
+
+    X, T = chunked(samples)
+    X = X.map_blocks(np.negative, dtype=X.dtype, meta=np.empty((0, 0)))
+    with dask.config.set(scheduler=get):
+        trained(X, T, sample_weight=abs(T[:, 0]), validation_data=(X[:600], T[:600]), checkpoint=tmp_path / "state",
+                callbacks=lambda state: state.last_batch())
+    assert len(meanings) > 100
+
+
 @pytest.mark.parametrize("number", [np.nan, np.inf])
 @pytest.mark.parametrize("argument", ["X", "T"])
 def test_validation_data_that_are_not_finite_are_refused_before_training(samples, here, number, argument):

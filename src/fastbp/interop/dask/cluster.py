@@ -104,9 +104,13 @@ def demand_memory(blocks):
 
 
 def compute(*collections):
-    """What `dask.compute` gives; where the cluster fails, an error that says so."""
+    """What `dask.compute` gives; where the cluster fails, an error that says so.
+
+    Graphs are taken as they are: `rows.optimize` has optimised the blocks, and to do it again for each pass would give
+    keys that passes share another meaning in each (and takes longer than it saves).
+    """
     with named_failures():
-        return dask.compute(*collections)
+        return dask.compute(*collections, optimize_graph=False)
 
 
 @contextlib.contextmanager
