@@ -1,5 +1,6 @@
 """fastbp.interop.dask: the same bits wherever sums are made, predictions, sweeps, and what a cluster may do wrong."""
 
+import contextlib
 import importlib
 import operator
 import os
@@ -516,6 +517,21 @@ fit(fastbp.Network([2, 1]), X, X[:, :1], epochs=5, block_rows=100, callbacks=lam
     assert result.returncode == 9
     client.sync(no_tasks, client)
     assert trained(np.ones((9, 4)), np.ones((9, 2)))       # the cluster still works
+
+
+def test_training_does_not_go_on_elsewhere_when_its_client_is_closed(samples, processes):
+    """Without the check, Dask would use threads of this process."""
+    for how, message in ((contextlib.nullcontext, "the Dask client .* was closed"),
+                         (distributed.Client.as_current, "Dask cancelled the work, because the client was closed")):
+        net, closing, known = network(), distributed.Client(processes.scheduler.address), []
+
+        def close(state, closing=closing, known=known):
+            known.append(state.network.params.tobytes())
+            closing.close()
+
+        with how(closing), pytest.raises(RuntimeError, match=message):
+            bridge.fit(net, *chunked(samples), epochs=3, block_rows=BLOCK, callbacks=close)
+        assert [net.params.tobytes()] == known
 
 
 async def no_tasks(client):

@@ -212,7 +212,7 @@ class AllAtOnce(Source):
     def __init__(self, run, blocks, levels):
         super().__init__(run, blocks, levels)
         # Samples of weight 0 are none.
-        self.counted = blocks.m if blocks.weights is None else int(cluster.compute((blocks.weights != 0).sum())[0])
+        self.counted = blocks.m if blocks.weights is None else int(blocks.compute((blocks.weights != 0).sum())[0])
         self.steps = run.optimizer._begin(self)
         self.loop = getattr(self.steps, "run", None)
 
@@ -225,8 +225,8 @@ class AllAtOnce(Source):
         """Their sum, weighted."""
         t, weights = self.blocks.t.astype(np.float64), self.blocks.weights
         if weights is None:
-            return float(cluster.compute((t * t).sum())[0])
-        squares, weight = cluster.compute((weights * t * t).sum(), weights.sum(dtype=np.float64))
+            return float(self.blocks.compute((t * t).sum())[0])
+        squares, weight = self.blocks.compute((weights * t * t).sum(), weights.sum(dtype=np.float64))
         return float(squares) * (self.counted / float(weight) if self.net.reduction == "mean" else 1)
 
     def equations(self):

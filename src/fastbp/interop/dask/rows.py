@@ -40,7 +40,7 @@ class Blocks:
     """
 
     def __init__(self, net, X, T, sample_weight, block_rows):
-        self.rows = rows_of_a_block(net, block_rows)
+        self.rows, self.client = rows_of_a_block(net, block_rows), cluster.current()
         x, t = as_array("X", X, self.rows), as_array("T", T, self.rows)
         if x.ndim != 2 or x.shape[1] != net.n_inputs:
             raise ValueError(f"X must have the shape (M, {net.n_inputs}), got {shape(x)}")
@@ -80,9 +80,13 @@ class Blocks:
     def arrays(self):
         return [array for array in (self.x, self.t, self.weights) if array is not None]
 
+    def compute(self, *collections):
+        """What is made of the blocks, computed where those of them are that were in memory."""
+        return cluster.compute(self.client, *collections)
+
     def largest(self):
         """The largest absolute values of inputs and of targets; labels stand for 0 and 1."""
-        x, t = cluster.compute(abs(self.x).max(), abs(self.t).max())
+        x, t = self.compute(abs(self.x).max(), abs(self.t).max())
         return float(x), 1.0 if self.labels else float(t)
 
     def checksums(self):
@@ -90,11 +94,11 @@ class Blocks:
         meta = np.empty((0, 0), np.uint32)
         of_blocks = [array.map_blocks(checksum_of_block, chunks=(1, 1), dtype=meta.dtype, meta=meta)
                      for array in self.arrays]
-        return [checksum(sums.ravel()) for sums in cluster.compute(*of_blocks)]
+        return [checksum(sums.ravel()) for sums in self.compute(*of_blocks)]
 
     def last(self):
         """(x, t) of the last block."""
-        x, t = cluster.compute(self.x.blocks[-1], self.t.blocks[-1])
+        x, t = self.compute(self.x.blocks[-1], self.t.blocks[-1])
         return x, t[:, 0] if self.labels else t
 
     def __len__(self):

@@ -68,7 +68,7 @@ class Summing:
                              chunks=((1,) * n, (1,)), meta=np.empty((0, 0), object), name=f"fastbp-sums-{name}")
         total = da.reduction(sums, as_it_is, added, axis=0, dtype=object, split_every=ADDED_AT_ONCE, concatenate=False,
                              meta=np.empty(0, object), name=f"fastbp-added-{name}")
-        return cluster.compute(total)[0].item()
+        return self.blocks.compute(total)[0].item()
 
 
 def of_a_block(x, t, weights=None, *, job, params, array, block_id):
