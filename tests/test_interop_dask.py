@@ -630,6 +630,24 @@ def test_a_sweep_has_the_same_results_anywhere(samples, client):
     assert all(table.equals(first) for table in tables)
 
 
+def of_large_data(X, frame, file, seed):
+    net = fastbp.Network([4, 2], seed=seed, dtype="float32")
+    return {"rms": [net.rms(X, X[:, :2]), net.rms(frame, frame[[0, 1]])], "file": type(file).__name__}
+
+
+def test_large_data_of_a_sweep_are_no_memory_maps_in_its_processes(tmp_path):
+    """joblib makes such of them, and a network of another dtype would refuse them."""
+    pytest.importorskip("joblib")
+    pandas = pytest.importorskip("pandas")
+    X = np.random.default_rng(0).normal(size=(1_100_000, 4))        # 17.6 MB as float32; maps of 16 MiB are taken
+    np.save(tmp_path / "X.npy", X[:9])
+    file = np.load(tmp_path / "X.npy", mmap_mode="r")
+    tables = [bridge.map_networks(of_large_data, {"seed": [1]}, X, pandas.DataFrame(X), file, backend=backend, n_jobs=2)
+              for backend in ("threading", "loky")]
+    assert tables[0].equals(tables[1])
+    assert tables[0]["file"].tolist() == ["memmap"]
+
+
 def test_a_sweep_that_was_killed_goes_on(tmp_path):
     pytest.importorskip("joblib")
     code = """

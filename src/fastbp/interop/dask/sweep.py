@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from fastbp import io
+from fastbp._arrays import is_map
 from fastbp._checks import came, check_flag, kind, one_of
 from fastbp.divergence import DivergenceError
 from fastbp.interop.dask import cluster
@@ -89,9 +90,10 @@ def map_networks(train, cases, *data, directory=None, backend=None, n_jobs=-1, v
     cases = dict(enumerate(cases)) if directory is None else keyed(cases, joblib.hash)
     results = {} if directory is None else read(directory, cases)
     missing = [(key, case) for key, case in cases.items() if key not in results]
+    mapped = tuple(map(in_a_map, data))
     with joblib.parallel_config(one_of("backend", backend, BACKENDS), n_jobs=n_jobs):
         parallel = joblib.Parallel(verbose=10 * verbose, return_as="generator_unordered")
-        for key, rows in parallel(joblib.delayed(of_a_case)(key, train, case, *data) for key, case in missing):
+        for key, rows in parallel(joblib.delayed(of_a_case)(key, train, case, mapped, *data) for key, case in missing):
             if directory is not None:
                 io.write(path_of(directory, key), json.dumps({"case": key, "rows": rows}).encode(), "directory")
             results[key] = rows
@@ -139,8 +141,25 @@ def keyed(cases, checksum):
     return known
 
 
-def of_a_case(key, train, case, *data):
-    """In a process of the backend: the key and the rows of results."""
+def in_a_map(values):
+    """Whether the numbers of an array or a DataFrame stand in a memory map."""
+    array = values.to_numpy() if hasattr(values, "to_numpy") else values
+    return isinstance(array, np.ndarray) and is_map(array)
+
+
+def in_memory(values):
+    if not in_a_map(values):
+        return values
+    return values.copy() if hasattr(values, "to_numpy") else np.array(values)
+
+
+def of_a_case(key, train, case, mapped, *data):
+    """In a process of the backend: the key and the rows of results.
+
+    `mapped` tells which data were memory maps from the first. joblib makes such of other large arrays, to hand them to
+    processes, and a network refuses those that it would have to convert.
+    """
+    data = [values if before else in_memory(values) for values, before in zip(data, mapped, strict=True)]
     try:
         rows = train(*data, **case)
     except DivergenceError as error:
