@@ -328,6 +328,21 @@ def test_a_wrong_argument_is_named_and_nothing_changes(samples):
     assert net.params.tobytes() == before
 
 
+@pytest.mark.parametrize(("spoil", "message"), [
+    (lambda block: block[:-1], r"X must have as many rows as its chunks announce, got 511 of 512 \(in the block of rows"),
+    (lambda block: np.vstack([block, block]), "got 1024 of 512"),
+    (lambda block: block[:, :2], r"X must have the shape .*got \(512, 2\) \(in the block of rows"),
+    (lambda block: np.full(block.shape, "a"), r"X must hold real numbers, got .*'a'.*\(in the block of rows"),
+])
+def test_blocks_that_are_not_what_dask_was_told_are_refused(samples, here, spoil, message):
+    X, T = (da.from_array(array[:BLOCK * 2], chunks=(BLOCK, -1)) for array in samples)
+    net = network()
+    before = net.params.tobytes()
+    with pytest.raises((TypeError, ValueError), match=message):
+        bridge.fit(net, X.map_blocks(spoil, dtype=X.dtype, meta=X._meta), T, block_rows=BLOCK)
+    assert net.params.tobytes() == before
+
+
 def test_a_number_that_is_not_finite_is_named_by_its_row():
     X, T = np.zeros((3000, 4)), np.zeros((3000, 2))
     X[2700, 3], net = np.nan, network()

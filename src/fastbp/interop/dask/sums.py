@@ -30,6 +30,7 @@ class Job:
 
     network: dict       # the arguments of a Network whose loss is a sum
     labels: bool
+    samples: int
     rows: int
     version: str
     machine: str
@@ -51,7 +52,7 @@ class Summing:
     def __init__(self, net, blocks, levels):
         arguments = {**net._arguments(), "reduction": "sum"}
         self.blocks, self.levels = blocks, levels
-        job = Job(arguments, blocks.labels, blocks.rows, __version__, platform.machine(), levels)
+        job = Job(arguments, blocks.labels, blocks.m, blocks.rows, __version__, platform.machine(), levels)
         self.job = dask.delayed(job, name=f"fastbp-job-{uuid4().hex}", traverse=False)
 
     def __call__(self, params, array=None):
@@ -76,9 +77,12 @@ def of_a_block(x, t, weights=None, *, job, params, array, block_id):
     cluster.demand_likeness(job.version, job.machine, job.levels)
     net = Network(**job.network, init=params)
     start = block_id[0] * job.rows
+    rows = min(job.rows, job.samples - start)
     try:
         for name, block in (("X", x), ("T", t), ("sample_weight", weights)):
             refuse_masked(block, name)
+            if block is not None and len(block) != rows:
+                raise ValueError(f"{name} must have as many rows as its chunks announce, got {len(block)} of {rows}")
     except ValueError as error:
         raise ValueError(f"{error} (in the block of rows from {start} on)") from None
     x, t = in_memory(x), in_memory(t)
@@ -132,7 +136,8 @@ def demand_finite(dtype, start, arrays):
     """A ValueError that names the first number of a block that is not finite, by the user's own row."""
     for name, array in arrays.items():
         with np.errstate(over="ignore"):
-            where = None if array is None else place_of_nonfinite(np.asarray(array, dtype))
+            numbers = array is not None and array.dtype.kind in "fiub"
+            where = place_of_nonfinite(array.astype(dtype, copy=False)) if numbers else None
         if where is not None:
             column = f", column {where[1]}" if len(where) > 1 else ""
             raise ValueError(f"{name} must be finite, got {array[where]} in row {start + where[0]}{column} "
