@@ -76,6 +76,20 @@ def trained(X, T, **arguments):
     return net.params.tobytes(), history.error.tobytes(), history.rms.tobytes()
 
 
+class Sparse:
+    """As much of a sparse matrix as has to be known to refuse one."""
+
+    def __init__(self, array):
+        self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
+        self.__array_function__ = None      # by which Dask knows that it is some kind of array
+
+    def toarray(self):
+        raise AssertionError("nobody asked for a dense array")
+
+    def __getitem__(self, index):
+        return self
+
+
 def killing(block, mark):
     """The block; the first process to get here is killed."""
     try:
@@ -254,10 +268,14 @@ def test_frames(samples, here):
     frames, pandas = pytest.importorskip("dask.dataframe"), pytest.importorskip("pandas")
     X, T = samples
     frame = pandas.DataFrame(np.hstack([X, T]), columns=list("abcdtu"))
+    mixed = frame.assign(a=frame.a > 0)
+    assert trained(frames.from_pandas(mixed[list("abcd")], npartitions=2), T) == trained(mixed[list("abcd")], T)
+    assert trained(mixed[list("abcd")].astype(float), T) == trained(mixed[list("abcd")], T)
     frame = frames.from_pandas(frame, npartitions=3)
     frame = frames.concat([frame, frame[frame.a > 100]])     # partitions of unknown length, some of them empty
     x, t = frame[list("abcd")], frame[["t", "u"]]
     assert trained(x, t) == trained(X, T)
+    assert trained(x, t, block_rows=10**30) == trained(X, T, block_rows=M)
     net = network()
     predicted = bridge.predict(net, x)
     assert list(predicted.columns) == [0, 1]
@@ -307,6 +325,10 @@ def test_a_wrong_argument_is_named_and_nothing_changes(samples):
         "at least one sample": (x[:0], t[:0]),
         "X must hold real numbers, got <U": (x.astype(str), t),
         "T must be a Dask array or DataFrame": (x, dask.delayed(T)),
+        "X must have chunks that are NumPy arrays, got chunks of Sparse": (x.map_blocks(Sparse, meta=Sparse(X)), t),
+        "X must be a dense array, got the sparse Sparse": (Sparse(X), t),
+        "X must be a rectangular array": ([[1.0, 2.0], [3.0]], T),
+        "X must hold real numbers, got None at index": ([[1.0, 2.0, None, 3.0]], T),
         "X must have one or two dimensions": (x[None], t),
     }.items():
         with pytest.raises((TypeError, ValueError), match=message):
@@ -323,6 +345,9 @@ def test_a_wrong_argument_is_named_and_nothing_changes(samples):
     }.items():
         with pytest.raises((TypeError, ValueError), match=message), dask.config.set(scheduler="synchronous"):
             bridge.fit(net, x, t, block_rows=keywords.pop("block_rows", BLOCK), **keywords)
+    for call in bridge.fit, bridge.predict:
+        with pytest.raises(TypeError, match="net must be a fastbp.Network, got int 3"):
+            call(3, x, *[t] * (call is bridge.fit))
     with pytest.raises(TypeError, match="T must hold an integer label"):
         bridge.fit(fastbp.Network([4, 2], "softmax", loss="cross_entropy"), x, t[:, 0])
     assert net.params.tobytes() == before

@@ -3,9 +3,11 @@
 import numpy as np
 
 from fastbp import divergence
+from fastbp._checks import came
 from fastbp.interop.dask import cluster
 from fastbp.interop.dask.rows import Blocks, optimize
 from fastbp.interop.dask.sums import Summing
+from fastbp.network import Network
 from fastbp.training import checkpoint as checkpoints
 from fastbp.training import progress
 from fastbp.training.fit import check_checkpoint, checked_callbacks, train
@@ -88,6 +90,8 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
     >>> history.stop_reason
     'desired_error'
     """
+    if not isinstance(net, Network):
+        raise TypeError(f"net must be a fastbp.Network, got {came(net)}")
     options = Options(
         epochs=epochs, batch_size="full", learning_rate=learning_rate, optimizer=optimizer, shuffle=False,
         desired_error=desired_error, verbose=verbose, sample_weight=sample_weight, class_weight=None,

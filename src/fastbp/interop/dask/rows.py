@@ -8,20 +8,22 @@ import dask
 import dask.array as da
 import numpy as np
 
-from fastbp._arrays import is_map, refuse_masked
+from fastbp._arrays import is_map, real_array, refuse_masked
 from fastbp._checks import kind, positive_integer
 from fastbp.interop.dask import cluster
 from fastbp.training.checkpoint import checksum
 
 # Of the numbers of a block, in the network's dtype.
 BLOCK_BYTES = 2**25
+# By what pandas' objects, tensors and sparse matrices are told from files, which are read chunk by chunk.
+IN_MEMORY = "to_numpy", "__dlpack__", "toarray"
 
 
 def rows_of_a_block(net, block_rows):
     """`block_rows` as it was given, or as many as take 32 MiB. Neither data nor cluster have a say in it, for the bits
     of a sum depend on it."""
     if block_rows is not None:
-        return positive_integer("block_rows", block_rows)
+        return min(positive_integer("block_rows", block_rows), sys.maxsize)     # more are no integers for NumPy
     return max(512, BLOCK_BYTES // (net.dtype.itemsize * (net.n_inputs + net.n_outputs)) // 512 * 512)
 
 
@@ -133,8 +135,9 @@ def as_array(name, values, rows):
         array = from_map(name, values, rows)
     elif dask.is_dask_collection(values):   # such as Delayed, which claims to have any attribute
         raise TypeError(f"{name} must be a Dask array or DataFrame, got {kind(values)}")
-    elif isinstance(values, (np.ndarray, list, tuple)) or hasattr(values, "to_numpy"):
-        array = da.from_array(np.asarray(values), chunks=(rows, *np.shape(values)[1:]), name=False).persist()
+    elif isinstance(values, (np.ndarray, list, tuple)) or any(hasattr(values, method) for method in IN_MEMORY):
+        values = real_array(values, name)
+        array = da.from_array(values, chunks=(rows, *values.shape[1:]), name=False).persist()
     elif all(hasattr(values, attribute) for attribute in ("shape", "dtype", "ndim", "__getitem__")):
         array = da.from_array(values, chunks=(rows, *values.shape[1:]))     # of Zarr, HDF5 and their like
     else:
@@ -143,6 +146,8 @@ def as_array(name, values, rows):
         raise ValueError(f"{name} must have one or two dimensions, got the shape {shape(array)}")
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, got {array.dtype}")
+    if not isinstance(array._meta, np.ndarray):
+        raise TypeError(f"{name} must have chunks that are NumPy arrays, got chunks of {kind(array._meta)}")
     return array
 
 
@@ -160,7 +165,9 @@ def from_frame(name, frame):
                             f"for example {name}.astype(float)")
     # Not lengths=True: for a few columns of Parquet files, Dask 2026.8 reads several files as one partition and then
     # finds fewer lengths than partitions.
-    return frame.to_dask_array().compute_chunk_sizes()
+    array = frame.to_dask_array().compute_chunk_sizes()
+    # pandas makes objects of numbers and truth values in one frame.
+    return array.astype(np.float64) if array.dtype.kind == "O" else array
 
 
 def columns_of(frame):
