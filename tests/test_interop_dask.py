@@ -346,7 +346,7 @@ def test_a_wrong_argument_is_named_and_nothing_changes(samples):
         with pytest.raises((TypeError, ValueError), match=message), dask.config.set(scheduler="synchronous"):
             bridge.fit(net, x, t, block_rows=keywords.pop("block_rows", BLOCK), **keywords)
     for call in bridge.fit, bridge.predict:
-        with pytest.raises(TypeError, match="net must be a fastbp.Network, got int 3"):
+        with pytest.raises(TypeError, match=r"net must be a fastbp\.Network, got int 3"):
             call(3, x, *[t] * (call is bridge.fit))
     with pytest.raises(TypeError, match="T must hold an integer label"):
         bridge.fit(fastbp.Network([4, 2], "softmax", loss="cross_entropy"), x, t[:, 0])
@@ -354,7 +354,7 @@ def test_a_wrong_argument_is_named_and_nothing_changes(samples):
 
 
 @pytest.mark.parametrize(("spoil", "message"), [
-    (lambda block: block[:-1], r"X must have as many rows as its chunks announce, got 511 of 512 \(in the block of rows"),
+    (lambda block: block[:-1], r"X must have as many rows as its chunks announce, got 511 of 512 \(in the block"),
     (lambda block: np.vstack([block, block]), "got 1024 of 512"),
     (lambda block: block[:, :2], r"X must have the shape .*got \(512, 2\) \(in the block of rows"),
     (lambda block: np.full(block.shape, "a"), r"X must hold real numbers, got .*'a'.*\(in the block of rows"),
@@ -788,12 +788,28 @@ def test_a_directory_knows_objects_by_what_they_hold(tmp_path):
         nets = [network(seed=3), network(seed=1)]
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="needs a user who may not write everywhere")
+def test_a_directory_that_cannot_be_written_to_is_refused_before_training(tmp_path):
+    pytest.importorskip("joblib")
+    bridge.map_networks(dict, {"a": [1]}, directory=tmp_path, backend="threading")
+    tmp_path.chmod(0o555)
+    try:
+        assert len(bridge.map_networks(pytest.fail, {"a": [1]}, directory=tmp_path, backend="threading")) == 1
+        with pytest.raises(PermissionError, match="directory cannot be written"):
+            bridge.map_networks(pytest.fail, {"a": [1, 2]}, directory=tmp_path, backend="threading")
+    finally:
+        tmp_path.chmod(0o755)
+
+
 def test_wrong_sweeps_are_refused():
     pytest.importorskip("joblib")
     for message, arguments in {
         "train must be a function": (3, {}), "cases must be a mapping": (len, 3),
         "train must return a dict or a list of dicts, got int for the case {'a': 1}": (lambda a: 3, {"a": [1]}),
-        "train must return numbers, strings and lists of them, got set": (lambda a: {"b": set()}, {"a": 1}),
+        r"train must return numbers, .* for the case {.a.: .*} has something else \(got set\)":
+            (lambda a: {"b": set()}, {"a": np.array(1)}),
+        r"train must return numbers, .* \(keys must be str": (lambda a: {(1, 2): 3}, {"a": 1}),
+        r"train must return numbers, .* \(Exceeds the limit": (lambda a: {"b": 10**5000}, {"a": 1}),
     }.items():
         with pytest.raises(TypeError, match=message):
             bridge.map_networks(*arguments, backend="threading")
