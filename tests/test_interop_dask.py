@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -220,6 +221,27 @@ def test_lbfgs(samples):
         np.testing.assert_allclose(line.predict([10.0]), 21, rtol=1e-4)
         with pytest.raises(ValueError, match="schedule cannot be used"):
             bridge.fit(line, [[1.0]], [[3.0]], optimizer="lbfgs", schedule="step")
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_targets_out_of_reach_cause_one_warning_here(samples, client, activation):
+    X, T = samples
+    net = fastbp.Network([4, 2], activation)
+    with pytest.warns(fastbp.UnreachableTargetsWarning, match=f"'{activation}' gives 0 to 1") as caught:
+        bridge.fit(net, *chunked(samples), block_rows=BLOCK, epochs=2, validation_data=(X[:9], T[:9]))
+    assert len(caught) == 1
+    with dask.config.set(scheduler="synchronous"), warnings_as_errors():
+        bridge.fit(net, X, T, block_rows=BLOCK, epochs=1)       # once per network
+        bridge.fit(fastbp.Network([4, 2], activation), X, np.full(T.shape, 0.5), block_rows=BLOCK, epochs=1)
+        with pytest.raises(ValueError, match=r"T must be finite, got nan in row 0, column 0"):
+            bridge.fit(fastbp.Network([4, 2], activation), X, T * np.nan, block_rows=M)
+
+
+@contextlib.contextmanager
+def warnings_as_errors():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
 
 
 def test_patience_gives_the_best_parameters_back(samples):

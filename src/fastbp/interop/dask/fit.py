@@ -1,8 +1,11 @@
 """Batch learning: an epoch is an update by sums over all blocks, for which these are read once or a few times."""
 
+import contextlib
+from math import inf
+
 import numpy as np
 
-from fastbp import divergence
+from fastbp import activations, divergence
 from fastbp._checks import came
 from fastbp.interop.dask import cluster
 from fastbp.interop.dask.rows import Blocks, optimize
@@ -39,7 +42,8 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
         unless you call its ``persist()`` first, and a DataFrame once before the first, to learn how many rows its
         partitions have. A block is converted to the network's dtype when it is read.
     T : dask array, DataFrame or Series, shape (M, n_outputs)
-        Targets, finite; with one output also (M,). For cross-entropy also an integer label for each sample.
+        Targets, finite; with one output also (M,). For cross-entropy also an integer label for each sample. Of those
+        that the outputs cannot reach there is an `UnreachableTargetsWarning` if the first block has some.
     epochs, learning_rate, desired_error, patience, min_delta, time_limit, schedule, checkpoint_every
         As in `Network.fit`; an epoch is one update.
     optimizer : str or optimizer, default "sgd"
@@ -60,8 +64,8 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
     Returns
     -------
     History
-        As from `Network.fit`. Ctrl-C stops training there, too; the network then has the parameters of the last epoch
-        that was finished, or with `patience` its best ones.
+        As from `Network.fit`. Ctrl-C stops training there, too; the network then has the parameters of the last update,
+        or with `patience` its best ones. The History does not have an update whose validation was interrupted.
 
     Raises
     ------
@@ -77,7 +81,7 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
         If no worker may use as much memory as a block takes.
     ConnectionError
         If the scheduler is lost.
-        However training ends, the network has the parameters of a finished epoch.
+        However training ends, the network has the parameters of a whole update.
 
     Examples
     --------
@@ -111,6 +115,7 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
     optimize(*(part for part in (blocks, held) if part is not None))
     cluster.demand_memory(blocks)
     levels = cluster.common_levels()
+    look_at_targets(net, blocks)
     run.source = (AllAtOnce if isinstance(run.optimizer, WholeBatch) else Source)(run, blocks, levels)
     if held is not None:
         run.validate_with(checked_sums(net, held, levels))
@@ -119,6 +124,17 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
     if saved is not None:
         checkpoints.apply(saved, run)
     return train(run, callbacks, shown)
+
+
+def look_at_targets(net, blocks):
+    """Warn, as `Network.fit` does, of targets that the outputs cannot reach. The workers' warnings nobody would see."""
+    outputs = activations.TABLE[net.activations[-1]]
+    if blocks.labels or (outputs.low, outputs.high) == (-inf, inf):
+        return
+    t, = blocks.compute(blocks.t.blocks[0])
+    # An error is left to the pass over the samples, which names the row.
+    with contextlib.suppress(TypeError, ValueError):
+        net._samples(np.zeros((len(t), net.n_inputs)), t)
 
 
 def validation_blocks(net, data, block_rows):

@@ -105,7 +105,7 @@ def in_memory(block):
 def sums_of(net, x, t, weights, array):
     """The sums of one block. All of its weights may be 0, which the core refuses, if those of other blocks are not."""
     none = weights is not None and not weights.any()
-    samples = net._samples(x, t, None if none else weights)
+    samples = net._samples(x, t, None if none else weights, warn=False)
     gradient = np.empty(net.n_params, net.dtype) if array == "gradient" else None
     error, squares = net._loss_of(samples, gradient, 1)
     if none:
