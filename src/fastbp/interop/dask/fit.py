@@ -110,11 +110,11 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
     shown = progress.make(verbose, run.stopping.epochs)
     callbacks += (shown,) if shown else ()
     saved = None if resume is None else checkpoints.read(resume)
-    blocks = Blocks(net, X, T, sample_weight, block_rows)
+    levels = cluster.common_levels()
+    blocks = Blocks(net, X, T, sample_weight, block_rows)       # sends what is in memory
     held = None if validation_data is None else validation_blocks(net, validation_data, block_rows)
     optimize(*(part for part in (blocks, held) if part is not None))
     cluster.demand_memory(blocks)
-    levels = cluster.common_levels()
     look_at_targets(net, blocks)
     run.source = (AllAtOnce if isinstance(run.optimizer, WholeBatch) else Source)(run, blocks, levels)
     if held is not None:
