@@ -1,5 +1,6 @@
 """fastbp.interop.dask: the same bits wherever sums are made, predictions, sweeps, and what a cluster may do wrong."""
 
+import contextlib
 import importlib
 import operator
 import os
@@ -8,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -73,6 +75,20 @@ def trained(X, T, **arguments):
     net = network()
     history = bridge.fit(net, X, T, **{"epochs": 2, "optimizer": "adam", "block_rows": BLOCK, **arguments})
     return net.params.tobytes(), history.error.tobytes(), history.rms.tobytes()
+
+
+class Sparse:
+    """As much of a sparse matrix as has to be known to refuse one."""
+
+    def __init__(self, array):
+        self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
+        self.__array_function__ = None      # by which Dask knows that it is some kind of array
+
+    def toarray(self):
+        raise AssertionError("nobody asked for a dense array")
+
+    def __getitem__(self, index):
+        return self
 
 
 def killing(block, mark):
@@ -207,6 +223,27 @@ def test_lbfgs(samples):
             bridge.fit(line, [[1.0]], [[3.0]], optimizer="lbfgs", schedule="step")
 
 
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_targets_out_of_reach_cause_one_warning_here(samples, client, activation):
+    X, T = samples
+    net = fastbp.Network([4, 2], activation)
+    with pytest.warns(fastbp.UnreachableTargetsWarning, match=f"'{activation}' gives 0 to 1") as caught:
+        bridge.fit(net, *chunked(samples), block_rows=BLOCK, epochs=2, validation_data=(X[:9], T[:9]))
+    assert len(caught) == 1
+    with dask.config.set(scheduler="synchronous"), warnings_as_errors():
+        bridge.fit(net, X, T, block_rows=BLOCK, epochs=1)       # once per network
+        bridge.fit(fastbp.Network([4, 2], activation), X, np.full(T.shape, 0.5), block_rows=BLOCK, epochs=1)
+        with pytest.raises(ValueError, match=r"T must be finite, got nan in row 0, column 0"):
+            bridge.fit(fastbp.Network([4, 2], activation), X, T * np.nan, block_rows=M)
+
+
+@contextlib.contextmanager
+def warnings_as_errors():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
 def test_patience_gives_the_best_parameters_back(samples):
     X, T = samples
     net, best = network(), []
@@ -253,10 +290,14 @@ def test_frames(samples, here):
     frames, pandas = pytest.importorskip("dask.dataframe"), pytest.importorskip("pandas")
     X, T = samples
     frame = pandas.DataFrame(np.hstack([X, T]), columns=list("abcdtu"))
+    mixed = frame.assign(a=frame.a > 0)
+    assert trained(frames.from_pandas(mixed[list("abcd")], npartitions=2), T) == trained(mixed[list("abcd")], T)
+    assert trained(mixed[list("abcd")].astype(float), T) == trained(mixed[list("abcd")], T)
     frame = frames.from_pandas(frame, npartitions=3)
     frame = frames.concat([frame, frame[frame.a > 100]])     # partitions of unknown length, some of them empty
     x, t = frame[list("abcd")], frame[["t", "u"]]
     assert trained(x, t) == trained(X, T)
+    assert trained(x, t, block_rows=10**30) == trained(X, T, block_rows=M)
     net = network()
     predicted = bridge.predict(net, x)
     assert list(predicted.columns) == [0, 1]
@@ -306,6 +347,10 @@ def test_a_wrong_argument_is_named_and_nothing_changes(samples):
         "at least one sample": (x[:0], t[:0]),
         "X must hold real numbers, got <U": (x.astype(str), t),
         "T must be a Dask array or DataFrame": (x, dask.delayed(T)),
+        "X must have chunks that are NumPy arrays, got chunks of Sparse": (x.map_blocks(Sparse, meta=Sparse(X)), t),
+        "X must be a dense array, got the sparse Sparse": (Sparse(X), t),
+        "X must be a rectangular array": ([[1.0, 2.0], [3.0]], T),
+        "X must hold real numbers, got None at index": ([[1.0, 2.0, None, 3.0]], T),
         "X must have one or two dimensions": (x[None], t),
     }.items():
         with pytest.raises((TypeError, ValueError), match=message):
@@ -322,8 +367,26 @@ def test_a_wrong_argument_is_named_and_nothing_changes(samples):
     }.items():
         with pytest.raises((TypeError, ValueError), match=message), dask.config.set(scheduler="synchronous"):
             bridge.fit(net, x, t, block_rows=keywords.pop("block_rows", BLOCK), **keywords)
+    for call in bridge.fit, bridge.predict:
+        with pytest.raises(TypeError, match=r"net must be a fastbp\.Network, got int 3"):
+            call(3, x, *[t] * (call is bridge.fit))
     with pytest.raises(TypeError, match="T must hold an integer label"):
         bridge.fit(fastbp.Network([4, 2], "softmax", loss="cross_entropy"), x, t[:, 0])
+    assert net.params.tobytes() == before
+
+
+@pytest.mark.parametrize(("spoil", "message"), [
+    (lambda block: block[:-1], r"X must have as many rows as its chunks announce, got 511 of 512 \(in the block"),
+    (lambda block: np.vstack([block, block]), "got 1024 of 512"),
+    (lambda block: block[:, :2], r"X must have the shape .*got \(512, 2\) \(in the block of rows"),
+    (lambda block: np.full(block.shape, "a"), r"X must hold real numbers, got .*'a'.*\(in the block of rows"),
+])
+def test_blocks_that_are_not_what_dask_was_told_are_refused(samples, here, spoil, message):
+    X, T = (da.from_array(array[:BLOCK * 2], chunks=(BLOCK, -1)) for array in samples)
+    net = network()
+    before = net.params.tobytes()
+    with pytest.raises((TypeError, ValueError), match=message):
+        bridge.fit(net, X.map_blocks(spoil, dtype=X.dtype, meta=X._meta), T, block_rows=BLOCK)
     assert net.params.tobytes() == before
 
 
@@ -350,6 +413,25 @@ def test_what_was_in_memory_stays_with_the_workers(samples, client):
         expected = trained(X, T, **arguments)
     assert trained(X, T, **arguments) == expected
     assert trained(X.tolist(), T.tolist(), **arguments) == expected
+
+
+def test_a_key_means_the_same_in_each_pass(samples, tmp_path):
+    """A scheduler that has not forgotten the one meaning yet would fail at the other."""
+    meanings = {}
+
+    def get(graph, keys, **options):
+        tasks = graph.__dask_graph__()
+        for key, task in tasks.items():
+            meaning = type(task), dask.core.get_dependencies(tasks, key)
+            assert meanings.setdefault(key, meaning) == meaning
+        return dask.get(graph, keys)
+
+    X, T = chunked(samples)
+    X = X.map_blocks(np.negative, dtype=X.dtype, meta=np.empty((0, 0)))
+    with dask.config.set(scheduler=get):
+        trained(X, T, sample_weight=abs(T[:, 0]), validation_data=(X[:600], T[:600]), checkpoint=tmp_path / "state",
+                callbacks=lambda state: state.last_batch())
+    assert len(meanings) > 100
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])
@@ -428,6 +510,7 @@ TOLD = {"available": ("baseline", "x86_v3", "x86_v4"), "chosen": ("baseline",)}
 ])
 def test_workers_that_cannot_help_are_refused(samples, monkeypatch, workers, message):
     monkeypatch.setattr(cluster, "current", lambda: FakeClient(*workers))
+    monkeypatch.setattr(rows, "as_array", lambda *arguments: pytest.fail("samples were sent"))
     net = network()
     before = net.params.tobytes()
     with pytest.raises(RuntimeError, match=message):
@@ -497,6 +580,21 @@ fit(fastbp.Network([2, 1]), X, X[:, :1], epochs=5, block_rows=100, callbacks=lam
     assert result.returncode == 9
     client.sync(no_tasks, client)
     assert trained(np.ones((9, 4)), np.ones((9, 2)))       # the cluster still works
+
+
+def test_training_does_not_go_on_elsewhere_when_its_client_is_closed(samples, processes):
+    """Without the check, Dask would use threads of this process."""
+    for how, message in ((contextlib.nullcontext, "the Dask client .* was closed"),
+                         (distributed.Client.as_current, "Dask cancelled the work, because the client was closed")):
+        net, closing, known = network(), distributed.Client(processes.scheduler.address), []
+
+        def close(state, closing=closing, known=known):
+            known.append(state.network.params.tobytes())
+            closing.close()
+
+        with how(closing), pytest.raises(RuntimeError, match=message):
+            bridge.fit(net, *chunked(samples), epochs=3, block_rows=BLOCK, callbacks=close)
+        assert [net.params.tobytes()] == known
 
 
 async def no_tasks(client):
@@ -593,6 +691,24 @@ def test_a_sweep_has_the_same_results_anywhere(samples, client):
     assert first["rms"][0] == of_a_width(X, T, 2, 1e-5)["rms"]
     assert (first["threads"].dropna() == 1).all()
     assert all(table.equals(first) for table in tables)
+
+
+def of_large_data(X, frame, file, seed):
+    net = fastbp.Network([4, 2], seed=seed, dtype="float32")
+    return {"rms": [net.rms(X, X[:, :2]), net.rms(frame, frame[[0, 1]])], "file": type(file).__name__}
+
+
+def test_large_data_of_a_sweep_are_no_memory_maps_in_its_processes(tmp_path):
+    """joblib makes such of them, and a network of another dtype would refuse them."""
+    pytest.importorskip("joblib")
+    pandas = pytest.importorskip("pandas")
+    X = np.random.default_rng(0).normal(size=(1_100_000, 4))        # 17.6 MB as float32; maps of 16 MiB are taken
+    np.save(tmp_path / "X.npy", X[:9])
+    file = np.load(tmp_path / "X.npy", mmap_mode="r")
+    tables = [bridge.map_networks(of_large_data, {"seed": [1]}, X, pandas.DataFrame(X), file, backend=backend, n_jobs=2)
+              for backend in ("threading", "loky")]
+    assert tables[0].equals(tables[1])
+    assert tables[0]["file"].tolist() == ["memmap"]
 
 
 def test_a_sweep_that_was_killed_goes_on(tmp_path):
@@ -695,12 +811,28 @@ def test_a_directory_knows_objects_by_what_they_hold(tmp_path):
         nets = [network(seed=3), network(seed=1)]
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="needs a user who may not write everywhere")
+def test_a_directory_that_cannot_be_written_to_is_refused_before_training(tmp_path):
+    pytest.importorskip("joblib")
+    bridge.map_networks(dict, {"a": [1]}, directory=tmp_path, backend="threading")
+    tmp_path.chmod(0o555)
+    try:
+        assert len(bridge.map_networks(pytest.fail, {"a": [1]}, directory=tmp_path, backend="threading")) == 1
+        with pytest.raises(PermissionError, match="directory cannot be written"):
+            bridge.map_networks(pytest.fail, {"a": [1, 2]}, directory=tmp_path, backend="threading")
+    finally:
+        tmp_path.chmod(0o755)
+
+
 def test_wrong_sweeps_are_refused():
     pytest.importorskip("joblib")
     for message, arguments in {
         "train must be a function": (3, {}), "cases must be a mapping": (len, 3),
         "train must return a dict or a list of dicts, got int for the case {'a': 1}": (lambda a: 3, {"a": [1]}),
-        "train must return numbers, strings and lists of them, got set": (lambda a: {"b": set()}, {"a": 1}),
+        r"train must return numbers, .* for the case {.a.: .*} has something else \(got set\)":
+            (lambda a: {"b": set()}, {"a": np.array(1)}),
+        r"train must return numbers, .* \(keys must be str": (lambda a: {(1, 2): 3}, {"a": 1}),
+        r"train must return numbers, .* \(Exceeds the limit": (lambda a: {"b": 10**5000}, {"a": 1}),
     }.items():
         with pytest.raises(TypeError, match=message):
             bridge.map_networks(*arguments, backend="threading")

@@ -14,6 +14,19 @@ FLOATS = np.dtype("float32"), np.dtype("float64")
 
 def as_reals(values, name, dtype):
     """`values` as a contiguous array of the dtype; a TypeError or ValueError that names the argument if it is none."""
+    array = real_array(values, name)
+    if array.base is not None and is_large_map(array, dtype):
+        refuse_map(array, name, dtype)
+    with np.errstate(over="ignore"):
+        try:
+            converted = array.astype(dtype, order="C", copy=False)
+        except ValueError as error:
+            raise MemoryError(f"{name}: {error}") from None
+    return converted if converted.flags.c_contiguous and converted.flags.aligned else converted.copy()
+
+
+def real_array(values, name):
+    """`values` as an array of real numbers; a TypeError or ValueError that names the argument if it is none."""
     if "numpy.ma" in sys.modules:       # it is imported where there are masked arrays
         refuse_masked(values, name)
     try:
@@ -26,14 +39,7 @@ def as_reals(values, name, dtype):
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, got an array of dtype {array.dtype}"
                         f"{about_texts(array, name, values)}")
-    if array.base is not None and is_large_map(array, dtype):
-        refuse_map(array, name, dtype)
-    with np.errstate(over="ignore"):
-        try:
-            converted = array.astype(dtype, order="C", copy=False)
-        except ValueError as error:
-            raise MemoryError(f"{name}: {error}") from None
-    return converted if converted.flags.c_contiguous and converted.flags.aligned else converted.copy()
+    return array
 
 
 def is_tensor(values):

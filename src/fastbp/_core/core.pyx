@@ -283,13 +283,14 @@ cdef class Core(Traceable):
         progress.penalty *= samples.m
         return 0
 
-    def _samples(self, X, T, sample_weight=None, bint normalise=True):
+    def _samples(self, X, T, sample_weight=None, bint normalise=True, bint warn=True):
         """Samples checked once, for the epochs of a fit.
 
         Where the loss is a mean, weights are normalised to a mean of 1, so that a batch is divided by its samples.
+        warn: of targets that the outputs cannot reach.
         """
         cdef Samples samples = checked_samples(self, X, T, sample_weight)
-        if self.looks >= 0:
+        if warn and self.looks >= 0:
             self.look_at(samples.t)
         if normalise and self.mean and samples.weights is not None:
             samples.weights = np.multiply(samples.weights, samples.m / samples.total_weight, dtype=self.dtype)

@@ -103,10 +103,18 @@ def demand_memory(blocks):
                           f"use, got blocks of {rows:,} rows, which take {needed:,} bytes")
 
 
-def compute(*collections):
-    """What `dask.compute` gives; where the cluster fails, an error that says so."""
+def compute(client, *collections):
+    """What `dask.compute` gives, with the client that was the current one when work began; where it fails, an error
+    that says so.
+
+    Graphs are taken as they are: `rows.optimize` has optimised the blocks, and to do it again for each pass would give
+    keys that passes share another meaning in each (and takes longer than it saves).
+    """
+    if current() is not client:     # Dask would go on with another one, or with threads of this process
+        raise RuntimeError("the Dask client with which training began was closed, or is no longer the current one; the "
+                           "network is as it was before this pass over the samples")
     with named_failures():
-        return dask.compute(*collections)
+        return dask.compute(*collections, optimize_graph=False)
 
 
 @contextlib.contextmanager
@@ -117,7 +125,8 @@ def named_failures():
     except Exception as error:
         # By name, because the classes are in modules of Dask's that a program without a cluster never imports.
         cancelled = isinstance(error, CancelledError)
-        if cancelled and "connection" not in str(getattr(error, "reason", "")):
+        closed = type(error).__name__ == "ClosedClientError"
+        if closed or (cancelled and "connection" not in str(getattr(error, "reason", ""))):
             raise RuntimeError("Dask cancelled the work, because the client was closed or restarted, or data on the "
                                "workers were released; the network is as it was before this pass over the samples "
                                f"({type(error).__name__}: {error})") from error

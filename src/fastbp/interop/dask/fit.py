@@ -1,11 +1,16 @@
 """Batch learning: an epoch is an update by sums over all blocks, for which these are read once or a few times."""
 
+import contextlib
+from math import inf
+
 import numpy as np
 
-from fastbp import divergence
+from fastbp import activations, divergence
+from fastbp._checks import came
 from fastbp.interop.dask import cluster
 from fastbp.interop.dask.rows import Blocks, optimize
 from fastbp.interop.dask.sums import Summing
+from fastbp.network import Network
 from fastbp.training import checkpoint as checkpoints
 from fastbp.training import progress
 from fastbp.training.fit import check_checkpoint, checked_callbacks, train
@@ -38,7 +43,8 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
         unless you call its ``persist()`` first, and a DataFrame once before the first, to learn how many rows its
         partitions have. A block is converted to the network's dtype when it is read.
     T : dask array, DataFrame or Series, shape (M, n_outputs)
-        Targets, finite; with one output also (M,). For cross-entropy also an integer label for each sample.
+        Targets, finite; with one output also (M,). For cross-entropy also an integer label for each sample. Of those
+        that the outputs cannot reach there is an `UnreachableTargetsWarning` if the first block has some.
     epochs, learning_rate, desired_error, patience, min_delta, time_limit, schedule, checkpoint_every
         As in `Network.fit`; an epoch is one update.
     optimizer : str or optimizer, default "sgd"
@@ -59,8 +65,8 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
     Returns
     -------
     History
-        As from `Network.fit`. Ctrl-C stops training there, too; the network then has the parameters of the last epoch
-        that was finished, or with `patience` its best ones.
+        As from `Network.fit`. Ctrl-C stops training there, too; the network then has the parameters of the last update,
+        or with `patience` its best ones. The History does not have an update whose validation was interrupted.
 
     Raises
     ------
@@ -76,7 +82,7 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
         If no worker may use as much memory as a block takes.
     ConnectionError
         If the scheduler is lost.
-        However training ends, the network has the parameters of a finished epoch.
+        However training ends, the network has the parameters of a whole update.
 
     Examples
     --------
@@ -89,6 +95,8 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
     >>> history.stop_reason
     'desired_error'
     """
+    if not isinstance(net, Network):
+        raise TypeError(f"net must be a fastbp.Network, got {came(net)}")
     options = Options(
         epochs=epochs, batch_size="full", learning_rate=learning_rate, optimizer=optimizer, shuffle=False,
         desired_error=desired_error, verbose=verbose, sample_weight=sample_weight, class_weight=None,
@@ -103,11 +111,12 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
     shown = progress.make(verbose, run.stopping.epochs)
     callbacks += (shown,) if shown else ()
     saved = None if resume is None else checkpoints.read(resume)
-    blocks = Blocks(net, X, T, sample_weight, block_rows)
+    levels = cluster.common_levels()
+    blocks = Blocks(net, X, T, sample_weight, block_rows)       # sends what is in memory
     held = None if validation_data is None else validation_blocks(net, validation_data, block_rows)
     optimize(*(part for part in (blocks, held) if part is not None))
     cluster.demand_memory(blocks)
-    levels = cluster.common_levels()
+    look_at_targets(net, blocks)
     run.source = (AllAtOnce if isinstance(run.optimizer, WholeBatch) else Source)(run, blocks, levels)
     if held is not None:
         run.validate_with(checked_sums(net, held, levels))
@@ -116,6 +125,17 @@ def fit(net, X, T, *, epochs=100, learning_rate=None, optimizer="sgd", desired_e
     if saved is not None:
         checkpoints.apply(saved, run)
     return train(run, callbacks, shown)
+
+
+def look_at_targets(net, blocks):
+    """Warn, as `Network.fit` does, of targets that the outputs cannot reach. The workers' warnings nobody would see."""
+    outputs = activations.TABLE[net.activations[-1]]
+    if blocks.labels or (outputs.low, outputs.high) == (-inf, inf):
+        return
+    t, = blocks.compute(blocks.t.blocks[0])
+    # An error is left to the pass over the samples, which names the row.
+    with contextlib.suppress(TypeError, ValueError):
+        net._samples(np.zeros((len(t), net.n_inputs)), t)
 
 
 def validation_blocks(net, data, block_rows):
@@ -210,7 +230,7 @@ class AllAtOnce(Source):
     def __init__(self, run, blocks, levels):
         super().__init__(run, blocks, levels)
         # Samples of weight 0 are none.
-        self.counted = blocks.m if blocks.weights is None else int(cluster.compute((blocks.weights != 0).sum())[0])
+        self.counted = blocks.m if blocks.weights is None else int(blocks.compute((blocks.weights != 0).sum())[0])
         self.steps = run.optimizer._begin(self)
         self.loop = getattr(self.steps, "run", None)
 
@@ -223,8 +243,8 @@ class AllAtOnce(Source):
         """Their sum, weighted."""
         t, weights = self.blocks.t.astype(np.float64), self.blocks.weights
         if weights is None:
-            return float(cluster.compute((t * t).sum())[0])
-        squares, weight = cluster.compute((weights * t * t).sum(), weights.sum(dtype=np.float64))
+            return float(self.blocks.compute((t * t).sum())[0])
+        squares, weight = self.blocks.compute((weights * t * t).sum(), weights.sum(dtype=np.float64))
         return float(squares) * (self.counted / float(weight) if self.net.reduction == "mean" else 1)
 
     def equations(self):

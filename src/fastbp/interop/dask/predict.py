@@ -8,7 +8,7 @@ import dask.array as da
 import numpy as np
 
 from fastbp._arrays import refuse_masked
-from fastbp._checks import kind
+from fastbp._checks import came, kind
 from fastbp.interop.dask.rows import columns_of, is_frame, shape
 from fastbp.network import Network
 
@@ -44,6 +44,8 @@ def predict(net, X):
     >>> Y.chunks, float(Y.sum().compute())
     (((4, 2), (1,)), 21.0)
     """
+    if not isinstance(net, Network):
+        raise TypeError(f"net must be a fastbp.Network, got {came(net)}")
     frame = is_frame(X)
     if not frame and not isinstance(X, da.Array):
         raise TypeError(f"X must be a Dask array or DataFrame, got {kind(X)}; Network.predict takes arrays")

@@ -8,20 +8,22 @@ import dask
 import dask.array as da
 import numpy as np
 
-from fastbp._arrays import is_map, refuse_masked
+from fastbp._arrays import is_map, real_array, refuse_masked
 from fastbp._checks import kind, positive_integer
 from fastbp.interop.dask import cluster
 from fastbp.training.checkpoint import checksum
 
 # Of the numbers of a block, in the network's dtype.
 BLOCK_BYTES = 2**25
+# By what pandas' objects, tensors and sparse matrices are told from files, which are read chunk by chunk.
+IN_MEMORY = "to_numpy", "__dlpack__", "toarray"
 
 
 def rows_of_a_block(net, block_rows):
     """`block_rows` as it was given, or as many as take 32 MiB. Neither data nor cluster have a say in it, for the bits
     of a sum depend on it."""
     if block_rows is not None:
-        return positive_integer("block_rows", block_rows)
+        return min(positive_integer("block_rows", block_rows), sys.maxsize)     # more are no integers for NumPy
     return max(512, BLOCK_BYTES // (net.dtype.itemsize * (net.n_inputs + net.n_outputs)) // 512 * 512)
 
 
@@ -40,7 +42,7 @@ class Blocks:
     """
 
     def __init__(self, net, X, T, sample_weight, block_rows):
-        self.rows = rows_of_a_block(net, block_rows)
+        self.rows, self.client = rows_of_a_block(net, block_rows), cluster.current()
         x, t = as_array("X", X, self.rows), as_array("T", T, self.rows)
         if x.ndim != 2 or x.shape[1] != net.n_inputs:
             raise ValueError(f"X must have the shape (M, {net.n_inputs}), got {shape(x)}")
@@ -80,9 +82,13 @@ class Blocks:
     def arrays(self):
         return [array for array in (self.x, self.t, self.weights) if array is not None]
 
+    def compute(self, *collections):
+        """What is made of the blocks, computed where those of them are that were in memory."""
+        return cluster.compute(self.client, *collections)
+
     def largest(self):
         """The largest absolute values of inputs and of targets; labels stand for 0 and 1."""
-        x, t = cluster.compute(abs(self.x).max(), abs(self.t).max())
+        x, t = self.compute(abs(self.x).max(), abs(self.t).max())
         return float(x), 1.0 if self.labels else float(t)
 
     def checksums(self):
@@ -90,11 +96,11 @@ class Blocks:
         meta = np.empty((0, 0), np.uint32)
         of_blocks = [array.map_blocks(checksum_of_block, chunks=(1, 1), dtype=meta.dtype, meta=meta)
                      for array in self.arrays]
-        return [checksum(sums.ravel()) for sums in cluster.compute(*of_blocks)]
+        return [checksum(sums.ravel()) for sums in self.compute(*of_blocks)]
 
     def last(self):
         """(x, t) of the last block."""
-        x, t = cluster.compute(self.x.blocks[-1], self.t.blocks[-1])
+        x, t = self.compute(self.x.blocks[-1], self.t.blocks[-1])
         return x, t[:, 0] if self.labels else t
 
     def __len__(self):
@@ -129,8 +135,9 @@ def as_array(name, values, rows):
         array = from_map(name, values, rows)
     elif dask.is_dask_collection(values):   # such as Delayed, which claims to have any attribute
         raise TypeError(f"{name} must be a Dask array or DataFrame, got {kind(values)}")
-    elif isinstance(values, (np.ndarray, list, tuple)) or hasattr(values, "to_numpy"):
-        array = da.from_array(np.asarray(values), chunks=(rows, *np.shape(values)[1:]), name=False).persist()
+    elif isinstance(values, (np.ndarray, list, tuple)) or any(hasattr(values, method) for method in IN_MEMORY):
+        values = real_array(values, name)
+        array = da.from_array(values, chunks=(rows, *values.shape[1:]), name=False).persist()
     elif all(hasattr(values, attribute) for attribute in ("shape", "dtype", "ndim", "__getitem__")):
         array = da.from_array(values, chunks=(rows, *values.shape[1:]))     # of Zarr, HDF5 and their like
     else:
@@ -139,6 +146,8 @@ def as_array(name, values, rows):
         raise ValueError(f"{name} must have one or two dimensions, got the shape {shape(array)}")
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, got {array.dtype}")
+    if not isinstance(array._meta, np.ndarray):
+        raise TypeError(f"{name} must have chunks that are NumPy arrays, got chunks of {kind(array._meta)}")
     return array
 
 
@@ -156,7 +165,9 @@ def from_frame(name, frame):
                             f"for example {name}.astype(float)")
     # Not lengths=True: for a few columns of Parquet files, Dask 2026.8 reads several files as one partition and then
     # finds fewer lengths than partitions.
-    return frame.to_dask_array().compute_chunk_sizes()
+    array = frame.to_dask_array().compute_chunk_sizes()
+    # pandas makes objects of numbers and truth values in one frame.
+    return array.astype(np.float64) if array.dtype.kind == "O" else array
 
 
 def columns_of(frame):

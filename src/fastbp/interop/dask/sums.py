@@ -30,6 +30,7 @@ class Job:
 
     network: dict       # the arguments of a Network whose loss is a sum
     labels: bool
+    samples: int
     rows: int
     version: str
     machine: str
@@ -51,7 +52,7 @@ class Summing:
     def __init__(self, net, blocks, levels):
         arguments = {**net._arguments(), "reduction": "sum"}
         self.blocks, self.levels = blocks, levels
-        job = Job(arguments, blocks.labels, blocks.rows, __version__, platform.machine(), levels)
+        job = Job(arguments, blocks.labels, blocks.m, blocks.rows, __version__, platform.machine(), levels)
         self.job = dask.delayed(job, name=f"fastbp-job-{uuid4().hex}", traverse=False)
 
     def __call__(self, params, array=None):
@@ -68,7 +69,7 @@ class Summing:
                              chunks=((1,) * n, (1,)), meta=np.empty((0, 0), object), name=f"fastbp-sums-{name}")
         total = da.reduction(sums, as_it_is, added, axis=0, dtype=object, split_every=ADDED_AT_ONCE, concatenate=False,
                              meta=np.empty(0, object), name=f"fastbp-added-{name}")
-        return cluster.compute(total)[0].item()
+        return self.blocks.compute(total)[0].item()
 
 
 def of_a_block(x, t, weights=None, *, job, params, array, block_id):
@@ -76,9 +77,12 @@ def of_a_block(x, t, weights=None, *, job, params, array, block_id):
     cluster.demand_likeness(job.version, job.machine, job.levels)
     net = Network(**job.network, init=params)
     start = block_id[0] * job.rows
+    rows = min(job.rows, job.samples - start)
     try:
         for name, block in (("X", x), ("T", t), ("sample_weight", weights)):
             refuse_masked(block, name)
+            if block is not None and len(block) != rows:
+                raise ValueError(f"{name} must have as many rows as its chunks announce, got {len(block)} of {rows}")
     except ValueError as error:
         raise ValueError(f"{error} (in the block of rows from {start} on)") from None
     x, t = in_memory(x), in_memory(t)
@@ -101,7 +105,7 @@ def in_memory(block):
 def sums_of(net, x, t, weights, array):
     """The sums of one block. All of its weights may be 0, which the core refuses, if those of other blocks are not."""
     none = weights is not None and not weights.any()
-    samples = net._samples(x, t, None if none else weights)
+    samples = net._samples(x, t, None if none else weights, warn=False)
     gradient = np.empty(net.n_params, net.dtype) if array == "gradient" else None
     error, squares = net._loss_of(samples, gradient, 1)
     if none:
@@ -132,7 +136,8 @@ def demand_finite(dtype, start, arrays):
     """A ValueError that names the first number of a block that is not finite, by the user's own row."""
     for name, array in arrays.items():
         with np.errstate(over="ignore"):
-            where = None if array is None else place_of_nonfinite(np.asarray(array, dtype))
+            numbers = array is not None and array.dtype.kind in "fiub"
+            where = place_of_nonfinite(array.astype(dtype, copy=False)) if numbers else None
         if where is not None:
             column = f", column {where[1]}" if len(where) > 1 else ""
             raise ValueError(f"{name} must be finite, got {array[where]} in row {start + where[0]}{column} "

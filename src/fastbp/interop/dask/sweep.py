@@ -4,11 +4,13 @@ import hashlib
 import itertools
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 
 import numpy as np
 
 from fastbp import io
+from fastbp._arrays import is_map
 from fastbp._checks import came, check_flag, kind, one_of
 from fastbp.divergence import DivergenceError
 from fastbp.interop.dask import cluster
@@ -89,9 +91,12 @@ def map_networks(train, cases, *data, directory=None, backend=None, n_jobs=-1, v
     cases = dict(enumerate(cases)) if directory is None else keyed(cases, joblib.hash)
     results = {} if directory is None else read(directory, cases)
     missing = [(key, case) for key, case in cases.items() if key not in results]
+    if missing and directory is not None:
+        demand_writable(directory)
+    mapped = tuple(map(in_a_map, data))
     with joblib.parallel_config(one_of("backend", backend, BACKENDS), n_jobs=n_jobs):
         parallel = joblib.Parallel(verbose=10 * verbose, return_as="generator_unordered")
-        for key, rows in parallel(joblib.delayed(of_a_case)(key, train, case, *data) for key, case in missing):
+        for key, rows in parallel(joblib.delayed(of_a_case)(key, train, case, mapped, *data) for key, case in missing):
             if directory is not None:
                 io.write(path_of(directory, key), json.dumps({"case": key, "rows": rows}).encode(), "directory")
             results[key] = rows
@@ -101,7 +106,7 @@ def map_networks(train, cases, *data, directory=None, backend=None, n_jobs=-1, v
 def combinations(cases):
     """The cases as dicts."""
     if isinstance(cases, Mapping):
-        values = [list(values) if not isinstance(values, str) and hasattr(values, "__iter__") else [values]
+        values = [[values] if isinstance(values, (str, bytes)) or not np.iterable(values) else list(values)
                   for values in cases.values()]
         return [dict(zip(cases, combination, strict=True)) for combination in itertools.product(*values)]
     try:
@@ -139,8 +144,33 @@ def keyed(cases, checksum):
     return known
 
 
-def of_a_case(key, train, case, *data):
-    """In a process of the backend: the key and the rows of results."""
+def demand_writable(directory):
+    """Refuse a directory that no file can be made in before hours are spent on the first case."""
+    try:
+        tempfile.TemporaryFile(dir=directory).close()
+    except OSError as error:
+        raise OSError(error.errno, f"directory cannot be written: {error.strerror}", os.fsdecode(directory)) from None
+
+
+def in_a_map(values):
+    """Whether the numbers of an array or a DataFrame stand in a memory map."""
+    array = values.to_numpy() if hasattr(values, "to_numpy") else values
+    return isinstance(array, np.ndarray) and is_map(array)
+
+
+def in_memory(values):
+    if not in_a_map(values):
+        return values
+    return values.copy() if hasattr(values, "to_numpy") else np.array(values)
+
+
+def of_a_case(key, train, case, mapped, *data):
+    """In a process of the backend: the key and the rows of results.
+
+    `mapped` tells which data were memory maps from the first. joblib makes such of other large arrays, to hand them to
+    processes, and a network refuses those that it would have to convert.
+    """
+    data = [values if before else in_memory(values) for values, before in zip(data, mapped, strict=True)]
     try:
         rows = train(*data, **case)
     except DivergenceError as error:
@@ -152,13 +182,17 @@ def of_a_case(key, train, case, *data):
     if not isinstance(rows, (list, tuple)) or not all(isinstance(row, Mapping) for row in rows):
         raise TypeError(f"train must return a dict or a list of dicts, got {kind(rows)} for the case {case}")
     # Through JSON, so that a result is the same whether it has been in a file or not.
-    return key, json.loads(json.dumps([dict(row) for row in rows], default=number_or_list))
+    try:
+        return key, json.loads(json.dumps([dict(row) for row in rows], default=number_or_list))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"train must return numbers, strings and lists of them, but its result for the case {case} "
+                        f"has something else ({error})") from None
 
 
 def number_or_list(value):
     if isinstance(value, (np.generic, np.ndarray)):
         return value.tolist()
-    raise TypeError(f"train must return numbers, strings and lists of them, got {kind(value)}")
+    raise TypeError(f"got {kind(value)}")
 
 
 def path_of(directory, key):
