@@ -108,7 +108,7 @@ def compute(client, *collections):
     that says so.
 
     Graphs are taken as they are: `rows.optimize` has optimised the blocks, and to do it again for each pass would give
-    keys that passes share another meaning in each (and takes longer than it saves).
+    keys that passes share another meaning in each.
     """
     if current() is not client:     # Dask would go on with another one, or with threads of this process
         raise RuntimeError("the Dask client with which training began was closed, or is no longer the current one; the "
