@@ -203,6 +203,19 @@ def read_map(path, dtype, offset, strides, shape, rows, block_id):
                          ) from None
 
 
+def in_a_map(values):
+    """Whether the numbers of an array or a DataFrame stand in a memory map."""
+    array = values.to_numpy() if hasattr(values, "to_numpy") else values
+    return isinstance(array, np.ndarray) and is_map(array)
+
+
+def in_memory(values):
+    """The array or DataFrame, or a copy if it is in a memory map."""
+    if not in_a_map(values):
+        return values
+    return values.copy() if hasattr(values, "to_numpy") else np.array(values)
+
+
 def demand_known(name, array):
     if not all(np.isfinite(array.shape)):
         raise ValueError(f"{name} has chunks of unknown sizes, got the shape {shape(array)}; call "

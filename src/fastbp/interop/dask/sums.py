@@ -13,11 +13,12 @@ import dask
 import dask.array as da
 import numpy as np
 
-from fastbp._arrays import is_map, refuse_masked
+from fastbp._arrays import refuse_masked
 from fastbp._core import NormalEquations
 from fastbp._version import __version__
 from fastbp.divergence import place_of_nonfinite
 from fastbp.interop.dask import cluster
+from fastbp.interop.dask.rows import in_memory
 from fastbp.network import Network
 
 # How many sums a task adds. It adds them two by two, so the tree is a binary one for any power of two.
@@ -85,9 +86,10 @@ def of_a_block(x, t, weights=None, *, job, params, array, block_id):
                 raise ValueError(f"{name} must have as many rows as its chunks announce, got {len(block)} of {rows}")
     except ValueError as error:
         raise ValueError(f"{error} (in the block of rows from {start} on)") from None
-    x, t = in_memory(x), in_memory(t)
+    # A network refuses to convert a memory map, because it cannot know that this is but a block of one.
+    x, t = np.asarray(in_memory(x)), np.asarray(in_memory(t))
     t = t[:, 0] if job.labels else t
-    weights = None if weights is None else in_memory(weights)[:, 0]
+    weights = None if weights is None else np.asarray(in_memory(weights))[:, 0]
     try:
         sums = sums_of(net, x, t, weights, array)
     except (TypeError, ValueError) as error:
@@ -95,11 +97,6 @@ def of_a_block(x, t, weights=None, *, job, params, array, block_id):
     if array == "finite":
         demand_finite(net.dtype, start, {"X": x, "T": t})
     return boxed(sums, (1, 1))
-
-
-def in_memory(block):
-    """A block as an array: `Network` refuses to copy a memory map, because it cannot know that this is but a block."""
-    return np.array(block) if is_map(block) else np.asarray(block)
 
 
 def sums_of(net, x, t, weights, array):

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from fastbp import io
-from fastbp._arrays import is_map
 from fastbp._checks import came, check_flag, kind, one_of
 from fastbp.divergence import DivergenceError
 from fastbp.interop.dask import cluster
+from fastbp.interop.dask.rows import in_a_map, in_memory
 
 PLAIN = np.typecodes["AllInteger"] + "?efdUO"    # dtypes of NumPy's that `tolist` makes Python's of
 BACKENDS = "dask", "loky", "threading"
@@ -150,18 +150,6 @@ def demand_writable(directory):
         tempfile.TemporaryFile(dir=directory).close()
     except OSError as error:
         raise OSError(error.errno, f"directory cannot be written: {error.strerror}", os.fsdecode(directory)) from None
-
-
-def in_a_map(values):
-    """Whether the numbers of an array or a DataFrame stand in a memory map."""
-    array = values.to_numpy() if hasattr(values, "to_numpy") else values
-    return isinstance(array, np.ndarray) and is_map(array)
-
-
-def in_memory(values):
-    if not in_a_map(values):
-        return values
-    return values.copy() if hasattr(values, "to_numpy") else np.array(values)
 
 
 def of_a_case(key, train, case, mapped, *data):
