@@ -32,6 +32,14 @@ QUIET = {"distributed.worker.profile.enabled": False, "distributed.admin.system-
          "distributed.worker.memory.terminate": False}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def scheduler_as_before():
+    """A closed client may leave itself behind as Dask's scheduler, which other modules' tests would ask for."""
+    before = dask.config.get("scheduler", None)
+    yield
+    dask.config.set(scheduler=before)
+
+
 @pytest.fixture(scope="module")
 def processes():
     """A cluster of two processes."""
